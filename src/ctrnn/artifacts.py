@@ -1,0 +1,87 @@
+"""Typed read and write of every file that crosses a stage.
+
+artifacts/<stage>/<task>/ holds arrays, weights and tables, reports/<stage>/<task>.json the metrics. The same content
+gives the same bytes on every machine: no dates, no machine, floats written to their shortest exact form.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+SPLITS = ("train", "validation", "test")
+
+
+def folder(stage: str, task: str, root: str | Path = ".") -> Path:
+    """artifacts/<stage>/<task>, made where it is missing."""
+    path = Path(root) / "artifacts" / stage / task
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def metrics_path(stage: str, task: str, root: str | Path = ".") -> Path:
+    """reports/<stage>/<task>.json; its folder is made where it is missing."""
+    path = Path(root) / "reports" / stage / f"{task}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def figures_folder(task: str, root: str | Path = ".") -> Path:
+    """reports/figures/<task>, made where it is missing."""
+    path = Path(root) / "reports" / "figures" / task
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """A table as CSV without its index."""
+    table.to_csv(path, index=False, lineterminator="\n")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that `write_table` wrote. Floats come back exactly."""
+    return pd.read_csv(path, float_precision="round_trip")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Metrics or a summary as indented JSON. Raises ValueError on a number that is not finite."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return json.loads(path.read_text())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Named arrays as an uncompressed npz (compressed bytes would depend on the zlib version)."""
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz, all in memory."""
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def write_weights(
+    path: Path, arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]
+) -> None:
+    """Arrays of a network as safetensors, with the settings that made it as JSON under metadata key `settings`."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    # One metadata key only: safetensors writes several in an order that changes from run to run.
+    save_file(contiguous, path, metadata={"settings": json.dumps(settings, sort_keys=True)})
+
+
+def read_weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays and settings that `write_weights` wrote."""
+    with safe_open(path, framework="numpy") as stored:
+        arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        return arrays, json.loads(stored.metadata()["settings"])

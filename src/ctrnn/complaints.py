@@ -1,0 +1,91 @@
+"""One sentence for each way in which a setting can be wrong: key, value, what is allowed, nearest key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+class ParamsError(ValueError):
+    """A setting is unknown, missing, of the wrong type or out of range."""
+
+
+def nearest(key: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown key: "did you mean ...?", or the keys that there are."""
+    known = list(known)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+
+
+def first_complaint(error: ValidationError, section: type[BaseModel], where: str) -> str:
+    """The first of pydantic's errors as one sentence; `where` is the dotted key of the section."""
+    first = error.errors(include_url=False)[0]
+    inside = [str(part) for part in first["loc"]]
+    key = ".".join(filter(None, [where, *inside]))
+    value = first["input"]
+    if first["type"] == "extra_forbidden":
+        siblings = _keys(section, inside[:-1])
+        parent = key.rpartition(".")[0]
+        known = [f"{parent}.{name}" if parent else name for name in siblings]
+        return f"{key} is not a setting; {nearest(key, known)}"
+    if first["type"] == "missing":
+        return f"{key} is missing; give {_allowed(section, inside)}"
+    if first["type"] == "value_error":
+        parent, rule = key, str(first["ctx"]["error"])
+        dot = f"{parent}." if parent else ""
+        return dot + rule.replace("{section}.", dot)
+    return f"{key} = {value!r} is not allowed; give {_allowed(section, inside)}"
+
+
+def _keys(section: type[BaseModel], path: list[str]) -> list[str]:
+    return list(_schema(section, path).get("properties", {}))
+
+
+def _allowed(section: type[BaseModel], path: list[str]) -> str:
+    return _words(_schema(section, path))
+
+
+def _schema(section: type[BaseModel], path: list[str]) -> dict[str, Any]:
+    """The JSON schema of the setting at `path` below a section."""
+    root = section.model_json_schema()
+    at = root
+    for part in path:
+        at = _follow(at, root)
+        at = at.get("properties", {}).get(part) or at.get("items") or {}
+    return _follow(at, root)
+
+
+def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def _words(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_words(choice) for choice in schema["anyOf"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    kind = {
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "true or false",
+        "null": "null",
+        "string": "a text that is not empty",
+        "object": "a section of its own",
+        "array": "a list that is not empty",
+    }.get(schema.get("type", ""), "a value")
+    bounds = [
+        f"{word} {schema[bound]:g}"
+        for bound, word in (
+            ("minimum", "at least"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "at most"),
+            ("exclusiveMaximum", "below"),
+        )
+        if bound in schema
+    ]
+    return " ".join([kind, " and ".join(bounds)]).strip()
