@@ -1,0 +1,97 @@
+"""The recurrent weights before and after training: spectrum, excitatory and inhibitory weights, Dale's principle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Complex
+
+from ctrnn.network import Network
+
+POPULATIONS = {"excitatory": 1, "inhibitory": -1}  # name, sign of the presynaptic unit
+
+
+def spectra(networks: Sequence[Network]) -> Complex[np.ndarray, "network unit"]:
+    """Eigenvalues of W_eff, by falling absolute value, then by imaginary part."""
+    return np.stack([_ordered(np.linalg.eigvals(net.W_eff.astype(np.float64))) for net in networks])
+
+
+def weight_distributions(
+    before: Sequence[Network], after: Sequence[Network], n_bins: int
+) -> dict[str, np.ndarray]:
+    """Counts of |W_eff| of the existing synapses by presynaptic population, before and after training.
+
+    Keys: bins [bin + 1], and before_excitatory, before_inhibitory, after_excitatory, after_inhibitory [network, bin].
+    """
+    largest = max((float(np.abs(net.W_eff).max()) for net in [*before, *after]), default=0.0)
+    bins = np.linspace(0, largest or 1.0, n_bins + 1)
+    counts = {
+        f"{when}_{population}": np.stack(
+            [np.histogram(np.abs(synapses(net, sign)), bins)[0] for net in networks]
+        )
+        for when, networks in (("before", before), ("after", after))
+        for population, sign in POPULATIONS.items()
+    }
+    return {"bins": bins, **counts}
+
+
+def connectivity_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
+    """Spectral radius and weight statistics per network, and whether sign and pattern were kept exactly."""
+    both = (("before", before), ("after", after))
+    return {
+        "spectral_radius": {
+            when: [float(np.abs(row[0])) for row in spectra(networks)] for when, networks in both
+        },
+        "weights": {
+            population: {
+                when: [weight_statistics(net, sign) for net in networks] for when, networks in both
+            }
+            for population, sign in POPULATIONS.items()
+        },
+        "dale": dale_check(after),
+    }
+
+
+def weight_statistics(network: Network, sign: int) -> dict[str, float]:
+    """Units, existing synapses, density among possible ones, mean and standard deviation of W_eff of one population."""
+    existing = synapses(network, sign)
+    units = int((network.wiring.sign == sign).sum())
+    possible = units * network.wiring.settings.n_units
+    return {
+        "units": units,
+        "synapses": len(existing),
+        "density": len(existing) / possible if possible else 0.0,
+        "mean": float(existing.mean()) if len(existing) else 0.0,
+        "sd": float(existing.std()) if len(existing) else 0.0,
+    }
+
+
+def dale_check(networks: Sequence[Network]) -> dict[str, Any]:
+    """Synapses of the wrong sign, and weights off the sparse pattern, over all networks: both must be 0.
+
+    `applies` is false where the networks do not obey Dale's principle by their settings; signs are not counted then.
+    """
+    applies = all(net.wiring.settings.dale for net in networks)
+    wrong = sum(int((net.W_eff * net.wiring.sign < 0).sum()) for net in networks) if applies else 0
+    off = sum(int((net.W_eff[~net.wiring.mask] != 0).sum()) for net in networks)
+    moved = sum(int((net.weights["W_rec"][~net.wiring.mask] != 0).sum()) for net in networks)
+    return {
+        "applies": applies,
+        "holds": wrong == off == moved == 0,
+        "sign_changes": wrong,
+        "off_pattern": off + moved,
+    }
+
+
+def synapses(network: Network, sign: int) -> np.ndarray:
+    """Effective weights [synapse] of the existing synapses whose presynaptic unit has this sign."""
+    columns = network.W_eff[:, network.wiring.sign == sign]
+    return columns[columns != 0]
+
+
+def _ordered(eigenvalues: np.ndarray) -> np.ndarray:
+    # Rounded for the order only, so that a conjugate pair comes out the same way round everywhere.
+    order = np.lexsort((-eigenvalues.imag, -np.round(np.abs(eigenvalues), 9)))
+    return eigenvalues[order].astype(np.complex128)

@@ -1,0 +1,17 @@
+"""Networks of excitatory and inhibitory rate units, and the dynamics that run them."""
+
+from ctrnn.network.backends import Activity, Backend, TaughtTrials, Trials, get_backend
+from ctrnn.network.initialise import initialise
+from ctrnn.network.network import Network, Wiring, from_arrays
+
+__all__ = [
+    "Activity",
+    "Backend",
+    "Network",
+    "TaughtTrials",
+    "Trials",
+    "Wiring",
+    "from_arrays",
+    "get_backend",
+    "initialise",
+]

@@ -1,0 +1,115 @@
+"""How a network starts: who is inhibitory, who connects to whom, and with which weights.
+
+The tutorial's start leaves excitation four times as strong as inhibition, so that every unit saturates and no
+task-specific gradient is left. Three steps, each with its key in params.yaml, mend that: the rows are balanced, the gain
+is that of the linearised recurrence, and the bias centres the units.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from ctrnn.network.network import Network, Wiring
+from ctrnn.params import NetworkSettings
+from ctrnn.streams import generator
+
+RATE_AT_ZERO = {"sigmoid": 0.5, "relu": 0.0}  # f(0)
+SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # f'(0); of the active side for relu
+GAIN_DIGITS = 6  # of the spectral radius, so that the rounding of LAPACK reaches no weight
+
+
+def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed: int) -> Network:
+    """A network at the start of training. Each part is drawn from a stream of its own."""
+    n = settings.n_units
+    sign = signs(settings, seed)
+    mask = generator(seed, "network", "pattern").random((n, n)) < settings.p_rec
+    tau_inh = settings.tau if settings.tau_inh is None else settings.tau_inh
+    tau = np.where(sign > 0, settings.tau, tau_inh).astype(np.float32)
+    wiring = Wiring(mask, sign, tau, settings)
+
+    W = recurrent_weights(wiring, seed)  # signed, float64
+    b_rec = np.zeros(n)
+    if settings.centring_bias:
+        b_rec = -RATE_AT_ZERO[settings.activation] * in_order_sum(W)
+    weights = {
+        "W_in": settings.W_in_sd
+        * generator(seed, "network", "W_in").standard_normal((n, n_channels)),
+        "W_rec": np.abs(W) if settings.dale else W,
+        "b_rec": b_rec,
+        "W_out": readout_weights(settings, n_outputs, seed),
+        "b_out": np.zeros(n_outputs),
+    }
+    return Network(wiring, {name: array.astype(np.float32) for name, array in weights.items()})
+
+
+def signs(settings: NetworkSettings, seed: int) -> Float[np.ndarray, " unit"]:
+    """+1 for excitatory, -1 for inhibitory units.
+
+    `exact`: the first round((1 - p_inh) n) units are excitatory; `random`: each unit by chance, as in the tutorial.
+    """
+    n = settings.n_units
+    if settings.inhibitory_count == "exact":
+        inhibitory = np.arange(n) >= round((1 - settings.p_inh) * n)
+    else:
+        inhibitory = generator(seed, "network", "signs").random(n) < settings.p_inh
+    return np.where(inhibitory, -1, 1).astype(np.float32)
+
+
+def recurrent_weights(wiring: Wiring, seed: int) -> Float[np.ndarray, "post pre"]:
+    """Signed starting weights on the pattern: drawn, balanced and scaled as the settings say."""
+    settings = wiring.settings
+    W = np.where(wiring.mask, draw(settings, seed), 0.0)
+    if settings.dale:
+        W = np.abs(W) * wiring.sign
+        if settings.balance_rows:
+            W = balance(W, wiring.sign)
+    if settings.gain == "scale":
+        expected_inputs = settings.n_units * settings.p_rec
+        return W * (settings.w_gain / np.sqrt(expected_inputs)) if expected_inputs else W
+    radius = SLOPE_AT_ZERO[settings.activation] * spectral_radius(W)
+    return W * (settings.w_gain / radius) if radius else W
+
+
+def draw(settings: NetworkSettings, seed: int) -> Float[np.ndarray, "post pre"]:
+    """Weights of either sign with mean square 1: normal, or gamma-distributed sizes with a random sign."""
+    random = generator(seed, "network", "W_rec")
+    size = (settings.n_units, settings.n_units)
+    if settings.weight_distribution == "gaussian":
+        return random.standard_normal(size)
+    shape = settings.gamma_shape
+    sizes = random.gamma(shape, 1 / np.sqrt(shape * (shape + 1)), size)
+    return sizes * np.where(random.random(size) < 0.5, -1.0, 1.0)
+
+
+def balance(
+    W: Float[np.ndarray, "post pre"], sign: Float[np.ndarray, " unit"]
+) -> Float[np.ndarray, "post pre"]:
+    """Inhibitory weights scaled, row by row, to cancel the row's excitatory ones. A row without inhibition is kept."""
+    excitation = in_order_sum(np.where(sign > 0, W, 0))
+    inhibition = in_order_sum(np.where(sign < 0, -W, 0))
+    factor = np.divide(excitation, inhibition, out=np.ones_like(excitation), where=inhibition > 0)
+    return np.where(sign < 0, W * factor[:, None], W)
+
+
+def spectral_radius(W: Float[np.ndarray, "post pre"]) -> float:
+    """Largest absolute eigenvalue, rounded to GAIN_DIGITS digits."""
+    return float(f"{np.abs(np.linalg.eigvals(W)).max():.{GAIN_DIGITS}g}")
+
+
+def readout_weights(
+    settings: NetworkSettings, n_outputs: int, seed: int
+) -> Float[np.ndarray, "output unit"]:
+    """Starting readout: normal with `readout_sd`, or uniform in +-1/sqrt(n), which the tutorial's code uses in effect."""
+    random = generator(seed, "network", "W_out")
+    size = (n_outputs, settings.n_units)
+    if settings.readout_start == "gaussian":
+        return settings.readout_sd * random.standard_normal(size)
+    bound = 1 / np.sqrt(settings.n_units)
+    return random.uniform(-bound, bound, size)
+
+
+def in_order_sum(rows: Float[np.ndarray, "row column"]) -> Float[np.ndarray, " row"]:
+    """Sum of each row, added from left to right, so that it has the same bits on every machine."""
+    return np.cumsum(rows, axis=1)[:, -1]
+

@@ -1,0 +1,83 @@
+"""The CPU backend: `ctrnn.kernel`, with the same bits on every machine and any number of threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from jaxtyping import Float
+
+from ctrnn import kernel
+from ctrnn.network.backends import Activity, TaughtTrials, Trials
+from ctrnn.network.network import Network, Wiring
+
+
+class NativeBackend:
+    """Networks, and slices of their trials, side by side on `threads` cores (None: all that the process may use)."""
+
+    def __init__(self, threads: int | None) -> None:
+        self.threads = threads or usable_cores()
+        self._prepared: WeakKeyDictionary[Wiring, kernel.Network] = WeakKeyDictionary()
+
+    def outputs(
+        self, networks: Sequence[Network], trials: Sequence[Trials]
+    ) -> list[Float[np.ndarray, "time trial output"]]:
+        """See `Backend.outputs`."""
+        jobs = [self._forward(*pair, rates=False) for pair in zip(networks, trials, strict=True)]
+        return [outputs for _, outputs in kernel.forward(jobs, self.threads)]
+
+    def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
+        """See `Backend.activity`."""
+        jobs = [self._forward(*pair, rates=True) for pair in zip(networks, trials, strict=True)]
+        return [Activity(*result) for result in kernel.forward(jobs, self.threads)]
+
+    def loss_and_gradients(
+        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+    ) -> list[tuple[float, dict[str, np.ndarray]]]:
+        """See `Backend.loss_and_gradients`."""
+        jobs = [
+            kernel.TrainJob(
+                network=self._wiring(network.wiring),
+                weights=dict(network.weights),
+                inputs=batch.inputs,
+                targets=batch.targets,
+                mask=batch.mask,
+                key=batch.noise,
+                wanted=wanted,
+            )
+            for network, batch in zip(networks, batches, strict=True)
+        ]
+        return kernel.loss_and_gradients(jobs, self.threads)
+
+    def _forward(self, network: Network, trials: Trials, rates: bool) -> kernel.ForwardJob:
+        return kernel.ForwardJob(
+            network=self._wiring(network.wiring),
+            weights=dict(network.weights),
+            inputs=trials.inputs,
+            key=trials.noise,
+            want_rates=rates,
+        )
+
+    def _wiring(self, wiring: Wiring) -> kernel.Network:
+        """The kernel's form of a wiring, made once."""
+        if wiring not in self._prepared:
+            settings = wiring.settings
+            self._prepared[wiring] = kernel.Network(
+                mask=wiring.mask,
+                sign=wiring.sign,
+                alpha=wiring.alpha,
+                sigma_pre=wiring.noise_per_step,
+                sigma_post=settings.sigma_post,
+                activation=settings.activation,
+                dale=settings.dale,
+            )
+        return self._prepared[wiring]
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

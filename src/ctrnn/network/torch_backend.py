@@ -1,0 +1,173 @@
+"""The torch backend: any device, all networks of a population on a leading axis, gradients by a backward pass by hand.
+
+Arrays here are [time, network, trial, unit], so that a step of time lies together in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ctrnn.network.backends import Activity, TaughtTrials, Trials
+from ctrnn.network.initialise import RATE_AT_ZERO
+from ctrnn.network.network import Network
+
+TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory
+
+
+class RateDynamics(torch.autograd.Function):
+    """Rates from the weights and what drives the units, step by step; the gradient by the equations, not by a tape.
+
+    A = alpha W_eff [network, post, pre]; drive = alpha (W_in u + b_rec) + s_pre xi and
+    eta = s_post eta [time, network, trial, unit]; keep = 1 - alpha [network, 1, unit].
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, A: Tensor, drive: Tensor, eta: Tensor, keep: Tensor, activation: str
+    ) -> Tensor:
+        """R [time, network, trial, unit]. x_t = (1-alpha) x_{t-1} + A r_{t-1} + drive_t; r_t = f(x_t) + eta_t."""
+        A_T = A.transpose(1, 2).contiguous()
+        S, R = torch.empty_like(drive), torch.empty_like(drive)
+        x = torch.zeros_like(drive[0])
+        r = torch.full_like(x, RATE_AT_ZERO[activation])
+        f = torch.sigmoid if activation == "sigmoid" else torch.relu
+        for t in range(len(drive)):
+            x = torch.baddbmm(drive[t], r, A_T).addcmul_(x, keep)
+            S[t] = f(x)
+            r = torch.add(S[t], eta[t], out=R[t])
+        ctx.save_for_backward(A, S, R, keep)
+        ctx.activation = activation
+        return R
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        """g_t = f'(x_t) (dL/dr_t + A' g_{t+1}) + (1-alpha) g_{t+1}, where f' follows from f(x_t) alone."""
+        A, S, R, keep = ctx.saved_tensors
+        (dR,) = grads
+        G = torch.empty_like(dR)
+        g = torch.zeros_like(dR[0])
+        for t in reversed(range(len(dR))):
+            slope = S[t] * (1 - S[t]) if ctx.activation == "sigmoid" else (S[t] > 0).to(S.dtype)
+            g = torch.baddbmm(dR[t], g, A).mul_(slope).addcmul_(g, keep)
+            G[t] = g
+        # dL/dA sums g_t r_{t-1}' over time and trials; r_0 is the same for every unit.
+        flat_G, flat_R = (array.transpose(0, 1).flatten(1, 2) for array in (G[1:], R[:-1]))
+        dA = flat_G.transpose(1, 2) @ flat_R
+        dA += RATE_AT_ZERO[ctx.activation] * G[0].sum(dim=1).unsqueeze(2)
+        return dA, G, None, None, None
+
+
+class TorchBackend:
+    """Runs populations with torch. Raises RuntimeError where torch does not find the device."""
+
+    def __init__(self, device: str) -> None:
+        found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+        if device in found and not found[device]():
+            raise RuntimeError(
+                f"train.device = {device!r} is not on this machine; give train.device = 'cpu'"
+            )
+        self.device = torch.device(device)
+
+    def outputs(
+        self, networks: Sequence[Network], trials: Sequence[Trials]
+    ) -> list[Float[np.ndarray, "time trial output"]]:
+        """See `Backend.outputs`."""
+        parts = [outputs for _, outputs in self._forward(networks, trials)]
+        return list(np.concatenate(parts, axis=2))
+
+    def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
+        """See `Backend.activity`."""
+        parts = list(self._forward(networks, trials))
+        rates, outputs = (np.concatenate(arrays, axis=2) for arrays in zip(*parts, strict=True))
+        return [Activity(*pair) for pair in zip(rates, outputs, strict=True)]
+
+    def loss_and_gradients(
+        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+    ) -> list[tuple[float, dict[str, np.ndarray]]]:
+        """See `Backend.loss_and_gradients`."""
+        weights = self._weights(networks, wanted)
+        inputs = self._by_time([batch.inputs for batch in batches])
+        targets = self._by_time([batch.targets for batch in batches])
+        mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
+        generators = self._generators(batches)
+        _, Z = self._run(networks, weights, inputs, generators)
+        losses = (mask * (Z - targets) ** 2).sum(dim=(0, 2, 3)) / mask.sum(dim=(0, 2, 3))
+        names = sorted(wanted)
+        grads = torch.autograd.grad(losses.sum(), [weights[name] for name in names])
+        arrays = {name: grad.cpu().numpy() for name, grad in zip(names, grads, strict=True)}
+        return [
+            (float(loss), {name: array[i] for name, array in arrays.items()})
+            for i, loss in enumerate(losses)
+        ]
+
+    @torch.no_grad()
+    def _forward(
+        self, networks: Sequence[Network], trials: Sequence[Trials]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rates and outputs [network, time, trial, ...] of some trials after the other."""
+        weights = self._weights(networks, frozenset())
+        generators = self._generators(trials)
+        for start in range(0, trials[0].inputs.shape[1], TRIALS_AT_ONCE):
+            some = slice(start, start + TRIALS_AT_ONCE)
+            inputs = self._by_time([batch.inputs[:, some] for batch in trials])
+            pair = self._run(networks, weights, inputs, generators)
+            rates, outputs = (array.transpose(0, 1).cpu().numpy() for array in pair)
+            yield rates, outputs
+
+    def _run(
+        self,
+        networks: Sequence[Network],
+        weights: dict[str, Tensor],
+        inputs: Tensor,
+        generators: list[torch.Generator] | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Rates and outputs [time, network, trial, ...]. Networks of one population share their settings."""
+        settings = networks[0].wiring.settings
+        sign, alpha, s_pre = (
+            self._stack([getattr(network.wiring, name) for network in networks]).unsqueeze(1)
+            for name in ("sign", "alpha", "noise_per_step")
+        )
+        pattern = self._stack([network.wiring.mask for network in networks])
+        W = torch.relu(weights["W_rec"]) * sign if settings.dale else weights["W_rec"]
+        A = W * pattern * alpha.transpose(1, 2)
+        drive = alpha * (
+            inputs @ weights["W_in"].transpose(1, 2) + weights["b_rec"].unsqueeze(1)
+        )
+        eta = torch.zeros_like(drive)
+        if generators is not None:
+            drive = drive + s_pre * self._normal(drive.shape, generators)
+            eta = settings.sigma_post * self._normal(drive.shape, generators)
+        R: Tensor = RateDynamics.apply(A, drive, eta, 1 - alpha, settings.activation)
+        return R, R @ weights["W_out"].transpose(1, 2) + weights["b_out"].unsqueeze(1)
+
+    def _weights(self, networks: Sequence[Network], wanted: frozenset[str]) -> dict[str, Tensor]:
+        return {
+            name: self._stack([network.weights[name] for network in networks]).requires_grad_(
+                name in wanted
+            )
+            for name in networks[0].weights
+        }
+
+    def _generators(self, trials: Sequence[Trials]) -> list[torch.Generator] | None:
+        """A random generator for each network, or None where there is no noise."""
+        keys = [batch.noise for batch in trials if batch.noise is not None]
+        if not keys:
+            return None
+        return [torch.Generator(self.device).manual_seed(key % 2**63) for key in keys]
+
+    def _normal(self, shape: torch.Size, generators: list[torch.Generator]) -> Tensor:
+        one = (shape[0], shape[2], shape[3])
+        draws = [torch.randn(one, generator=own, device=self.device) for own in generators]
+        return torch.stack(draws, dim=1)
+
+    def _stack(self, arrays: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(self.device)
+
+    def _by_time(self, arrays: Sequence[np.ndarray]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays, axis=1)).to(self.device)

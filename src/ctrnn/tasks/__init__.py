@@ -1,0 +1,22 @@
+"""The tasks, by the names of their sections in params.yaml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ctrnn.params import Params
+from ctrnn.tasks.dmts import Dmts
+from ctrnn.tasks.go_nogo import GoNogo
+from ctrnn.tasks.mante import Mante
+from ctrnn.tasks.task import Batch, Score, Task
+from ctrnn.tasks.trials import batches, trial_table
+from ctrnn.tasks.xor import Xor
+
+__all__ = ["TASKS", "Batch", "Score", "Task", "batches", "get_task", "trial_table"]
+
+TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (GoNogo, Dmts, Mante, Xor)}
+
+
+def get_task(name: str, params: Params) -> Task[Any]:
+    """The task of that name with its settings. Raises ParamsError where params.yaml has no such section."""
+    return TASKS[name](params.task(name))

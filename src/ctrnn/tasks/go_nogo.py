@@ -1,0 +1,54 @@
+"""Go/no-go: one pulse or none, then 1 ("go") or 0 ("no-go")."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pydantic import model_validator
+
+from ctrnn.tasks.task import Task
+from ctrnn.tasks.timing import OneStimulus, Threshold
+
+
+class GoNogoSettings(OneStimulus, task="go_nogo"):
+    """Section `tasks.go_nogo`."""
+
+    nogo_threshold: Threshold
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.nogo_threshold > self.threshold:
+            raise ValueError(
+                f"nogo_threshold = {self.nogo_threshold:g} is above {{section}}.threshold = "
+                f"{self.threshold:g}; give nogo_threshold <= threshold"
+            )
+        return self
+
+
+class GoNogo(Task[GoNogoSettings]):
+    """A pulse of height 1 means go: the output is 1 in the response window, else 0."""
+
+    name = "go_nogo"
+    channels = ("stimulus",)
+
+    def conditions(self) -> pd.DataFrame:
+        """Column stimulus: 1 (go) or 0 (no-go)."""
+        return pd.DataFrame({"stimulus": [1, 0]})
+
+    def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
+        """A pulse on go trials."""
+        inputs = np.zeros((self.settings.T, len(rows), 1), np.float32)
+        inputs[self.settings.stim_on : self.settings.stim_off, :, 0] = rows["stimulus"].to_numpy()
+        return inputs
+
+    def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
+        """1 for go, 0 for no-go."""
+        return rows["stimulus"].to_numpy(np.float32)
+
+    def choice(self, response: Float[np.ndarray, " trial"]) -> Float[np.ndarray, " trial"]:
+        """1 above the go threshold, 0 below the no-go threshold."""
+        go, nogo = self.settings.threshold, self.settings.nogo_threshold
+        return np.select([response > go, response < nogo], [1.0, 0.0], np.nan).astype(np.float32)

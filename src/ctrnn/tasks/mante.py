@@ -1,0 +1,64 @@
+"""Context-dependent integration: noisy evidence on two channels; answer the sign of the one that the context names.
+
+Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pydantic import Field
+
+from ctrnn.kernel import normals
+from ctrnn.tasks.task import Task
+from ctrnn.tasks.timing import OneStimulus
+
+CONTEXTS = ("motion", "colour")
+Evidence = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class ManteSettings(OneStimulus, task="mante"):
+    """Section `tasks.mante`."""
+
+    evidence: Annotated[list[Evidence], Field(min_length=1)]
+    evidence_sd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Mante(Task[ManteSettings]):
+    """Evidence N(mean, evidence_sd^2) at every step of the stimulus, independent between the channels.
+
+    The context, 1 on its channel, is on for the whole trial.
+    """
+
+    name = "mante"
+    channels = ("motion", "colour", "context_motion", "context_colour")
+
+    def conditions(self) -> pd.DataFrame:
+        """Columns context, motion and colour; the latter two are the mean evidence per step, with its sign."""
+        means = [sign * size for size in self.settings.evidence for sign in (1, -1)]
+        return pd.DataFrame(
+            list(product(CONTEXTS, means, means)), columns=["context", "motion", "colour"]
+        )
+
+    def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
+        """Evidence and context; a trial's noise follows from its noise seed alone."""
+        times = self.settings
+        inputs = np.zeros((times.T, len(rows), 4), np.float32)
+        noise = normals(rows["noise_seed"].to_numpy(np.uint64), 2 * times.stim_dur)
+        noise = noise.reshape(len(rows), times.stim_dur, 2).transpose(1, 0, 2)
+        means = rows[["motion", "colour"]].to_numpy(np.float32)
+        inputs[times.stim_on : times.stim_off, :, :2] = (
+            means + np.float32(times.evidence_sd) * noise
+        )
+        for channel, context in enumerate(CONTEXTS, start=2):
+            inputs[:, :, channel] = (rows["context"] == context).to_numpy()
+        return inputs
+
+    def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
+        """Sign of the mean evidence on the channel that the context names."""
+        relevant = np.where(rows["context"] == "motion", rows["motion"], rows["colour"])
+        return np.sign(relevant).astype(np.float32)

@@ -1,0 +1,93 @@
+"""What a task is: conditions, the inputs of a trial, the answer that is right, and how an answer is scored."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+from ctrnn.tasks.timing import OneStimulus
+
+S = TypeVar("S", bound=OneStimulus)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trials, rendered: what a network sees, what it should answer, and where the loss counts."""
+
+    inputs: Float[np.ndarray, "time trial channel"]
+    targets: Float[np.ndarray, "time trial output"]
+    mask: Bool[np.ndarray, "time trial output"]
+    conditions: pd.DataFrame  # the rows of the trial table
+
+
+@dataclass(frozen=True)
+class Score:
+    """Outcome of trials."""
+
+    response: Float[np.ndarray, " trial"]  # mean output over the response window
+    choice: Float[np.ndarray, " trial"]  # the answer it amounts to; nan where it is none
+    correct: Bool[np.ndarray, " trial"]
+
+
+class Task(ABC, Generic[S]):
+    """A task with its settings. A batch is a pure function of rows of the trial table.
+
+    A subclass sets `name`, `channels` and `outputs`, and defines `conditions`, `inputs` and `answer`; one
+    whose answer is not a sign overrides `choice`, one whose target is not a step `targets` and `score` too.
+    """
+
+    name: ClassVar[str]
+    channels: ClassVar[tuple[str, ...]]
+    outputs: ClassVar[tuple[str, ...]] = ("answer",)
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def conditions(self) -> pd.DataFrame:
+        """A row per condition; its columns are the condition's variables."""
+
+    @abstractmethod
+    def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
+        """What the network sees on these trials."""
+
+    @abstractmethod
+    def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
+        """The output that is right during the response window."""
+
+    def choice(self, response: Float[np.ndarray, " trial"]) -> Float[np.ndarray, " trial"]:
+        """The answer that a mean output amounts to, nan where it is none: here its sign, beyond the threshold."""
+        beyond = np.abs(response) > self.settings.threshold
+        return np.where(beyond, np.sign(response), np.nan).astype(np.float32)
+
+    def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
+        """The right output at every step: the answer during the response window, else 0."""
+        targets = np.zeros((self.settings.T, len(rows), len(self.outputs)), np.float32)
+        targets[self.settings.window] = self.answer(rows)[:, None]
+        return targets
+
+    def mask(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial output"]:
+        """Where the loss counts: over the whole trial, or over baseline and response window only."""
+        whole = self.settings.loss_over == "trial"
+        mask = np.full((self.settings.T, len(rows), len(self.outputs)), whole)
+        mask[: self.settings.stim_on] = True
+        mask[self.settings.window] = True
+        return mask
+
+    def render(self, rows: pd.DataFrame) -> Batch:
+        """The batch of these trials."""
+        return Batch(self.inputs(rows), self.targets(rows), self.mask(rows), rows)
+
+    def score(self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame) -> Score:
+        """Outcome of trials: the mean output over the response window must be beyond the right threshold.
+
+        A wrong-signed answer is wrong, and so is one that is right only outside the window.
+        """
+        response = outputs[self.settings.window, :, 0].mean(axis=0)
+        choice = self.choice(response)
+        return Score(response, choice, choice == self.answer(rows))

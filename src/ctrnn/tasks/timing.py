@@ -1,0 +1,63 @@
+"""Timing that the tasks share: one or two stimuli in a row, then a delay, then the response window."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from ctrnn.params import Count, Step, TaskSettings
+
+Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class OneStimulus(TaskSettings):
+    """A stimulus, then a response window; times in steps."""
+
+    stim_on: Step
+    stim_dur: Count
+    response_delay: Step
+    response_dur: Count
+    threshold: Threshold  # a mean output beyond it, over the response window, is an answer
+
+    @property
+    def stim_off(self) -> int:
+        """First step after the last stimulus."""
+        return self.stim_on + self.stim_dur
+
+    @property
+    def window(self) -> slice:
+        """Steps of the response window."""
+        start = self.stim_off + self.response_delay
+        return slice(start, start + self.response_dur)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.stim_off > self.T:
+            raise ValueError(
+                f"stim_dur = {self.stim_dur} makes the last stimulus end at step {self.stim_off}, "
+                f"after {{section}}.T = {self.T}; give a T of at least {self.window.stop}"
+            )
+        if self.window.stop > self.T:
+            raise ValueError(
+                f"response_dur = {self.response_dur} makes the response window end at step "
+                f"{self.window.stop}, after {{section}}.T = {self.T}; give at most "
+                f"{max(0, self.T - self.window.start)} steps, or a longer T"
+            )
+        return self
+
+
+class TwoStimuli(OneStimulus):
+    """Two stimuli of the same length with a delay between them, then a response window; times in steps."""
+
+    delay: Step
+
+    @property
+    def second_on(self) -> int:
+        """Onset of the second stimulus."""
+        return self.stim_on + self.stim_dur + self.delay
+
+    @property
+    def stim_off(self) -> int:
+        """First step after the second stimulus."""
+        return self.second_on + self.stim_dur

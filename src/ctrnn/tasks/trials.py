@@ -1,0 +1,67 @@
+"""Trial tables: a row per trial, exactly balanced over conditions, each trial with a noise seed of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from ctrnn.complaints import ParamsError
+from ctrnn.streams import generator
+from ctrnn.tasks.task import Task
+
+NOISE_SEEDS = 2**63  # seeds are drawn below this, so that they fit a signed 64-bit column
+
+
+def trial_table(task: Task, split: str, seed: int) -> pd.DataFrame:
+    """Trials of one split, in random order.
+
+    Columns: split, trial (row number), the condition's columns, condition (its label), noise_seed. Every condition
+    has the same number of trials. Raises ParamsError where the number of trials does not allow that.
+    """
+    conditions = task.conditions()
+    n_trials: int = getattr(task.settings, f"{split}_trials")
+    if n_trials % len(conditions):
+        key = f"tasks.{task.name}.{split}_trials"
+        raise ParamsError(
+            f"{key} = {n_trials} cannot be balanced over {len(conditions)} conditions; "
+            f"give a multiple of {len(conditions)}"
+        )
+    random = generator(seed, "trials", task.name, split)
+    order = random.permutation(np.arange(n_trials) % len(conditions))
+    table = conditions.iloc[order].reset_index(drop=True)
+    table.insert(0, "split", split)
+    table.insert(1, "trial", np.arange(n_trials))
+    table["condition"] = [label(row, list(conditions)) for row in table.itertuples()]
+    table["noise_seed"] = random.integers(0, NOISE_SEEDS, size=n_trials, dtype=np.int64)
+    return table
+
+
+def label(row: object, columns: list[str]) -> str:
+    """A condition in words: "context=motion motion=+0.5 colour=-0.5"."""
+    values = {column: getattr(row, column) for column in columns}
+    return " ".join(
+        f"{column}={value if isinstance(value, str) else format(value, '+g')}"
+        for column, value in values.items()
+    )
+
+
+def batches(
+    table: pd.DataFrame, trials_per_batch: int, seed: int, start: int = 0
+) -> Iterator[pd.DataFrame]:
+    """Batches of rows without end: the table in a new order, and with new noise, at every pass.
+
+    Batch `start` comes first, so that an interrupted training goes on where it was. The rows that do not fill the
+    last batch of a pass are left out of it.
+    """
+    per_pass = len(table) // trials_per_batch
+    first, within = divmod(start, per_pass)
+    passage = first
+    while True:
+        random = generator(seed, "batches", passage)
+        shuffled = table.iloc[random.permutation(len(table))].reset_index(drop=True)
+        shuffled["noise_seed"] = random.integers(0, NOISE_SEEDS, size=len(table), dtype=np.int64)
+        for batch in range(within, per_pass):
+            yield shuffled.iloc[batch * trials_per_batch : (batch + 1) * trials_per_batch]
+        passage, within = passage + 1, 0

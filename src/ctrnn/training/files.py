@@ -1,0 +1,32 @@
+"""The files of a training: weights before and after, history, summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ctrnn import artifacts
+from ctrnn.params import Params
+from ctrnn.training.loop import Trainee
+
+
+def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -> None:
+    """Write network-<i>.safetensors, initial-<i>.safetensors, history.csv and summary.json."""
+    for trainee in trainees:
+        settings: dict[str, Any] = {
+            "task": {"name": task, **params.tasks[task].model_dump()},
+            "network": params.network.model_dump(),
+            "train": params.train.model_dump(exclude={"threads"}),
+            "training": trainee.summary(),
+        }
+        for stem, network in (("network", trainee.network), ("initial", trainee.start)):
+            path = folder / f"{stem}-{trainee.index}.safetensors"
+            artifacts.write_weights(path, network.arrays(), settings)
+    rows = [row for trainee in trainees for row in trainee.history]
+    history = pd.DataFrame(rows).sort_values(["iteration", "network"], kind="stable")
+    artifacts.write_table(folder / "history.csv", history)
+    summary = {"networks": [trainee.summary() for trainee in trainees]}
+    artifacts.write_json(folder / "summary.json", summary)

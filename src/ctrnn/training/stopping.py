@@ -1,0 +1,58 @@
+"""When training stops: what the networks answer on validation trials, never on the batch they are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ctrnn.network import Backend, Network, Trials
+from ctrnn.params import TrainSettings
+from ctrnn.streams import key
+from ctrnn.tasks import Batch, Task
+
+
+@dataclass(frozen=True)
+class Check:
+    """A network on the validation trials: share of correct answers, mean squared error."""
+
+    accuracy: float
+    loss: float
+
+
+def check_networks(
+    task: Task[Any],
+    validation: Batch,
+    networks: Sequence[Network],
+    seeds: Sequence[int],
+    iteration: int,
+    backend: Backend,
+) -> list[Check]:
+    """Every network on the validation trials, with noise of this iteration."""
+    trials = [Trials(validation.inputs, key(seed, "validation", iteration)) for seed in seeds]
+    return [
+        Check(
+            accuracy=float(task.score(outputs, validation.conditions).correct.mean()),
+            loss=mean_squared_error(outputs, validation),
+        )
+        for outputs in backend.outputs(networks, trials)
+    ]
+
+
+def mean_squared_error(outputs: np.ndarray, batch: Batch) -> float:
+    """Mean of (z - target)^2 where the mask counts. outputs: [time, trial, output]."""
+    return float(np.square(outputs - batch.targets)[batch.mask].mean(dtype=np.float64))
+
+
+def meets_criterion(check: Check, settings: TrainSettings) -> bool:
+    """Whether a check meets the criterion that `train.stop_at` names."""
+    accurate = check.accuracy > settings.accuracy_criterion
+    precise = check.loss < settings.loss_criterion
+    return {
+        "accuracy": accurate,
+        "loss": precise,
+        "either": accurate or precise,
+        "both": accurate and precise,
+    }[settings.stop_at]
