@@ -1,16 +1,32 @@
-"""One sentence for each way in which a setting can be wrong: key, value, what is allowed, nearest key."""
+"""What is said when something is wrong: one sentence with key, value, what is allowed and the remedy."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 
-class ParamsError(ValueError):
+class Complaint(Exception):
+    """Something the user can mend; its text is one sentence that says how."""
+
+
+class ParamsError(Complaint, ValueError):
     """A setting is unknown, missing, of the wrong type or out of range."""
+
+
+@contextmanager
+def one_sentence(who: str) -> Iterator[None]:
+    """Ends the program with the sentence of a Complaint, and with one line at Ctrl-C, instead of a traceback."""
+    try:
+        yield
+    except Complaint as complaint:
+        raise SystemExit(f"{who}: {complaint}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(f"{who}: interrupted; the same command starts it again") from None
 
 
 def nearest(key: str, known: Iterable[str]) -> str:

@@ -175,6 +175,11 @@ class Params(Section):
     report: ReportSettings
     publish: PublishSettings
 
+    @property
+    def network_seeds(self) -> list[int]:
+        """Seeds of the networks 0 .. n_networks - 1."""
+        return [self.seed + index for index in range(self.train.n_networks)]
+
     def task(self, name: str) -> TaskSettings:
         """Settings of a task. Raises ParamsError where params.yaml has no such section."""
         if name not in self.tasks:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Complex
 
 from ctrnn.network import Network
+from ctrnn.statistics import spread
 
 POPULATIONS = {"excitatory": 1, "inhibitory": -1}  # name, sign of the presynaptic unit
 
@@ -42,7 +43,8 @@ def connectivity_metrics(before: Sequence[Network], after: Sequence[Network]) ->
     both = (("before", before), ("after", after))
     return {
         "spectral_radius": {
-            when: [float(np.abs(row[0])) for row in spectra(networks)] for when, networks in both
+            when: spread([float(np.abs(row[0])) for row in spectra(networks)])
+            for when, networks in both
         },
         "weights": {
             population: {

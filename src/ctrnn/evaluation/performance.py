@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from ctrnn.network import Backend, Network, Trials
+from ctrnn.statistics import spread
 from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
 
@@ -77,14 +78,4 @@ def metrics(outcomes: pd.DataFrame, summary: dict[str, Any]) -> dict[str, Any]:
         "iterations_to_criterion": spread(reached),
         "converged": [run["converged"] for run in trained],
         "accuracy_by_condition": {label: float(share) for label, share in by_condition.items()},
-    }
-
-
-def spread(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean and standard deviation (n - 1; null below two values) over networks, and the values themselves."""
-    known = [value for value in values if value is not None]
-    return {
-        "mean": float(np.mean(known)) if known else None,
-        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
-        "per_network": list(values),
     }

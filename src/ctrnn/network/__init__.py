@@ -1,6 +1,7 @@
 """Networks of excitatory and inhibitory rate units, and the dynamics that run them."""
 
 from ctrnn.network.backends import Activity, Backend, TaughtTrials, Trials, get_backend
+from ctrnn.network.files import read_network, read_population
 from ctrnn.network.initialise import initialise
 from ctrnn.network.network import Network, Wiring, from_arrays
 
@@ -14,4 +15,6 @@ __all__ = [
     "from_arrays",
     "get_backend",
     "initialise",
+    "read_network",
+    "read_population",
 ]

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ctrnn.complaints import ParamsError
 from ctrnn.network.backends import Activity, TaughtTrials, Trials
 from ctrnn.network.initialise import RATE_AT_ZERO
 from ctrnn.network.network import Network
@@ -64,12 +65,12 @@ class RateDynamics(torch.autograd.Function):
 
 
 class TorchBackend:
-    """Runs populations with torch. Raises RuntimeError where torch does not find the device."""
+    """Runs populations with torch. Raises ParamsError where torch does not find the device."""
 
     def __init__(self, device: str) -> None:
         found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
         if device in found and not found[device]():
-            raise RuntimeError(
+            raise ParamsError(
                 f"train.device = {device!r} is not on this machine; give train.device = 'cpu'"
             )
         self.device = torch.device(device)
@@ -102,8 +103,8 @@ class TorchBackend:
         grads = torch.autograd.grad(losses.sum(), [weights[name] for name in names])
         arrays = {name: grad.cpu().numpy() for name, grad in zip(names, grads, strict=True)}
         return [
-            (float(loss), {name: array[i] for name, array in arrays.items()})
-            for i, loss in enumerate(losses)
+            (loss, {name: array[i] for name, array in arrays.items()})
+            for i, loss in enumerate(losses.tolist())
         ]
 
     @torch.no_grad()

@@ -35,18 +35,18 @@ class GoNogo(Task[GoNogoSettings]):
     channels = ("stimulus",)
 
     def conditions(self) -> pd.DataFrame:
-        """Column stimulus: 1 (go) or 0 (no-go)."""
-        return pd.DataFrame({"stimulus": [1, 0]})
+        """Column stimulus: "go" or "nogo"."""
+        return pd.DataFrame({"stimulus": ["go", "nogo"]})
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """A pulse on go trials."""
         inputs = np.zeros((self.settings.T, len(rows), 1), np.float32)
-        inputs[self.settings.stim_on : self.settings.stim_off, :, 0] = rows["stimulus"].to_numpy()
+        inputs[self.settings.stim_on : self.settings.stim_off, :, 0] = self.answer(rows)
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """1 for go, 0 for no-go."""
-        return rows["stimulus"].to_numpy(np.float32)
+        return (rows["stimulus"] == "go").to_numpy(np.float32)
 
     def choice(self, response: Float[np.ndarray, " trial"]) -> Float[np.ndarray, " trial"]:
         """1 above the go threshold, 0 below the no-go threshold."""

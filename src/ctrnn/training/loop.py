@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from ctrnn.complaints import Complaint
 from ctrnn.network import Backend, Network, TaughtTrials, initialise
 from ctrnn.params import Params, TrainSettings
 from ctrnn.streams import key
@@ -19,7 +20,7 @@ from ctrnn.training.adam import Adam, clip, gradient_norm
 from ctrnn.training.stopping import Check, check_networks, meets_criterion
 
 
-class TrainingError(RuntimeError):
+class TrainingError(Complaint, RuntimeError):
     """Training cannot go on."""
 
 
@@ -67,7 +68,10 @@ def train(
     settings = params.train
     wanted = settings.trainable.names
     validation = task.render(validation_table)
-    trainees = [enrol(task, train_table, params, index) for index in range(settings.n_networks)]
+    trainees = [
+        enrol(task, train_table, params, index, seed)
+        for index, seed in enumerate(params.network_seeds)
+    ]
 
     bar = tqdm(total=settings.max_iterations, desc=f"train {task.name}", unit="it", smoothing=0.05)
     for iteration in range(1, settings.max_iterations + 1):
@@ -123,9 +127,8 @@ def train(
     return trainees
 
 
-def enrol(task: Task[Any], table: pd.DataFrame, params: Params, index: int) -> Trainee:
+def enrol(task: Task[Any], table: pd.DataFrame, params: Params, index: int, seed: int) -> Trainee:
     """A new trainee, with its batches rendered ahead in the background."""
-    seed = params.seed + index
     network = initialise(params.network, len(task.channels), len(task.outputs), seed)
     rows = batches(table, params.train.trials_per_batch, seed)
     rendered = ahead(map(task.render, rows))

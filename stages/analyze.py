@@ -1,0 +1,28 @@
+"""analyze@<task>: state space, spectrum and weights of every network, before and after training."""
+
+import sys
+
+from ctrnn import analysis, artifacts, network, params, tasks
+from ctrnn.complaints import one_sentence
+
+
+def main(name: str) -> None:
+    """Write artifacts/analyze/<task>/ and reports/analyze/<task>.json."""
+    settings = params.load()
+    weights, folder = artifacts.folder("train", name), artifacts.folder("analyze", name)
+    result = analysis.analyze(
+        tasks.read_test(artifacts.folder("generate", name)),
+        network.read_population(weights, settings.train.n_networks, "initial"),
+        network.read_population(weights, settings.train.n_networks),
+        settings.network_seeds,
+        settings.analyze,
+        network.get_backend(settings.train),
+    )
+    for stem, arrays in result.arrays.items():
+        artifacts.write_arrays(folder / f"{stem}.npz", arrays)
+    artifacts.write_json(artifacts.metrics_path("analyze", name), result.metrics)
+
+
+if __name__ == "__main__":
+    with one_sentence(f"analyze@{sys.argv[1]}"):
+        main(sys.argv[1])

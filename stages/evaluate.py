@@ -1,0 +1,30 @@
+"""evaluate@<task>: the outcome of every test trial, and the accuracies that follow from it."""
+
+import sys
+
+from ctrnn import artifacts, evaluation, network, params, tasks
+from ctrnn.complaints import one_sentence
+
+
+def main(name: str) -> None:
+    """Write artifacts/evaluate/<task>/ and reports/evaluate/<task>.json."""
+    settings = params.load()
+    weights, folder = artifacts.folder("train", name), artifacts.folder("evaluate", name)
+    result = evaluation.evaluate(
+        tasks.get_task(name, settings),
+        tasks.read_test(artifacts.folder("generate", name)),
+        network.read_population(weights, settings.train.n_networks),
+        settings.network_seeds,
+        settings.evaluate.sample_trials,
+        network.get_backend(settings.train),
+    )
+    artifacts.write_table(folder / "outcomes.csv", result.outcomes)
+    artifacts.write_arrays(folder / "outputs.npz", result.samples())
+    summary = artifacts.read_json(weights / "summary.json")
+    metrics = evaluation.metrics(result.outcomes, summary)
+    artifacts.write_json(artifacts.metrics_path("evaluate", name), metrics)
+
+
+if __name__ == "__main__":
+    with one_sentence(f"evaluate@{sys.argv[1]}"):
+        main(sys.argv[1])

@@ -1,0 +1,20 @@
+"""generate@<task>: trial tables of every split, the test trials rendered, a figure of sample trials."""
+
+import sys
+
+from ctrnn import artifacts, figures, params, tasks
+from ctrnn.complaints import one_sentence
+
+
+def main(name: str) -> None:
+    """Write artifacts/generate/<task>/."""
+    settings = params.load()
+    task = tasks.get_task(name, settings)
+    folder = artifacts.folder("generate", name)
+    test = tasks.save(folder, task, settings.seed)
+    figures.save(figures.sample_trials(test, task), folder / "sample_trials.png")
+
+
+if __name__ == "__main__":
+    with one_sentence(f"generate@{sys.argv[1]}"):
+        main(sys.argv[1])
