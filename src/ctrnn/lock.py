@@ -1,0 +1,54 @@
+"""Reads dvc.lock: what a task's results were computed from, and the one hash that stands for all of it.
+
+While `dvc repro` runs a stage, dvc.lock already holds the entries of the stages before it, also of those that were
+restored from the run-cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+STAGES = ("generate", "train", "evaluate", "analyze")
+
+
+class LockError(ValueError):
+    """dvc.lock is missing or does not hold the results of a task."""
+
+
+def chain(task: str, root: str | Path = ".") -> dict[str, dict[str, Any]]:
+    """Entries of `<stage>@<task>` for every stage of STAGES: cmd, deps, params and outs with their hashes.
+
+    Raises LockError where the file or an entry is missing.
+    """
+    path = Path(root) / "dvc.lock"
+    try:
+        stages = (yaml.safe_load(path.read_text()) or {}).get("stages", {})
+    except FileNotFoundError:
+        raise LockError(f"{path} does not exist; run dvc repro first") from None
+    names = [f"{stage}@{task}" for stage in STAGES]
+    for name in names:
+        if name not in stages:
+            raise LockError(f"{path} has no entry {name}; run dvc repro {name} first")
+    return {name: stages[name] for name in names}
+
+
+def content_key(entries: dict[str, dict[str, Any]]) -> str:
+    """Hash (32 hexadecimal digits) of entries of dvc.lock, whatever the order of their keys."""
+    canonical = json.dumps(entries, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def out_hashes(entries: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Path of every out of the entries -> its hash in the DVC cache."""
+    outs = [out for entry in entries.values() for out in entry.get("outs", [])]
+    return {out["path"]: str(out[out.get("hash", "md5")]) for out in outs}
+
+
+def as_text(entries: dict[str, dict[str, Any]]) -> str:
+    """The entries as a dvc.lock of their own, without those of other tasks."""
+    return yaml.safe_dump({"schema": "2.0", "stages": entries}, sort_keys=False)

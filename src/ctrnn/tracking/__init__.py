@@ -1,0 +1,41 @@
+"""The link to MLflow, and the only importer of it: one run per task and content key.
+
+python -m ctrnn.tracking init      makes the store and the experiment (safe to repeat, safe for many at once)
+python -m ctrnn.tracking uri       prints the address of the store, for `mlflow ui --backend-store-uri`
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ctrnn.params import Params
+from ctrnn.tracking import content, place, runs, store
+from ctrnn.tracking.place import TrackingError
+from ctrnn.tracking.runs import Published
+
+__all__ = ["Published", "TrackingError", "init", "publish"]
+
+
+def init(params: Params, root: str | Path = ".") -> str:
+    """Make or upgrade the store, and make the experiment. Returns the store's address.
+
+    Raises TrackingError where the server is down or the database cannot be used.
+    """
+    where = place.find(root)
+    client = store.open_store(where)
+    store.experiment_id(client, where, params.publish.experiment)
+    return where.uri
+
+
+def publish(task: str, params: Params, root: str | Path = ".") -> Published:
+    """The run of a task, from the files below `root`, in the store of its main checkout.
+
+    Raises LockError or TrackingError, with nothing written, where dvc.lock or a file is missing; TrackingError where
+    the store fails, after 10 s at most. Repeating the call completes what was left.
+    """
+    what = content.gather(task, params, Path(root))
+    where = place.find(root)
+    client = store.open_store(where)
+    experiment = store.experiment_id(client, where, params.publish.experiment)
+    with store.sentences(where), store.locked(where):
+        return runs.put(client, experiment, what)

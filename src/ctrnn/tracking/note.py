@@ -1,0 +1,114 @@
+"""A run's description, in Markdown, that reads like an entry of a lab book."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ctrnn.params import Params
+
+
+def write(
+    task: str,
+    params: Params,
+    training: Mapping[str, Any],
+    evaluated: Mapping[str, Any],
+    analyzed: Mapping[str, Any],
+    tags: Mapping[str, str],
+    key: str,
+) -> str:
+    """The entry. training: summary.json; evaluated, analyzed: the metrics files; tags: of `provenance.tags`."""
+    return "\n\n".join(
+        [
+            f"### {task}",
+            _what(params),
+            _learning(training, params),
+            _table(training, evaluated),
+            _accuracy(evaluated),
+            _connectivity(analyzed),
+            _origin(task, tags, key),
+        ]
+    )
+
+
+def _what(params: Params) -> str:
+    network, n = params.network, params.train.n_networks
+    inhibitory = (
+        f"{round(network.p_inh * network.n_units)} inhibitory"
+        if network.inhibitory_count == "exact"
+        else f"each inhibitory with probability {network.p_inh:g}"
+    )
+    tau = f"tau {network.tau:g}" + (
+        "" if network.tau_inh is None else f" (inhibitory {network.tau_inh:g})"
+    )
+    dale = "Dale's principle held" if network.dale else "Dale's principle off"
+    seeds = f"seeds {params.seed} to {params.seed + n - 1}" if n > 1 else f"seed {params.seed}"
+    return (
+        f"{n} network{'s' * (n > 1)} ({seeds}) of {network.n_units} {network.activation} units, {inhibitory}; "
+        f"{tau}, dt {network.dt:g}, density {network.p_rec:g}, {dale}."
+    )
+
+
+def _learning(training: Mapping[str, Any], params: Params) -> str:
+    networks = training["networks"]
+    converged = sum(bool(network["converged"]) for network in networks)
+    train = params.train
+    return (
+        f"Trained with Adam at {train.learning_rate:g} on batches of {train.trials_per_batch} trials, until the "
+        f"stopping rule `{train.stop_at}` (accuracy above {train.accuracy_criterion:g}, loss below "
+        f"{train.loss_criterion:g}) or {train.max_iterations} iterations: "
+        f"**{converged} of {len(networks)} converged**."
+    )
+
+
+def _table(training: Mapping[str, Any], evaluated: Mapping[str, Any]) -> str:
+    rows = [
+        "| network | seed | converged | iterations | validation accuracy | test accuracy |",
+        "|---|---|---|---|---|---|",
+    ]
+    for network, accuracy in zip(
+        training["networks"], evaluated["accuracy"]["per_network"], strict=True
+    ):
+        rows.append(
+            f"| {network['network']} | {network['seed']} | {'yes' if network['converged'] else 'no'} "
+            f"| {network['iterations']} | {_number(network['validation_accuracy'])} | {_number(accuracy)} |"
+        )
+    return "\n".join(rows)
+
+
+def _accuracy(evaluated: Mapping[str, Any]) -> str:
+    accuracy = evaluated["accuracy"]
+    sentence = f"Accuracy on the test trials: **{_number(accuracy['mean'])}** (sd {_number(accuracy['sd'])})"
+    conditions = evaluated["accuracy_by_condition"]
+    if not conditions:
+        return sentence + "."
+    hardest = min(conditions, key=lambda label: conditions[label])
+    return f"{sentence}; hardest condition: {hardest} ({_number(conditions[hardest])})."
+
+
+def _connectivity(analyzed: Mapping[str, Any]) -> str:
+    radius, dale = analyzed["spectral_radius"], analyzed["dale"]
+    held = (
+        "no weight changed its sign or left its pattern"
+        if dale["holds"]
+        else f"**{dale['sign_changes']} weights changed sign, {dale['off_pattern']} left their pattern**"
+    )
+    return (
+        f"Spectral radius of the recurrent weights: {_number(radius['before']['mean'])} before training, "
+        f"{_number(radius['after']['mean'])} after; {held}."
+    )
+
+
+def _origin(task: str, tags: Mapping[str, str], key: str) -> str:
+    changed = ", with uncommitted changes" if tags["git.dirty"] == "true" else ""
+    versions = ", ".join(
+        f"{name} {tags[f'version.{name}']}" for name in ("ctrnn", "python", "numpy", "torch")
+    )
+    return (
+        f"Commit `{tags['git.commit'][:10]}`{changed}; {versions}; {tags['cpu']}. Content key `{key}`. "
+        f"To have the files back: check out the commit, then `dvc repro report publish@{task}`."
+    )
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.4g}"

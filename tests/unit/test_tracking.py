@@ -1,0 +1,420 @@
+"""The MLflow link on real SQLite stores: one finished run per content key, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from ctrnn import lock, params, tracking
+from ctrnn.tracking import content, metrics, place, runs, store
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TASK = "mante"
+LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
+WRITES = ("create_run", "log_batch", "log_inputs", "log_artifact", "log_text", "set_tag")
+
+
+def fabricate(root: Path, p_inh: float = 0.2, figure: bytes = b"png") -> params.Params:
+    """The files of one task as the pipeline leaves them, with two networks and three iterations."""
+    settings = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    settings["network"]["p_inh"] = p_inh
+    settings["train"]["n_networks"] = 2
+    trained, evaluated = root / "artifacts/train" / TASK, root / "artifacts/evaluate" / TASK
+    generated, drawn = root / "artifacts/generate" / TASK, root / "reports/figures" / TASK
+    reports = [root / "reports" / stage for stage in ("evaluate", "analyze")]
+    for folder in (trained, evaluated, generated, drawn, *reports):
+        folder.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(yaml.safe_dump(settings))
+
+    table = pd.DataFrame({"trial": [0, 1], "motion": [0.5, -0.5], "condition": LABELS})
+    for split in ("train", "validation", "test"):
+        table.assign(split=split).to_csv(generated / f"{split}.csv", index=False)
+    table.assign(network=0, correct=True).to_csv(evaluated / "outcomes.csv", index=False)
+    (trained / "history.csv").write_text(
+        "iteration,network,loss,accuracy,gradient_norm,vanished_synapses\n"
+        "1,0,1.0,,2.0,0.0\n1,1,2.0,,2.0,0.0\n"
+        "2,0,0.5,0.99,1.0,0.1\n2,1,1.5,0.5,1.0,0.1\n3,1,0.1,0.99,1.0,0.1\n"
+    )
+    for i in range(2):
+        for stem in ("network", "initial"):
+            (trained / f"{stem}-{i}.safetensors").write_bytes(b"weights of " + stem.encode())
+    networks = [
+        {
+            "network": i,
+            "seed": 1 + i,
+            "converged": True,
+            "iterations": 2 + i,
+            "validation_accuracy": 0.99,
+            "validation_loss": 0.1,
+        }
+        for i in range(2)
+    ]
+    _dump(trained / "summary.json", {"networks": networks})
+    spread = {"mean": 0.985, "sd": 0.005, "per_network": [0.98, 0.99]}
+    by_condition = dict(zip(LABELS, [0.97, 1.0], strict=True))
+    outcome = {"accuracy": spread, "converged": [True, True], "accuracy_by_condition": by_condition}
+    _dump(reports[0] / f"{TASK}.json", outcome)
+    radius = {"before": spread, "after": spread}
+    dale = {"holds": True, "sign_changes": 0, "off_pattern": 0}
+    _dump(reports[1] / f"{TASK}.json", {"spectral_radius": radius, "dale": dale})
+    for name in content.FIGURES:
+        (drawn / f"{name}.png").write_bytes(figure)
+    entries = {
+        f"{stage}@{TASK}": {
+            "cmd": f"python stages/{stage}.py {TASK}",
+            "params": {"params.yaml": {"network.p_inh": p_inh}},
+            "outs": [{"path": f"artifacts/{stage}/{TASK}", "hash": "md5", "md5": f"{p_inh}"}],
+        }
+        for stage in lock.STAGES
+    }
+    (root / "dvc.lock").write_text(lock.as_text(entries))
+    return params.load(root / "params.yaml")
+
+
+def _dump(path: Path, what: Any) -> None:
+    path.write_text(json.dumps(what))
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with all tables and no experiment of ours: making one takes seconds, copying it none."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        store.open_store(place.find(folder))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def checkout(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A fabricated checkout with an empty store and a clean environment. A space in its name must not matter."""
+    root = tmp_path / "a lab's checkout"
+    root.mkdir()
+    fabricate(root)
+    shutil.copy(empty_store, root / "mlflow.db")
+    before = dict(os.environ)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield root
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def publish(root: Path) -> tracking.Published:
+    return tracking.publish(TASK, params.load(root / "params.yaml"), root)
+
+
+def client_of(root: Path) -> tuple[Any, str]:
+    where = place.find(root)
+    client = store.open_store(where)
+    return client, store.experiment_id(client, where, "ctrnn")
+
+
+def all_runs(root: Path) -> list[Any]:
+    client, experiment = client_of(root)
+    return list(client.search_runs([experiment]))
+
+
+def holdings(root: Path, run_id: str) -> dict[str, Any]:
+    """What a run holds, less its id and the clock: points are listed, so a double shows."""
+    client, _ = client_of(root)
+    run = client.get_run(run_id)
+    folder = Path(client.download_artifacts(run_id, ""))
+    points = {
+        name: sorted((m.step, m.value) for m in client.get_metric_history(run_id, name))
+        for name in run.data.metrics
+    }
+    return {
+        "status": run.info.status,
+        "params": run.data.params,
+        "tags": run.data.tags,
+        "points": points,
+        "datasets": sorted(i.dataset.name for i in run.inputs.dataset_inputs),
+        "files": sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()),
+    }
+
+
+def in_a_fork(work: Callable[[], None]) -> int:
+    """Do the work in a process of its own; returns its exit status (negative: the signal that ended it)."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_after(writes: int, root: Path) -> None:
+    """Publish, and die by SIGKILL right after that many writes to the store."""
+    from mlflow.tracking import MlflowClient
+
+    left = writes
+
+    def dying(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            result = method(*args, **kwargs)
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+    for name in WRITES:
+        setattr(MlflowClient, name, dying(getattr(MlflowClient, name)))
+    publish(root)
+
+
+def test_a_run_holds_settings_curves_results_files_and_tables(checkout: Path) -> None:
+    done = publish(checkout)
+    held = holdings(checkout, done.run_id)
+    assert done.action == "created" and held["status"] == "FINISHED"
+    assert held["params"]["network.p_inh"] == "0.2"
+    assert held["params"]["network.tau_inh"] == "null"
+    assert held["params"]["tasks.mante.T"] == "500"
+    assert held["points"]["loss/network_0"] == [(1, 1.0), (2, 0.5)]
+    assert held["points"]["loss/mean"] == [(1, 1.5), (2, 1.0), (3, pytest.approx(0.3))]
+    assert held["points"]["validation_accuracy/network_1"] == [(2, 0.5), (3, 0.99)]
+    assert held["points"]["accuracy/mean"] == [(0, 0.985)]
+    assert held["points"]["accuracy/network_1"] == [(0, 0.99)]
+    assert "accuracy_by_condition/context:motion motion:0.5 colour:-0.5" in held["points"]
+    assert held["tags"]["mlflow.runName"] == "mante p_inh=0.2 tau=20"
+    assert held["tags"]["dvc.out/artifacts/train/mante"] == "0.2"
+    assert "**2 of 2 converged**" in held["tags"]["mlflow.note.content"]
+    assert held["datasets"] == [f"mante trials {s}" for s in ("test", "train", "validation")]
+    assert {"weights/network-1.safetensors", "figures/spectrum.png", "dvc.lock"} <= set(
+        held["files"]
+    )
+
+
+def test_publishing_again_changes_nothing(checkout: Path) -> None:
+    first = publish(checkout)
+    before = holdings(checkout, first.run_id)
+    assert publish(checkout) == first._replace(action="unchanged")
+    assert holdings(checkout, first.run_id) == before
+    assert len(all_runs(checkout)) == 1
+
+
+def test_another_setting_is_another_run_and_going_back_adds_none(checkout: Path) -> None:
+    first = publish(checkout)
+    fabricate(checkout, p_inh=0.3)
+    second = publish(checkout)
+    fabricate(checkout, p_inh=0.2)
+    assert publish(checkout).run_id == first.run_id != second.run_id
+    assert len(all_runs(checkout)) == 2
+
+
+def test_new_figures_replace_those_of_the_finished_run(checkout: Path) -> None:
+    first = publish(checkout)
+    fabricate(checkout, figure=b"drawn anew")
+    assert publish(checkout) == first._replace(action="redrawn")
+    client, _ = client_of(checkout)
+    figure = client.download_artifacts(first.run_id, "figures/weights.png")
+    assert Path(figure).read_bytes() == b"drawn anew"
+
+
+@pytest.mark.parametrize("writes", [1, 3, 5, 7, 12, 22])
+def test_killed_after_any_write_and_repeated_leaves_one_complete_run(
+    checkout: Path, writes: int
+) -> None:
+    assert in_a_fork(lambda: killed_after(writes, checkout)) == -signal.SIGKILL
+    done = publish(checkout)
+    assert done.action == "completed"
+    assert len(all_runs(checkout)) == 1
+    held = holdings(checkout, done.run_id)
+    shutil.rmtree(checkout / "mlartifacts")
+    client, experiment = client_of(checkout)
+    client.delete_run(done.run_id)
+    undisturbed = holdings(checkout, publish(checkout).run_id)
+    assert held == undisturbed
+
+
+def test_the_loss_of_a_point_is_made_good_without_doubling_others(checkout: Path) -> None:
+    """A run that something else opened and half filled, at other times, is completed."""
+    client, experiment = client_of(checkout)
+    what = content.gather(TASK, params.load(checkout / "params.yaml"), checkout)
+    run_id = client.create_run(experiment, tags={runs.KEY: what.key}).info.run_id
+    client.log_metric(run_id, "loss/network_0", 1.0, timestamp=5, step=1)
+    client.set_terminated(run_id, "FAILED")
+    assert publish(checkout).run_id == run_id
+    assert holdings(checkout, run_id)["points"]["loss/network_0"] == [(1, 1.0), (2, 0.5)]
+
+
+def test_doubles_of_a_key_are_removed(checkout: Path) -> None:
+    first = publish(checkout)
+    client, experiment = client_of(checkout)
+    client.create_run(experiment, start_time=1, tags=client.get_run(first.run_id).data.tags)
+    assert publish(checkout).run_id == first.run_id
+    assert len(all_runs(checkout)) == 1
+
+
+def test_a_deleted_run_does_not_count(checkout: Path) -> None:
+    first = publish(checkout)
+    client_of(checkout)[0].delete_run(first.run_id)
+    assert publish(checkout).action == "created"
+
+
+def test_what_the_shell_exports_of_other_runs_is_ignored(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = client_of(checkout)
+    foreign = client.create_experiment("foreign")
+    victim = client.create_run(foreign, tags={"mine": "yes"}).info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", victim)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", foreign)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "foreign")
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    done = publish(checkout)
+    assert [run.info.run_id for run in all_runs(checkout)] == [done.run_id]
+    assert not client.search_runs(["0"])
+    assert holdings(checkout, done.run_id)["status"] == "FINISHED"
+    assert client.get_run(victim).data.params == {}
+    assert "MLFLOW_RUN_ID" not in os.environ
+
+
+def test_a_temporary_experiment_writes_to_the_main_checkout(checkout: Path) -> None:
+    temporary = checkout / ".dvc" / "tmp" / "exps" / "standalone" / "tmp1"
+    temporary.mkdir(parents=True)
+    fabricate(temporary, p_inh=0.4)
+    done = publish(temporary)
+    shutil.rmtree(temporary)
+    assert [run.info.run_id for run in all_runs(checkout)] == [done.run_id]
+    assert "history.csv" in holdings(checkout, done.run_id)["files"]
+    assert Path(client_of(checkout)[0].get_run(done.run_id).info.artifact_uri[7:])
+
+
+def test_eight_first_ever_starts_at_once_make_one_sound_store(tmp_path: Path) -> None:
+    fabricate(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), *sys.path])}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    command = [sys.executable, "-m", "ctrnn.tracking", "init"]
+    starts = [
+        subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    assert [(start.communicate()[1], start.returncode) for start in starts] == [("", 0)] * 8
+    client, _ = client_of(tmp_path)
+    assert {e.name for e in client.search_experiments()} == {"Default", "ctrnn"}
+    assert publish(tmp_path).action == "created"
+
+
+def test_an_older_database_is_upgraded_and_a_copy_kept(tmp_path: Path) -> None:
+    import mlflow.store.db.utils as database
+    import sqlalchemy
+    from alembic import command
+    from mlflow.store.tracking.dbmodels.initial_models import Base
+
+    fabricate(tmp_path)
+    where = place.find(tmp_path)
+    engine = sqlalchemy.create_engine(where.uri)
+    Base.metadata.create_all(engine)
+    config = database._get_alembic_config(where.uri)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "heads")
+        command.downgrade(config, "-1")
+    engine.dispose()
+    assert publish(tmp_path).action == "created"
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "mlruns", "databricks"])
+def test_an_address_that_cannot_hold_runs_is_refused(
+    checkout: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(tracking.TrackingError, match="MLFLOW_TRACKING_URI = .* give http"):
+        publish(checkout)
+
+
+def test_a_relative_database_is_that_of_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///lab.db")
+    assert place.find(tmp_path / ".dvc/tmp/exps/x").database == tmp_path / "lab.db"
+
+
+def test_a_server_that_is_gone_is_one_sentence(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    start = time.monotonic()
+    with pytest.raises(tracking.TrackingError, match="Connection refused.*start the server"):
+        publish(checkout)
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("habit", ["never answers", "hangs after its health check", "breaks"])
+def test_a_sick_server_is_one_sentence_within_ten_seconds(
+    checkout: Path, habit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            healthy = self.path == "/health" and habit != "never answers"
+            if not healthy and habit != "breaks":
+                time.sleep(12)
+            self.send_response(200 if healthy else 500)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+    start = time.monotonic()
+    with pytest.raises(tracking.TrackingError, match="tracking store http.* failed"):
+        publish(checkout)
+    assert time.monotonic() - start < 10
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_missing_file_is_named_before_anything_is_written(checkout: Path) -> None:
+    (checkout / "artifacts/train/mante/history.csv").unlink()
+    with pytest.raises(tracking.TrackingError, match="history.csv does not exist; run dvc repro"):
+        publish(checkout)
+    assert all_runs(checkout) == []
+
+
+def test_a_task_that_has_not_run_is_named(checkout: Path) -> None:
+    with pytest.raises(lock.LockError, match="no entry generate@xor; run dvc repro"):
+        lock.chain("xor", checkout)
+
+
+def test_the_key_is_that_of_this_task_whatever_the_order(checkout: Path) -> None:
+    entries = lock.chain(TASK, checkout)
+    key = lock.content_key(entries)
+    assert lock.content_key(dict(reversed(entries.items()))) == key
+    entries[f"train@{TASK}"]["cmd"] += " --more"
+    assert lock.content_key(entries) != key
+
+
+def test_names_that_mlflow_does_not_take_are_made_legal() -> None:
+    assert metrics.legal("a/context=motion motion=+0.5%") == "a/context:motion motion:0.5_"
+
+
+def test_the_main_checkout_is_found_from_a_temporary_experiment(tmp_path: Path) -> None:
+    assert place.main_checkout(tmp_path / ".dvc/tmp/exps/standalone/tmpx") == tmp_path
+    assert place.main_checkout(tmp_path) == tmp_path
