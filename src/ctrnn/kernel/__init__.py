@@ -1,0 +1,8 @@
+"""The native training kernel: the dynamics, their gradients and their noise in one C source, numpy in and out."""
+
+from ctrnn.kernel.build import isa
+from ctrnn.kernel.network import Network
+from ctrnn.kernel.normals import normals
+from ctrnn.kernel.run import ForwardJob, TrainJob, forward, loss_and_gradients, noise
+
+__all__ = ["ForwardJob", "Network", "TrainJob", "forward", "isa", "loss_and_gradients", "noise", "normals"]

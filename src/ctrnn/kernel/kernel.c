@@ -1,0 +1,507 @@
+/* Training a continuous-time recurrent network: rates, loss and gradients of one slice of 32 trials.
+
+       x_t = (1 - alpha) x_{t-1} + A R_{t-1} + B u_t + c + s_pre xi_t        A = alpha W_eff, B = alpha W_in, c = alpha b_rec
+       S_t = f(x_t),   R_t = S_t + s_post eta_t,   z_t = W_out R_t + b_out
+
+   Lanes are trials: every array is [...][unit][32 trials], so that a sum over units is made in the same order
+   whatever the width of a vector, and a slice needs nobody else from its first step to its last. Arithmetic is strict
+   and every fused multiply-add is written out: the bits are the same for every compiler and instruction set. */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* -- vectors: the only part that knows the instruction set ------------------------------------------------------- */
+
+#if defined(CTRNN_AVX512)
+#include <immintrin.h>
+enum { W = 16 };
+#elif defined(CTRNN_AVX2)
+#include <immintrin.h>
+enum { W = 8 };
+#elif defined(CTRNN_NEON)
+#include <arm_neon.h>
+enum { W = 4 };
+#else
+enum { W = 4 };
+#endif
+
+enum { LANES = 32, NV = LANES / W, HALF = 16 / W };
+
+typedef float V __attribute__((vector_size(4 * W), may_alias));
+typedef int32_t I __attribute__((vector_size(4 * W), may_alias));
+typedef uint32_t U __attribute__((vector_size(4 * W), may_alias));
+
+#define EACH_VECTOR for (int v = 0; v < NV; v++)
+
+#if defined(CTRNN_AVX512)
+static inline V fma_(V a, V b, V c) { return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+static inline V spread(float a) { return (V)_mm512_set1_ps(a); }
+static inline V root(V a) { return (V)_mm512_sqrt_ps((__m512)a); }
+#elif defined(CTRNN_AVX2)
+static inline V fma_(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+static inline V spread(float a) { return (V)_mm256_set1_ps(a); }
+static inline V root(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
+#elif defined(CTRNN_NEON)
+static inline V fma_(V a, V b, V c) { return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+static inline V spread(float a) { return (V)vdupq_n_f32(a); }
+static inline V root(V a) { return (V)vsqrtq_f32((float32x4_t)a); }
+#else
+static inline V fma_(V a, V b, V c) {
+    return (V){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
+}
+static inline V spread(float a) { return (V){a, a, a, a}; }
+static inline V root(V a) { return (V){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
+#endif
+
+static inline V load(const float *p) { return *(const V *)p; }
+static inline void store(float *p, V a) { *(V *)p = a; }
+static inline V rounded(I a) { return __builtin_convertvector(a, V); }
+static inline V where(I mask, V a, V b) { return (V)((mask & (I)a) | (~mask & (I)b)); }
+
+/* -- what Python hands over ---------------------------------------------------------------------------------------- */
+
+typedef struct { /* rows of a matrix: values, and where the column's 32 lanes begin; an even number a row, 0 added */
+    const int64_t *row;
+    const uint32_t *column;
+    const float *value;
+} Sparse;
+
+typedef struct {
+    int64_t n, channels, outputs, relu;
+    const float *decay, *B, *c, *s_pre, *W_out, *b_out; /* decay = 1 - alpha [n], B [n][channels], W_out [outputs][n] */
+    float s_post;
+    Sparse A, A_transposed;
+} Network;
+
+typedef struct {
+    int64_t T, trials, slice, noisy; /* trials in all; this slice holds trials 32 slice .. 32 slice + 31 */
+    uint64_t key;
+    const float *inputs, *targets, *mask, *x0; /* [T][trials][..]; x0 [trials][n] or NULL for 0 */
+    float *rates, *x, *z;                      /* forward only: [T][trials][..], NULL where not wanted */
+    double scale, rate_penalty;                /* gradients only: 1 / sum(mask), penalty / (T trials n) */
+    float *dA, *dB, *dc, *dW_out, *db_out;     /* sums over this slice, NULL where not wanted; dA as A's values */
+    double *loss;                              /* [2]: sum of mask (z - y)^2, sum of r^2 */
+    float *workspace;                          /* 64-byte aligned, ctrnn_workspace() floats */
+} Slice;
+
+/* -- normals: xoshiro128 in every lane (Blackman and Vigna 2018), Box and Muller's pairs; no fma, so that the numpy
+      definition in normals.py has the same bits ------------------------------------------------------------------- */
+
+typedef struct { U s[4][NV]; } Generator;
+
+static inline uint32_t mixed(uint32_t a) {
+    a = (a ^ (a >> 16)) * 0x7feb352du;
+    a = (a ^ (a >> 15)) * 0x846ca68bu;
+    return a ^ (a >> 16);
+}
+
+/* Word k of a lane's state is a hash of the key, k and the lane's number, so that lanes and keys have nothing in common. */
+static void seed(Generator *g, uint64_t key, int64_t slice) {
+    for (uint32_t k = 0; k < 4; k++) {
+        uint32_t of_key = mixed(mixed((uint32_t)key + (k + 1) * 0x9e3779b9u) ^ (uint32_t)(key >> 32));
+        uint32_t lanes[LANES];
+        for (uint32_t lane = 0; lane < LANES; lane++)
+            lanes[lane] = mixed(of_key + 0x85ebca6bu * ((uint32_t)slice * LANES + lane));
+        memcpy(g->s[k], lanes, sizeof lanes);
+    }
+}
+
+/* Two words a lane, each a sum of two words of the state. */
+static inline void draw(Generator *g, int v, U *p, U *q) {
+    U a = g->s[0][v], b = g->s[1][v], c = g->s[2][v], d = g->s[3][v];
+    *p = a + d;
+    *q = b + c;
+    U shifted = b << 9;
+    c ^= a, d ^= b, b ^= c, a ^= d, c ^= shifted;
+    d = (d << 11) | (d >> 21);
+    g->s[0][v] = a, g->s[1][v] = b, g->s[2][v] = c, g->s[3][v] = d;
+}
+
+/* Radius: u = k / 2^31 with odd k < 2^31 - 64 (31 bits, never 0, never rounded to 1) is m 2^-(e+1), 1 <= m < 2, and
+   -2 log u = e 2 log 2 + (2 - m) P(m). Angle: a quarter turn either side of 0, and the bit left over for the cosine's
+   sign. */
+static inline void pair(Generator *g, int v, V *xi, V *eta) {
+    U p, q;
+    draw(g, v, &p, &q);
+    I k = (I)rounded((I)((p & 0x7fffffbeu) | 1u));
+    V e = rounded(157 - (k >> 23));
+    V m = (V)((k & 0x7fffff) | 0x3f800000);
+    V P = (((0.0476672633f * m - 0.3719279291f) * m + 1.1878655663f) * m - 2.061298864f) * m + 2.583935427f;
+    V radius = root(e * 1.3862943611f + (2.0f - m) * P);
+    V turn = rounded((I)q) * 0x1p-31f;
+    V y = turn * turn;
+    V sine = turn * (((-0.0043716726f * y + 0.0795016341f) * y - 0.6459262326f) * y + 1.5707951251f);
+    V cosine = ((-0.0190957195f * y + 0.2525802152f) * y - 1.2334844955f) * y + 0.9999932956f;
+    *xi = (V)((U)(radius * cosine) ^ (p & 0x80000000u));
+    *eta = radius * sine;
+}
+
+/* -- f(x): 1 / (1 + 2^(-x log2 e)) or max(x, 0); a NaN stays one --------------------------------------------------- */
+
+static inline V sigmoid(V x) {
+    V y = x * -1.44269504089f;
+    y = where(y > 126.0f, spread(126.0f), where(y < -126.0f, spread(-126.0f), y));
+    V shifted = y + 0x1.8p23f; /* the nearest whole number stands in the last bits */
+    V t = y - (shifted - 0x1.8p23f);
+    V power = spread(0.0013240888f);
+    power = fma_(power, t, spread(0.0096747392f));
+    power = fma_(power, t, spread(0.0555083761f));
+    power = fma_(power, t, spread(0.2402215427f));
+    power = fma_(power, t, spread(0.693146892f));
+    power = fma_(power, t, spread(1.0f));
+    power = (V)((I)power + (I)((U)shifted << 23));
+    return 1.0f / (1.0f + power);
+}
+
+static inline V f(V x, int64_t relu) {
+    if (relu) return where(x < 0.0f, spread(0.0f), x);
+    return sigmoid(x);
+}
+
+static inline V slope(V S, int64_t relu) {
+    if (relu) return where(S > 0.0f, spread(1.0f), spread(0.0f));
+    return S * (1.0f - S);
+}
+
+/* -- products ------------------------------------------------------------------------------------------------------ */
+
+/* sum += row i of M times y: even and odd entries apart, so that eight sums hide the latency of a fused multiply-add. */
+static inline void add_row(const Sparse *M, int64_t i, const float *y, V sum[NV]) {
+    V odd[NV] = {0};
+    for (int64_t k = M->row[i]; k < M->row[i + 1]; k += 2) {
+        V a = spread(M->value[k]), b = spread(M->value[k + 1]);
+        const float *ya = y + M->column[k], *yb = y + M->column[k + 1];
+        EACH_VECTOR sum[v] = fma_(a, load(ya + v * W), sum[v]);
+        EACH_VECTOR odd[v] = fma_(b, load(yb + v * W), odd[v]);
+    }
+    EACH_VECTOR sum[v] += odd[v];
+}
+
+/* acc [16] += a b, trial l and then trial 16 + l. */
+static inline void add_product(float *acc, const float *a, const float *b) {
+    EACH_VECTOR {
+        float *part = acc + v % HALF * W;
+        store(part, fma_(load(a + v * W), load(b + v * W), load(part)));
+    }
+}
+
+/* z [outputs][32] = W_out R + b_out. */
+static void readout(const Network *net, const float *R, float *z) {
+    for (int64_t o = 0; o < net->outputs; o++) {
+        V sum[NV];
+        EACH_VECTOR sum[v] = spread(net->b_out[o]);
+        for (int64_t j = 0; j < net->n; j++) {
+            V a = spread(net->W_out[o * net->n + j]);
+            EACH_VECTOR sum[v] = fma_(a, load(R + j * LANES + v * W), sum[v]);
+        }
+        EACH_VECTOR store(z + o * LANES + v * W, sum[v]);
+    }
+}
+
+/* -- between [trials][count] in Python and [count][32] here; lanes beyond the last trial hold 0 -------------------- */
+
+static int64_t lanes_of(const Slice *job) {
+    int64_t left = job->trials - job->slice * LANES;
+    return left < LANES ? left : LANES;
+}
+
+static void pack(const Slice *job, const float *rows, int64_t t, int64_t count, float *packed) {
+    rows += (t * job->trials + job->slice * LANES) * count;
+    memset(packed, 0, count * LANES * sizeof *packed);
+    for (int64_t lane = 0; lane < lanes_of(job); lane++)
+        for (int64_t i = 0; i < count; i++) packed[i * LANES + lane] = rows[lane * count + i];
+}
+
+static void unpack(const Slice *job, const float *packed, int64_t t, int64_t count, float *rows) {
+    if (!rows) return;
+    rows += (t * job->trials + job->slice * LANES) * count;
+    for (int64_t lane = 0; lane < lanes_of(job); lane++)
+        for (int64_t i = 0; i < count; i++) rows[lane * count + i] = packed[i * LANES + lane];
+}
+
+/* -- forward ------------------------------------------------------------------------------------------------------- */
+
+static void start(const Network *net, const Slice *job, float *x, float *R) {
+    memset(x, 0, net->n * LANES * sizeof *x);
+    if (job->x0) pack(job, job->x0, 0, net->n, x);
+    for (int64_t i = 0; i < net->n * LANES; i += W) store(R + i, f(load(x + i), net->relu));
+}
+
+/* One step of every unit: x is renewed in place, S_t and R_t are written. */
+static void step(const Network *net, const Slice *job, Generator *g, const float *u, const float *R_before, float *x,
+                 float *S, float *R) {
+    V s_post = spread(net->s_post);
+    for (int64_t i = 0; i < net->n; i++) {
+        V sum[NV], eta[NV] = {0};
+        V decay = spread(net->decay[i]), c = spread(net->c[i]), s_pre = spread(net->s_pre[i]);
+        EACH_VECTOR sum[v] = fma_(decay, load(x + i * LANES + v * W), c);
+        for (int64_t k = 0; k < net->channels; k++) {
+            V b = spread(net->B[i * net->channels + k]);
+            EACH_VECTOR sum[v] = fma_(b, load(u + k * LANES + v * W), sum[v]);
+        }
+        if (job->noisy) EACH_VECTOR {
+            V xi;
+            pair(g, v, &xi, &eta[v]);
+            sum[v] = fma_(s_pre, xi, sum[v]);
+        }
+        add_row(&net->A, i, R_before, sum);
+        EACH_VECTOR {
+            V s = f(sum[v], net->relu);
+            store(x + i * LANES + v * W, sum[v]);
+            store(S + i * LANES + v * W, s);
+            store(R + i * LANES + v * W, fma_(s_post, eta[v], s));
+        }
+    }
+}
+
+void ctrnn_forward(const Network *net, const Slice *job) {
+    int64_t layer = net->n * LANES;
+    float *x = job->workspace, *S = x + layer, *R = S + layer, *R_before = R + layer, *u = R_before + layer;
+    float *z = u + net->channels * LANES;
+    Generator g;
+    seed(&g, job->key, job->slice);
+    start(net, job, x, R_before);
+    for (int64_t t = 0; t < job->T; t++) {
+        pack(job, job->inputs, t, net->channels, u);
+        step(net, job, &g, u, R_before, x, S, R);
+        readout(net, R, z);
+        unpack(job, R, t, net->n, job->rates);
+        unpack(job, x, t, net->n, job->x);
+        unpack(job, z, t, net->outputs, job->z);
+        float *swap = R;
+        R = R_before, R_before = swap;
+    }
+}
+
+/* -- backward ------------------------------------------------------------------------------------------------------ */
+
+/* dL/dx_t = g_t = f'(x_t) (W_out' dz_t + 2 penalty R_t + A' g_{t+1}) + (1 - alpha) g_{t+1}; f' from S alone. */
+static void step_back(const Network *net, const float *S, const float *R, const float *dz, const float *g_after,
+                      const V penalty[NV], int penalised, float *g) {
+    for (int64_t i = 0; i < net->n; i++) {
+        V sum[NV] = {0};
+        int64_t at = i * LANES;
+        for (int64_t o = 0; o < net->outputs; o++) {
+            V a = spread(net->W_out[o * net->n + i]);
+            EACH_VECTOR sum[v] = fma_(a, load(dz + o * LANES + v * W), sum[v]);
+        }
+        if (penalised) EACH_VECTOR sum[v] = fma_(penalty[v], load(R + at + v * W), sum[v]);
+        add_row(&net->A_transposed, i, g_after, sum);
+        V decay = spread(net->decay[i]);
+        EACH_VECTOR store(g + at + v * W, fma_(slope(load(S + at + v * W), net->relu), sum[v],
+                                               decay * load(g_after + at + v * W)));
+    }
+}
+
+/* dA += g_t R_{t-1}' for `steps` steps back from the one whose g and R are given, at existing synapses only: the row's
+   g stay in registers while its synapses go by, each with a sum of its own in 16 lanes. */
+static inline __attribute__((always_inline)) void add_outer(const Network *net, const float *g, const float *R,
+                                                            const int steps, float *dA) {
+    int64_t layer = net->n * LANES;
+    for (int64_t i = 0; i < net->n; i++)
+        for (int h = 0; h < HALF; h++) {
+            V first[steps], second[steps];
+            for (int s = 0; s < steps; s++) {
+                first[s] = load(g + s * layer + i * LANES + h * W);
+                second[s] = load(g + s * layer + i * LANES + 16 + h * W);
+            }
+            for (int64_t k = net->A.row[i]; k < net->A.row[i + 1]; k++) {
+                const float *Rj = R + net->A.column[k] + h * W;
+                V acc = load(dA + k * 16 + h * W);
+                for (int s = 0; s < steps; s++) {
+                    acc = fma_(first[s], load(Rj - s * layer), acc);
+                    acc = fma_(second[s], load(Rj - s * layer + 16), acc);
+                }
+                store(dA + k * 16 + h * W, acc);
+            }
+        }
+}
+
+/* Sum of each entry's 16 lanes, in order. */
+static void sum_lanes(const float *acc, int64_t count, float *sums) {
+    for (int64_t k = 0; k < count; k++) {
+        float sum = acc[k * 16];
+        for (int lane = 1; lane < 16; lane++) sum += acc[k * 16 + lane];
+        sums[k] = sum;
+    }
+}
+
+enum { STEPS = 6 }; /* steps of g kept for one sweep of the weights' gradient */
+
+typedef struct { int64_t x, u, dz, S, R, g, dA, dB, dc, dW_out, db_out, end; } Layout;
+
+/* Where each array of a slice begins in its workspace. */
+static Layout layout(const Network *net, int64_t T) {
+    int64_t layer = net->n * LANES;
+    Layout at = {0};
+    at.u = at.x + layer;
+    at.dz = at.u + T * net->channels * LANES;
+    at.S = at.dz + T * net->outputs * LANES;
+    at.R = at.S + T * layer;
+    at.g = at.R + (T + 1) * layer;
+    at.dA = at.g + STEPS * layer;
+    at.dB = at.dA + net->A.row[net->n] * 16;
+    at.dc = at.dB + net->n * net->channels * 16;
+    at.dW_out = at.dc + net->n * 16;
+    at.db_out = at.dW_out + net->outputs * net->n * 16;
+    at.end = at.db_out + net->outputs * 16;
+    return at;
+}
+
+/* Floats that a slice of T steps needs; T = 0 for the forward pass alone. */
+int64_t ctrnn_workspace(const Network *net, int64_t T) {
+    return T ? layout(net, T).end : (4 * net->n + net->channels + net->outputs) * LANES;
+}
+
+/* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow. */
+static void loss_of_step(const Network *net, const Slice *job, int64_t t, float *z, double squares[LANES]) {
+    float scale = (float)(2.0 * job->scale);
+    for (int64_t lane = 0; lane < LANES; lane++)
+        for (int64_t o = 0; o < net->outputs; o++) {
+            float *dz = z + o * LANES + lane;
+            int64_t at = (t * job->trials + job->slice * LANES + lane) * net->outputs + o;
+            int there = lane < lanes_of(job);
+            float error = there ? *dz - job->targets[at] : 0.0f, mask = there ? job->mask[at] : 0.0f;
+            squares[lane] += (double)mask * ((double)error * (double)error);
+            *dz = scale * (mask * error);
+        }
+}
+
+void ctrnn_gradients(const Network *net, const Slice *job) {
+    int64_t n = net->n, layer = n * LANES, T = job->T;
+    Layout at = layout(net, T);
+    float *w = job->workspace, *x = w + at.x, *us = w + at.u, *dzs = w + at.dz, *Ss = w + at.S, *Rs = w + at.R;
+    float *ring = w + at.g, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc, *dW_out = w + at.dW_out;
+    float *db_out = w + at.db_out;
+    double squares[LANES] = {0}, rates_squared[LANES] = {0};
+    memset(dA, 0, (at.end - at.dA) * sizeof *dA);
+
+    /* All of time forward, keeping S and R; then z, and the loss's gradient with respect to it. */
+    Generator generator;
+    seed(&generator, job->key, job->slice);
+    start(net, job, x, Rs);
+    for (int64_t t = 0; t < T; t++) {
+        float *u = us + t * net->channels * LANES, *R = Rs + (t + 1) * layer, *dz = dzs + t * net->outputs * LANES;
+        pack(job, job->inputs, t, net->channels, u);
+        step(net, job, &generator, u, R - layer, x, Ss + t * layer, R);
+        readout(net, R, dz);
+        loss_of_step(net, job, t, dz, squares);
+    }
+
+    V penalty[NV];
+    float of_lane[LANES];
+    for (int lane = 0; lane < LANES; lane++) of_lane[lane] = lane < lanes_of(job) ? (float)(2.0 * job->rate_penalty) : 0.0f;
+    memcpy(penalty, of_lane, sizeof penalty);
+
+    /* All of time backward. g of STEPS steps stand in a ring, the first of them after g_{T+1} = 0. */
+    memset(ring, 0, STEPS * layer * sizeof *ring);
+    int held = 0;
+    for (int64_t t = T - 1; t >= 0; t--) {
+        const float *R = Rs + (t + 1) * layer, *dz = dzs + t * net->outputs * LANES;
+        const float *u = us + t * net->channels * LANES;
+        float *g = ring + held * layer, *g_after = ring + (held ? held - 1 : STEPS - 1) * layer;
+        step_back(net, Ss + t * layer, R, dz, g_after, penalty, job->rate_penalty != 0.0, g);
+        held++;
+        if (job->dW_out)
+            for (int64_t o = 0; o < net->outputs; o++)
+                for (int64_t i = 0; i < n; i++)
+                    add_product(dW_out + (o * n + i) * 16, dz + o * LANES, R + i * LANES);
+        if (job->dB)
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t k = 0; k < net->channels; k++)
+                    add_product(dB + (i * net->channels + k) * 16, g + i * LANES, u + k * LANES);
+        static const float ones[LANES] __attribute__((aligned(64))) = {
+            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+        if (job->dc)
+            for (int64_t i = 0; i < n; i++) add_product(dc + i * 16, g + i * LANES, ones);
+        if (job->db_out)
+            for (int64_t o = 0; o < net->outputs; o++) add_product(db_out + o * 16, dz + o * LANES, ones);
+        if (job->rate_penalty != 0.0)
+            for (int64_t i = 0; i < layer; i++) rates_squared[i % LANES] += (double)R[i] * (double)R[i];
+        if (job->dA && held == STEPS) {
+            add_outer(net, ring, Rs + (t + STEPS - 1) * layer, STEPS, dA);
+            held = 0;
+        } else if (held == STEPS) held = 0;
+        if (job->dA && t == 0)
+            for (int s = 0; s < held; s++) add_outer(net, ring + s * layer, Rs + (held - 1 - s) * layer, 1, dA);
+    }
+
+    /* Lanes and then slices are summed in a fixed order. */
+    job->loss[0] = job->loss[1] = 0.0;
+    for (int lane = 0; lane < lanes_of(job); lane++) {
+        job->loss[0] += squares[lane];
+        job->loss[1] += rates_squared[lane];
+    }
+    if (job->dA) sum_lanes(dA, net->A.row[n], job->dA);
+    if (job->dB) sum_lanes(dB, n * net->channels, job->dB);
+    if (job->dc) sum_lanes(dc, n, job->dc);
+    if (job->dW_out) sum_lanes(dW_out, net->outputs * n, job->dW_out);
+    if (job->db_out) sum_lanes(db_out, net->outputs, job->db_out);
+}
+
+/* -- weights into the sparse form, gradients out of it ------------------------------------------------------------- */
+
+/* value[k] = alpha_i relu(W_ij) sign_j (or alpha_i W_ij) of the synapse that `source` names; -1 names an added 0. */
+void ctrnn_effective(int64_t n, int64_t count, const int32_t *source, const float *W_rec, const float *alpha,
+                     const float *sign, int64_t dale, float *value) {
+    for (int64_t k = 0; k < count; k++) {
+        value[k] = 0.0f;
+        if (source[k] < 0) continue;
+        float w = W_rec[source[k]];
+        if (dale) w = w < 0.0f ? 0.0f : w * sign[source[k] % n];
+        value[k] = alpha[source[k] / n] * w;
+    }
+}
+
+/* dW_rec [n][n], zeroed by the caller: relu'(0) = 0, so a vanished synapse stays so. */
+void ctrnn_scatter(int64_t n, int64_t count, const int32_t *source, const float *dA, const float *W_rec,
+                   const float *alpha, const float *sign, int64_t dale, float *dW_rec) {
+    for (int64_t k = 0; k < count; k++) {
+        if (source[k] < 0) continue;
+        float d = alpha[source[k] / n] * dA[k];
+        if (dale) d = W_rec[source[k]] > 0.0f ? d * sign[source[k] % n] : 0.0f;
+        dW_rec[source[k]] = d;
+    }
+}
+
+/* The sum of an array, in order. */
+double ctrnn_sum(const float *a, int64_t count) {
+    double sum = 0.0;
+    for (int64_t i = 0; i < count; i++) sum += (double)a[i];
+    return sum;
+}
+
+/* -- normals for everybody ----------------------------------------------------------------------------------------- */
+
+/* rows [trials][count]: each row is the stream of its own seed, blocks of 32 cosines (xi) and 32 sines (eta). */
+void ctrnn_normals(const uint64_t *seeds, int64_t trials, int64_t count, float *rows) {
+    for (int64_t row = 0; row < trials; row++, rows += count) {
+        Generator g;
+        seed(&g, seeds[row], 0);
+        for (int64_t k = 0; k < count; k += 2 * LANES) {
+            V block[2 * NV];
+            EACH_VECTOR pair(&g, v, &block[v], &block[NV + v]);
+            int64_t left = count - k < 2 * LANES ? count - k : 2 * LANES;
+            memcpy(rows + k, block, left * sizeof *rows);
+        }
+    }
+}
+
+/* xi, eta [T][trials][n]: the normals that the forward pass of this slice uses. */
+void ctrnn_noise(const Slice *job, int64_t n, float *xi, float *eta) {
+    Generator g;
+    seed(&g, job->key, job->slice);
+    for (int64_t t = 0; t < job->T; t++)
+        for (int64_t i = 0; i < n; i++) {
+            V block[2 * NV];
+            float lanes[2 * LANES];
+            EACH_VECTOR pair(&g, v, &block[v], &block[NV + v]);
+            memcpy(lanes, block, sizeof lanes);
+            for (int64_t lane = 0; lane < lanes_of(job); lane++) {
+                int64_t at = (t * job->trials + job->slice * LANES + lane) * n + i;
+                xi[at] = lanes[lane];
+                eta[at] = lanes[LANES + lane];
+            }
+        }
+}

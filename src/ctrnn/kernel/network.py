@@ -1,0 +1,140 @@
+"""What is constant in a network while it trains, and the weights that change, as `kernel.c` wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctrnn.kernel.library import LANES, Floats, NetworkC, SparseC, address, library
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The existing synapses of a matrix, row by row, an even number in each row.
+
+    row: [unit + 1], where each row begins. column: [entry], the column's place in units of one float of
+    [unit, 32 trials]. source: [entry], the place of the weight in W_rec [post, pre], -1 for an entry added to make
+    the row even.
+    """
+
+    row: NDArray[np.int64]
+    column: NDArray[np.uint32]
+    source: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], places: NDArray[np.int32]) -> Pattern:
+        """The pattern of `mask`; `places` says where each of its elements stands in W_rec."""
+        rows, columns = np.nonzero(mask)
+        counts = np.bincount(rows, minlength=mask.shape[0])
+        begin = np.concatenate([[0], np.cumsum(counts + counts % 2)])
+        at = begin[rows] + np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        column = np.zeros(begin[-1], np.uint32)
+        source = np.full(begin[-1], -1, np.int32)
+        column[at] = columns * LANES
+        source[at] = places[rows, columns]
+        return cls(begin.astype(np.int64), column, source)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What is constant in training, prepared once; compared by identity.
+
+    mask: [post, pre], the synapses that exist. sign: [unit], +1 or -1 of the presynaptic unit, used when `dale`.
+    alpha: [unit], dt / tau. sigma_pre: [unit], s_pre, the noise on x per step, already scaled. sigma_post: s_post,
+    the noise on rates. dale: W_eff = relu(W) * sign on the mask, else W on the mask. Raises ValueError where a shape
+    or the activation is wrong.
+    """
+
+    mask: NDArray[np.bool_]
+    sign: Floats
+    alpha: Floats
+    sigma_pre: Floats
+    sigma_post: float
+    activation: Literal["sigmoid", "relu"]
+    dale: bool
+
+    def __post_init__(self) -> None:
+        n = self.mask.shape[0]
+        if self.mask.shape != (n, n):
+            raise ValueError(f"mask has shape {self.mask.shape}; give [post, pre], as many rows as columns.")
+        object.__setattr__(self, "mask", np.array(self.mask, bool))
+        for name in ("sign", "alpha", "sigma_pre"):
+            object.__setattr__(self, name, floats(name, getattr(self, name), (n,)))
+        if self.activation not in ("sigmoid", "relu"):
+            raise ValueError(f"activation = {self.activation} is not known; give sigmoid or relu.")
+
+    @property
+    def n_units(self) -> int:
+        """How many units there are."""
+        return self.mask.shape[0]
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Rows of A: to each unit its presynaptic ones."""
+        return Pattern.of(self.mask, self._places)
+
+    @cached_property
+    def pattern_transposed(self) -> Pattern:
+        """Rows of A': to each unit its postsynaptic ones."""
+        return Pattern.of(self.mask.T, self._places.T)
+
+    @property
+    def _places(self) -> NDArray[np.int32]:
+        return np.arange(self.mask.size, dtype=np.int32).reshape(self.mask.shape)
+
+
+def floats(name: str, array: object, shape: tuple[int, ...]) -> Floats:
+    """`array` as C-contiguous float32 of this shape. Raises ValueError that says which array has another one."""
+    made = np.ascontiguousarray(array, np.float32)
+    if made.shape != shape:
+        raise ValueError(f"{name} has shape {list(made.shape)}; give {list(shape)}.")
+    return made
+
+
+class Effective:
+    """A network with the weights of this moment: the C structure, and the arrays that it points into."""
+
+    def __init__(self, network: Network, weights: Mapping[str, Floats]) -> None:
+        n, channels, outputs = network.n_units, np.shape(weights["W_in"])[1], np.shape(weights["W_out"])[0]
+        self.network, self.channels, self.outputs = network, channels, outputs
+        self.W_rec = floats("W_rec", weights["W_rec"], (n, n))
+        alpha = network.alpha
+        self._kept = (
+            1 - alpha,
+            alpha[:, None] * floats("W_in", weights["W_in"], (n, channels)),
+            alpha * floats("b_rec", weights["b_rec"], (n,)),
+            network.sigma_pre,
+            floats("W_out", weights["W_out"], (outputs, n)),
+            floats("b_out", weights["b_out"], (outputs,)),
+        )
+        self._values: list[Floats] = []
+        self.c = NetworkC(
+            n, channels, outputs, network.activation == "relu",
+            *map(address, self._kept),
+            network.sigma_post,
+            self._sparse(network.pattern), self._sparse(network.pattern_transposed),
+        )  # fmt: skip
+
+    def _sparse(self, pattern: Pattern) -> SparseC:
+        network, value = self.network, np.empty(pattern.source.size, np.float32)
+        library().ctrnn_effective(
+            network.n_units, value.size, address(pattern.source), address(self.W_rec), address(network.alpha),
+            address(network.sign), network.dale, address(value),
+        )  # fmt: skip
+        self._values.append(value)
+        return SparseC(address(pattern.row), address(pattern.column), address(value))
+
+    def gradient(self, dA: Floats) -> Floats:
+        """dL/dW_rec [post, pre] from dL/dA [entry of the pattern]: 0 off the pattern and at vanished synapses."""
+        network, source = self.network, self.network.pattern.source
+        d = np.zeros(network.mask.shape, np.float32)
+        library().ctrnn_scatter(
+            network.n_units, source.size, address(source), address(dA), address(self.W_rec), address(network.alpha),
+            address(network.sign), network.dale, address(d),
+        )  # fmt: skip
+        return d

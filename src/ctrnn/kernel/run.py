@@ -1,0 +1,204 @@
+"""Rates, losses and gradients of whole populations: (network, slice of 32 trials) jobs spread over threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import byref
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ctrnn.kernel.library import LANES, Floats, SliceC, address, library, workspace
+from ctrnn.kernel.network import Effective, Network, floats
+
+NAMES = frozenset({"W_in", "W_rec", "b_rec", "W_out", "b_out"})
+
+
+@dataclass(frozen=True)
+class ForwardJob:
+    """A network to be run.
+
+    weights: W_in [unit, channel], W_rec [post, pre], b_rec [unit], W_out [output, unit], b_out [output]. inputs:
+    [time, trial, channel], each of which makes one step. key: names the noise, None for none. x0: [trial, unit], the
+    x to begin with, None for 0.
+    """
+
+    network: Network
+    weights: Mapping[str, Floats]
+    inputs: Floats
+    key: int | None = None
+    x0: Floats | None = None
+    want_rates: bool = True
+    want_x: bool = False
+
+
+@dataclass(frozen=True)
+class TrainJob:
+    """A network to be differentiated.
+
+    Beside what ForwardJob has: targets [time, trial, output]; mask [time, trial, output], where the loss counts (bool
+    or weights); wanted: the weights whose gradients are to be returned.
+    """
+
+    network: Network
+    weights: Mapping[str, Floats]
+    inputs: Floats
+    targets: Floats
+    mask: NDArray[np.bool_] | Floats
+    key: int | None = None
+    rate_penalty: float = 0.0
+    wanted: frozenset[str] = NAMES
+
+
+def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Floats | None, ...]]:
+    """(rates [time, trial, unit], outputs [time, trial, output]) of every job; (rates, outputs, x) where it wants x.
+
+    rates are r_t = f(x_t) + s_post eta_t, what the readout sees, None where not wanted; t = 1 .. T.
+    """
+    results, work = [], []
+    for job in jobs:
+        net = Effective(job.network, job.weights)
+        T, trials, inputs = _inputs(net, job.inputs)
+        n = job.network.n_units
+        x0 = None if job.x0 is None else floats("x0", job.x0, (trials, n))
+        rates = np.empty((T, trials, n), np.float32) if job.want_rates else None
+        x = np.empty((T, trials, n), np.float32) if job.want_x else None
+        z = np.empty((T, trials, net.outputs), np.float32)
+        results.append((rates, z, x) if job.want_x else (rates, z))
+        for s in range(_slices(trials)):
+            part = SliceC(
+                T=T, trials=trials, slice=s, inputs=address(inputs), x0=address(x0),
+                rates=address(rates), x=address(x), z=address(z), **_noise(job.key),
+            )  # fmt: skip
+            work.append(_call("ctrnn_forward", net, part, 0, (inputs, x0)))
+    _run(work, threads)
+    return results
+
+
+def loss_and_gradients(jobs: Sequence[TrainJob], threads: int) -> list[tuple[float, dict[str, Floats]]]:
+    """(loss, {name: gradient}) of every job, gradients float32 in the shape of the weights.
+
+    loss = sum(mask (z - y)^2) / sum(mask) + rate_penalty mean(r^2). W_rec's gradient is 0 off the pattern. A loss or a
+    gradient that is not finite is returned as it comes. The number of threads changes no bit.
+    """
+    begun = [_Gradients(job) for job in jobs]
+    _run([call for one in begun for call in one.work], threads)
+    return [one.result() for one in begun]
+
+
+def noise(network: Network, key: int, T: int, n_trials: int) -> tuple[Floats, Floats]:
+    """The standard normals (xi, eta), each [time, trial, unit], that both functions above use with this key."""
+    xi, eta = (np.empty((T, n_trials, network.n_units), np.float32) for _ in range(2))
+    for s in range(_slices(n_trials)):
+        part = SliceC(T=T, trials=n_trials, slice=s, **_noise(key))
+        library().ctrnn_noise(byref(part), network.n_units, address(xi), address(eta))
+    return xi, eta
+
+
+class _Gradients:
+    """One job on its way: its slices' work, and then the sum of what they found."""
+
+    def __init__(self, job: TrainJob) -> None:
+        if unknown := job.wanted - NAMES:
+            raise ValueError(f"wanted = {sorted(unknown)} are not weights; give some of {sorted(NAMES)}.")
+        self.job, self.net = job, Effective(job.network, job.weights)
+        T, trials, inputs = _inputs(self.net, job.inputs)
+        targets = floats("targets", job.targets, (T, trials, self.net.outputs))
+        mask = floats("mask", job.mask, targets.shape)
+        n = job.network.n_units
+        self.total = library().ctrnn_sum(address(mask), mask.size)
+        self.n_rates = T * trials * n
+        sizes = {
+            "W_rec": job.network.pattern.source.size,
+            "W_in": n * self.net.channels,
+            "b_rec": n,
+            "W_out": self.net.outputs * n,
+            "b_out": self.net.outputs,
+        }
+        slices = _slices(trials)
+        self.losses = np.empty((slices, 2), np.float64)
+        self.parts = {name: np.empty((slices, sizes[name]), np.float32) for name in NAMES & job.wanted}
+        places = {"W_rec": "dA", "W_in": "dB", "b_rec": "dc", "W_out": "dW_out", "b_out": "db_out"}
+        self.work = []
+        for s in range(slices):
+            part = SliceC(
+                T=T, trials=trials, slice=s, inputs=address(inputs), targets=address(targets), mask=address(mask),
+                scale=1 / self.total if self.total else float("nan"), rate_penalty=job.rate_penalty / self.n_rates,
+                loss=address(self.losses[s]), **_noise(job.key),
+                **{places[name]: address(array[s]) for name, array in self.parts.items()},
+            )  # fmt: skip
+            self.work.append(_call("ctrnn_gradients", self.net, part, T, (inputs, targets, mask)))
+
+    def result(self) -> tuple[float, dict[str, Floats]]:
+        squares, rates_squared = (float(_in_order(self.losses)[i]) for i in range(2))
+        loss = squares / self.total if self.total else float("nan")
+        loss += self.job.rate_penalty * rates_squared / self.n_rates
+        sums = {name: _in_order(array) for name, array in self.parts.items()}
+        alpha, made = self.job.network.alpha, {}
+        for name, d in sums.items():
+            if name == "W_rec":
+                made[name] = self.net.gradient(d)
+            elif name == "W_in":
+                made[name] = alpha[:, None] * d.reshape(-1, self.net.channels)
+            elif name == "b_rec":
+                made[name] = alpha * d
+            else:
+                made[name] = d.reshape(np.shape(self.job.weights[name]))
+        return loss, made
+
+
+def _in_order(parts: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The sum over slices, one after the other."""
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+def _inputs(net: Effective, inputs: Floats) -> tuple[int, int, Floats]:
+    if np.ndim(inputs) != 3:
+        raise ValueError(f"inputs have shape {list(np.shape(inputs))}; give [time, trial, channel].")
+    T, trials, _ = np.shape(inputs)
+    return T, trials, floats("inputs", inputs, (T, trials, net.channels))
+
+
+def _slices(trials: int) -> int:
+    return -(-trials // LANES)
+
+
+def _noise(key: int | None) -> dict[str, int]:
+    return {"noisy": 0, "key": 0} if key is None else {"noisy": 1, "key": int(key) % 2**64}
+
+
+def _call(name: str, net: Effective, part: SliceC, T: int, kept: tuple[object, ...]) -> Callable[[], None]:
+    """A call of the kernel for one slice, in whatever thread; `kept` are the arrays that `part` points into."""
+    lib = library()
+
+    def call(_kept: tuple[object, ...] = kept) -> None:
+        scratch = workspace(lib.ctrnn_workspace(byref(net.c), T))
+        part.workspace = address(scratch)
+        getattr(lib, name)(byref(net.c), byref(part))
+
+    return call
+
+
+def _run(work: list[Callable[[], None]], threads: int) -> None:
+    if threads == 1 or len(work) == 1:
+        for call in work:
+            call()
+    else:
+        for done in [_pool(threads).submit(call) for call in work]:
+            done.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="ctrnn")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the pool but none of its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,122 @@
+"""Small networks, weights and trials for the kernel's tests, drawn from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from ctrnn.kernel import ForwardJob, Network, TrainJob, noise
+from tests.definition import forward_loop, loss_of
+
+
+@dataclass(frozen=True)
+class Case:
+    """The settings of one training step, small enough to print."""
+
+    n: int = 37
+    T: int = 9
+    trials: int = 35
+    channels: int = 3
+    outputs: int = 2
+    density: float = 0.2
+    activation: str = "sigmoid"
+    dale: bool = True
+    noisy: bool = True
+    rate_penalty: float = 0.0
+    weighted_mask: bool = False
+    seed: int = 0
+
+
+cases = st.builds(
+    Case,
+    n=st.integers(1, 70),
+    T=st.integers(1, 20),
+    trials=st.integers(1, 70),
+    channels=st.integers(1, 5),
+    outputs=st.integers(1, 4),
+    density=st.sampled_from([0.0, 0.05, 0.2, 0.6, 1.0]),
+    activation=st.sampled_from(["sigmoid", "relu"]),
+    dale=st.booleans(),
+    noisy=st.booleans(),
+    rate_penalty=st.sampled_from([0.0, 0.3]),
+    weighted_mask=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+
+
+def job_of(case: Case) -> TrainJob:
+    """A training job with everything drawn at random; time constants and noise differ from unit to unit."""
+    rng = np.random.default_rng(case.seed)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    n, gain = case.n, 1.5 / np.sqrt(max(1.0, case.n * case.density))
+    network = Network(
+        mask=rng.random((n, n)) < case.density,
+        sign=np.where(np.arange(n) < 0.8 * n, 1, -1).astype(np.float32),
+        alpha=rng.uniform(0.02, 0.5, n).astype(np.float32),
+        sigma_pre=rng.uniform(0, 0.1, n).astype(np.float32),
+        sigma_post=0.05,
+        activation=case.activation,
+        dale=case.dale,
+    )
+    weights = {
+        "W_in": normal(n, case.channels),
+        "W_rec": (gain * normal(n, n)).astype(np.float32),
+        "b_rec": normal(n),
+        "W_out": (normal(case.outputs, n) / np.sqrt(n)).astype(np.float32),
+        "b_out": normal(case.outputs),
+    }
+    counts = rng.random((case.T, case.trials, case.outputs))
+    mask = counts.astype(np.float32) if case.weighted_mask else counts < 0.7
+    mask[0, 0, 0] = 1
+    return TrainJob(
+        network=network,
+        weights=weights,
+        inputs=normal(case.T, case.trials, case.channels),
+        targets=normal(case.T, case.trials, case.outputs),
+        mask=mask,
+        key=int(rng.integers(2**63)) if case.noisy else None,
+        rate_penalty=case.rate_penalty,
+    )
+
+
+def forward_job(job: TrainJob, **more: object) -> ForwardJob:
+    """The forward pass of a training job."""
+    return ForwardJob(job.network, job.weights, job.inputs, job.key, **more)  # type: ignore[arg-type]
+
+
+def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Rates, outputs, x, loss and gradients of the plain loop in float64, with the kernel's noise replayed."""
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(array, np.float64))
+
+    net = job.network
+    xi = eta = None
+    if job.key is not None:
+        xi, eta = map(tensor, noise(net, job.key, *job.inputs.shape[:2]))
+    weights = {name: tensor(w).requires_grad_() for name, w in job.weights.items()}
+    rates, outputs, x = forward_loop(
+        weights,
+        tensor(job.inputs),
+        mask=torch.from_numpy(net.mask),
+        sign=tensor(net.sign),
+        alpha=tensor(net.alpha),
+        sigma_pre=tensor(net.sigma_pre),
+        sigma_post=float(np.float32(net.sigma_post)),
+        activation=net.activation,
+        dale=net.dale,
+        xi=xi,
+        eta=eta,
+        x0=None if x0 is None else tensor(x0),
+    )
+    loss = loss_of(outputs, rates, tensor(job.targets), tensor(job.mask), job.rate_penalty)
+    loss.backward()
+    found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
+    found |= {name: w.grad if w.grad is not None else torch.zeros_like(w) for name, w in weights.items()}
+    return {name: value.detach().numpy() for name, value in found.items()}

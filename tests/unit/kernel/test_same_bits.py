@@ -1,0 +1,77 @@
+"""The same bits for every number of threads, instruction set and compiler that this machine has."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ctrnn.kernel import build, forward, loss_and_gradients, noise, normals
+from tests.unit.kernel.cases import Case, forward_job, job_of
+
+ROOT = Path(__file__).parents[3]
+CASES = [
+    Case(n=50, T=25, trials=70, rate_penalty=0.1, seed=1),
+    Case(n=33, T=13, trials=7, activation="relu", dale=False, density=0.7, seed=2),
+    Case(n=1, T=1, trials=1, density=1.0, seed=3),
+]
+
+
+def digest(threads: int = 1) -> str:
+    """SHA-256 of everything that the kernel computes for three small cases."""
+    jobs, hashed = [job_of(case) for case in CASES], hashlib.sha256()
+    for loss, gradients in loss_and_gradients(jobs, threads):
+        hashed.update(np.float64(loss).tobytes())
+        for name in sorted(gradients):
+            hashed.update(gradients[name].tobytes())
+    for rates, outputs in forward([forward_job(job) for job in jobs], threads):
+        assert rates is not None and outputs is not None
+        hashed.update(rates.tobytes() + outputs.tobytes())
+    hashed.update(normals(np.arange(5, dtype=np.uint64), 77).tobytes())
+    hashed.update(b"".join(part.tobytes() for part in noise(jobs[0].network, 3, 2, 40)))
+    return hashed.hexdigest()
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_change_no_bit(threads: int) -> None:
+    assert digest(threads) == digest(1)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize("isa", [build.best_isa(), "avx2", "baseline"])
+def test_instruction_set_and_compiler_change_no_bit(isa: str, compiler: str) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"{compiler} is not installed")
+    if isa == "avx2" and build.best_isa() not in ("avx512", "avx2"):
+        pytest.skip("this CPU has no AVX2")
+    environment = {**os.environ, "CTRNN_ISA": isa, "CTRNN_CC": compiler}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
+    program = "from tests.unit.kernel.test_same_bits import digest; print(digest())"
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == digest()
+
+
+def test_a_trial_depends_on_its_place_and_not_on_the_others() -> None:
+    job = job_of(Case(trials=70))
+    rates, _ = forward([forward_job(job)], threads=1)[0]
+    fewer = forward_job(job)
+    some = type(fewer)(**{**vars(fewer), "inputs": np.ascontiguousarray(job.inputs[:, :41])})
+    few, _ = forward([some], threads=1)[0]
+    assert rates is not None and few is not None
+    assert np.array_equal(few, rates[:, :41])
+
+
+def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
+    job = job_of(Case(T=20))
+    rates, _ = forward([forward_job(job)], threads=1)[0]
+    whole = forward_job(job)
+    short, _ = forward([type(whole)(**{**vars(whole), "inputs": job.inputs[:7]})], threads=1)[0]
+    assert rates is not None and short is not None
+    assert np.array_equal(short, rates[:7])
