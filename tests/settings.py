@@ -1,0 +1,30 @@
+"""Settings for tests: the shipped params.yaml with some keys changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ctrnn import params
+from ctrnn.params import NetworkSettings, Params
+
+FILE = Path(__file__).parents[1] / "params.yaml"
+
+
+def settings(**changes: Any) -> Params:
+    """params.yaml with changes by dotted key, dots written as two underscores (`network__p_inh=0.3`)."""
+    raw = yaml.safe_load(FILE.read_text())
+    for key, value in changes.items():
+        *path, last = key.split("__")
+        section = raw
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return params.check(raw)
+
+
+def network_settings(**changes: Any) -> NetworkSettings:
+    """Section `network` with some keys changed."""
+    return settings(**{f"network__{key}": value for key, value in changes.items()}).network

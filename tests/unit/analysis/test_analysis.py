@@ -1,0 +1,99 @@
+"""Analyses against answers that are known beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctrnn.analysis.connectivity import (
+    connectivity_metrics,
+    dale_check,
+    spectra,
+    weight_distributions,
+)
+from ctrnn.analysis.state_space import principal_components
+from ctrnn.network import Network, initialise
+from tests.settings import network_settings
+
+
+@pytest.fixture
+def network() -> Network:
+    return initialise(network_settings(n_units=50), 1, 1, seed=1)
+
+
+def with_weights(network: Network, W: np.ndarray) -> Network:
+    return Network(network.wiring, {**network.weights, "W_rec": W.astype(np.float32)})
+
+
+def planar_rates() -> np.ndarray:
+    """Rates [condition, time, unit] on a plane with variances 9 and 1."""
+    random = np.random.default_rng(0)
+    axes = np.linalg.qr(random.standard_normal((30, 2)))[0]
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    circle = np.sqrt(2) * np.stack([3 * np.cos(angle), np.sin(angle)], axis=1)
+    rates: np.ndarray = (circle @ axes.T).reshape(4, 10, 30) + 0.5
+    return rates
+
+
+def test_principal_components_find_a_plane() -> None:
+    space = principal_components(planar_rates(), n_components=3)
+    np.testing.assert_allclose(space.explained_variance, [0.9, 0.1, 0], atol=1e-12)
+    assert space.participation_ratio == pytest.approx(1 / (0.81 + 0.01))
+    variances = space.projections.reshape(-1, 3).var(axis=0)
+    np.testing.assert_allclose(variances, [9, 1, 0], atol=1e-4)
+
+
+def test_permuting_units_changes_no_principal_component() -> None:
+    rates = planar_rates()
+    order = np.random.default_rng(1).permutation(rates.shape[-1])
+    one, other = (principal_components(array, 2) for array in (rates, rates[..., order]))
+    np.testing.assert_allclose(one.projections, other.projections, atol=1e-5)
+
+
+def test_constant_rates_have_no_variance() -> None:
+    space = principal_components(np.full((2, 5, 4), 0.5), 2)
+    assert not space.explained_variance.any()
+    assert space.participation_ratio == 0
+
+
+def test_the_spectrum_is_ordered_and_complete(network: Network) -> None:
+    (values,) = spectra([network])
+    assert (np.diff(np.abs(values)) < 1e-6).all()
+    assert values.sum() == pytest.approx(np.trace(network.W_eff.astype(float)), abs=1e-6)
+
+
+def test_weight_counts_are_those_of_the_synapses(network: Network) -> None:
+    counts = weight_distributions([network], [network], n_bins=10)
+    for population, sign in (("excitatory", 1), ("inhibitory", -1)):
+        existing = network.W_eff[:, network.wiring.sign == sign]
+        assert counts[f"after_{population}"].sum() == (existing != 0).sum()
+
+
+def test_dale_holds_at_the_start(network: Network) -> None:
+    check = dale_check([network])
+    assert check == {"applies": True, "holds": True, "sign_changes": 0, "off_pattern": 0}
+
+
+def test_a_weight_off_the_pattern_is_found(network: Network) -> None:
+    W = network.weights["W_rec"].copy()
+    W[tuple(np.argwhere(~network.wiring.mask)[0])] = 0.1
+    check = dale_check([with_weights(network, W)])
+    assert (check["holds"], check["off_pattern"]) == (False, 1)
+
+
+def test_a_wrong_sign_is_found(network: Network) -> None:
+    broken = with_weights(network, network.weights["W_rec"])
+    broken.__dict__["W_eff"] = -network.W_eff
+    check = dale_check([broken])
+    assert not check["holds"]
+    assert check["sign_changes"] == (network.W_eff != 0).sum()
+
+
+def test_weight_statistics(network: Network) -> None:
+    report = connectivity_metrics([network], [network])
+    stats = report["weights"]["inhibitory"]["after"][0]
+    inhibitory = network.W_eff[:, network.wiring.sign < 0]
+    assert stats["units"] == 10
+    assert stats["synapses"] == (inhibitory < 0).sum()
+    assert stats["density"] == pytest.approx((inhibitory < 0).mean())
+    assert stats["mean"] == pytest.approx(inhibitory[inhibitory < 0].mean())

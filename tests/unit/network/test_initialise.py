@@ -1,0 +1,122 @@
+"""A network starts with exact counts, balanced rows, the gain that is asked for, and centred units."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctrnn.network import Network, initialise
+from tests.settings import network_settings
+
+
+def start(seed: int = 1, **changes: object) -> Network:
+    return initialise(network_settings(**changes), n_channels=4, n_outputs=1, seed=seed)
+
+
+@pytest.mark.parametrize("p_inh", [0, 0.05, 0.2, 0.333, 0.5, 1])
+@pytest.mark.parametrize("n", [7, 200])
+def test_the_number_of_inhibitory_units_is_exact(n: int, p_inh: float) -> None:
+    sign = start(n_units=n, p_inh=p_inh).wiring.sign
+    n_exc = round((1 - p_inh) * n)
+    np.testing.assert_array_equal(sign, [1] * n_exc + [-1] * (n - n_exc))
+
+
+def test_the_tutorials_count_is_random() -> None:
+    counts = {
+        int((start(seed, inhibitory_count="random").wiring.sign < 0).sum()) for seed in range(8)
+    }
+    assert len(counts) > 2
+
+
+def test_signs_follow_the_presynaptic_unit() -> None:
+    network = start()
+    excitatory = network.wiring.sign > 0
+    assert (network.W_eff[:, excitatory] >= 0).all()
+    assert (network.W_eff[:, ~excitatory] <= 0).all()
+
+
+def test_no_weight_stands_off_the_pattern_and_its_density_is_p_rec() -> None:
+    network = start()
+    mask = network.wiring.mask
+    assert not network.W_eff[~mask].any()
+    assert not network.weights["W_rec"][~mask].any()
+    assert abs(mask.mean() - 0.2) < 5 * np.sqrt(0.2 * 0.8 / mask.size)
+
+
+def test_rows_are_balanced() -> None:
+    network = start()
+    size = np.abs(network.W_eff).sum(axis=1)
+    assert (np.abs(network.W_eff.sum(axis=1)) < 1e-5 * size).all()
+    tutorial = start(balance_rows=False).W_eff
+    assert tutorial.sum() > 0.5 * np.abs(tutorial).sum()  # 80% of the weights are excitatory
+
+
+@pytest.mark.parametrize(("activation", "slope"), [("sigmoid", 0.25), ("relu", 1.0)])
+def test_the_gain_is_the_spectral_radius_of_the_linearised_recurrence(
+    activation: str, slope: float
+) -> None:
+    for w_gain in (0.5, 1.5):
+        network = start(w_gain=w_gain, activation=activation)
+        radius = slope * np.abs(np.linalg.eigvals(network.W_eff.astype(float))).max()
+        assert radius == pytest.approx(w_gain, rel=1e-4)
+
+
+def test_the_tutorials_gain_is_the_scale_of_the_weights() -> None:
+    network = start(gain="scale", balance_rows=False)
+    existing = network.W_eff[network.wiring.mask]
+    expected = 1.5 / np.sqrt(200 * 0.2)
+    assert np.sqrt((existing**2).mean()) == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("p_inh", [0, 0.2])
+def test_the_centring_bias_makes_zero_a_fixed_point(p_inh: float) -> None:
+    network = start(p_inh=p_inh)
+    residue = network.W_eff.sum(axis=1) / 2 + network.weights["b_rec"]
+    assert np.abs(residue).max() < 1e-5
+    assert not start(p_inh=p_inh, centring_bias=False).weights["b_rec"].any()
+
+
+def test_gamma_weights_have_the_distribution_of_their_shape() -> None:
+    network = start(weight_distribution="gamma", gain="scale", balance_rows=False, gamma_shape=2.0)
+    sizes = np.abs(network.W_eff[network.wiring.mask]) * np.sqrt(200 * 0.2) / 1.5
+    assert (sizes**2).mean() == pytest.approx(1, rel=0.05)
+    assert sizes.mean() == pytest.approx(2 / np.sqrt(6), rel=0.03)
+
+
+def test_the_readout_starts_as_asked() -> None:
+    assert np.abs(start(n_units=2000, p_rec=0.01).weights["W_out"]).std() < 0.02
+    tutorial = start(readout_start="uniform").weights["W_out"]
+    assert 0.9 / np.sqrt(200) < np.abs(tutorial).max() <= 1 / np.sqrt(200)
+
+
+def test_without_dale_a_unit_may_do_both() -> None:
+    W = start(dale=False).W_eff
+    assert ((W > 0).any(axis=0) & (W < 0).any(axis=0)).all()
+
+
+def test_time_constants_follow_the_population() -> None:
+    wiring = start(tau=20, tau_inh=10).wiring
+    np.testing.assert_array_equal(wiring.tau, np.where(wiring.sign > 0, 20, 10))
+    np.testing.assert_allclose(wiring.alpha, 1 / wiring.tau)
+    assert (start(tau=20).wiring.tau == 20).all()
+
+
+def test_noise_scaling() -> None:
+    np.testing.assert_allclose(start().wiring.noise_per_step, 0.01 * np.sqrt(2 / 20), rtol=1e-6)
+    np.testing.assert_allclose(
+        start(noise_scaling="tutorial").wiring.noise_per_step, 0.01 / 20, rtol=1e-6
+    )
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another() -> None:
+    first, again, other = start(1), start(1), start(2)
+    for name, array in first.weights.items():
+        np.testing.assert_array_equal(array, again.weights[name])
+        if array.any():
+            assert not np.array_equal(array, other.weights[name]), name
+
+
+@pytest.mark.parametrize(("p_inh", "p_rec"), [(0, 0.2), (1, 0.2), (0.2, 0), (0.2, 1), (0.5, 0.01)])
+def test_extreme_settings_give_finite_weights(p_inh: float, p_rec: float) -> None:
+    for array in start(p_inh=p_inh, p_rec=p_rec).arrays().values():
+        assert np.isfinite(array).all()

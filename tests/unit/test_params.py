@@ -1,0 +1,167 @@
+"""Bad settings stop with one sentence that names key, value, what is allowed and the nearest key."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ctrnn import params
+from ctrnn.complaints import ParamsError
+
+FILE = Path(__file__).parents[2] / "params.yaml"
+
+
+@pytest.fixture
+def raw() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(FILE.read_text())
+    return loaded
+
+
+def changed(raw: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    new = copy.deepcopy(raw)
+    *path, last = key.split(".")
+    section = new
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return new
+
+
+def sentence(raw: dict[str, Any]) -> str:
+    with pytest.raises(ParamsError) as caught:
+        params.check(raw)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+def test_the_shipped_file_is_valid_and_holds_the_notebooks_settings() -> None:
+    settings = params.load(FILE)
+    assert set(settings.tasks) == {"go_nogo", "dmts", "mante", "xor"}
+    network = settings.network
+    assert (network.n_units, network.dt, network.tau) == (200, 1, 20)
+    assert (network.p_rec, network.p_inh, network.w_gain) == (0.2, 0.2, 1.5)
+    assert settings.train.max_iterations == 10_000
+
+
+def test_an_unknown_key_names_the_nearest(raw: dict[str, Any]) -> None:
+    assert sentence(changed(raw, "network.p_ihn", 0.3)) == (
+        "network.p_ihn is not a setting; did you mean network.p_inh?"
+    )
+
+
+def test_an_unknown_section_names_the_nearest(raw: dict[str, Any]) -> None:
+    assert sentence(changed(raw, "trian", {})) == "trian is not a setting; did you mean train?"
+
+
+def test_an_unknown_task_names_the_nearest(raw: dict[str, Any]) -> None:
+    assert sentence(changed(raw, "tasks.mantee", {})) == (
+        "tasks.mantee is not a task; did you mean mante?"
+    )
+
+
+def test_an_unknown_key_of_a_task_names_the_nearest(raw: dict[str, Any]) -> None:
+    assert "did you mean tasks.dmts.delay?" in sentence(changed(raw, "tasks.dmts.dealy", 20))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("network.p_inh", 1.2, "a number at least 0 and at most 1"),
+        ("network.p_inh", -0.1, "a number at least 0 and at most 1"),
+        ("network.p_rec", 2, "a number at least 0 and at most 1"),
+        ("network.p_inh", "0.2", "a number at least 0 and at most 1"),
+        ("network.n_units", 0, "a whole number at least 1"),
+        ("network.n_units", 10.5, "a whole number at least 1"),
+        ("network.n_units", True, "a whole number at least 1"),
+        ("network.dale", 1, "true or false"),
+        ("network.activation", "tanh", "one of sigmoid, relu"),
+        ("network.tau", 0, "a number above 0"),
+        ("network.tau", float("nan"), "a number above 0"),
+        ("network.tau_inh", "fast", "a number above 0 or null"),
+        ("train.accuracy_criterion", 1.5, "a number at least 0 and at most 1"),
+        ("train.beta_1", 1.0, "a number at least 0 and below 1"),
+        ("train.trainable.W_in", "no", "true or false"),
+        ("tasks.mante.evidence", [], "a list that is not empty"),
+        ("tasks.mante.evidence", [0.5, -1], "a number above 0"),
+        ("tasks.xor.stim_on", -1, "a whole number at least 0"),
+        ("tasks.xor.response_dur", 0, "a whole number at least 1"),
+        ("seed", -1, "a whole number at least 0"),
+        ("network", 3, "a section of its own"),
+    ],
+)
+def test_a_wrong_value_names_key_value_and_what_is_allowed(
+    raw: dict[str, Any], key: str, value: Any, allowed: str
+) -> None:
+    text = sentence(changed(raw, key, value))
+    assert text.startswith(key)
+    assert "is not allowed; give " + allowed in text
+
+
+def test_a_missing_key_is_named(raw: dict[str, Any]) -> None:
+    del raw["network"]["tau"]
+    assert sentence(raw) == "network.tau is missing; give a number above 0"
+
+
+@pytest.mark.parametrize("key", ["tau", "tau_inh"])
+def test_a_time_constant_shorter_than_a_step_is_refused(raw: dict[str, Any], key: str) -> None:
+    assert sentence(changed(raw, f"network.{key}", 0.5)) == (
+        f"network.{key} = 0.5 is shorter than network.dt = 1; give {key} >= dt"
+    )
+
+
+def test_a_stimulus_that_ends_after_the_trial_is_refused(raw: dict[str, Any]) -> None:
+    text = sentence(changed(raw, "tasks.mante.stim_dur", 451))
+    assert text.startswith("tasks.mante.stim_dur = 451 makes the last stimulus end at step 501")
+    assert "tasks.mante.T = 500" in text
+
+
+def test_a_response_window_that_ends_after_the_trial_is_refused(raw: dict[str, Any]) -> None:
+    text = sentence(changed(raw, "tasks.go_nogo.response_dur", 26))
+    assert text.startswith("tasks.go_nogo.response_dur = 26")
+    assert "give at most 25 steps" in text
+
+
+def test_a_response_window_that_nothing_is_left_for_is_refused(raw: dict[str, Any]) -> None:
+    assert "give at most 0 steps" in sentence(changed(raw, "tasks.xor.response_delay", 140))
+
+
+def test_thresholds_in_the_wrong_order_are_refused(raw: dict[str, Any]) -> None:
+    text = sentence(changed(raw, "tasks.go_nogo.nogo_threshold", 0.9))
+    assert text.startswith("tasks.go_nogo.nogo_threshold = 0.9 is above")
+
+
+def test_fewer_trials_than_a_batch_are_refused(raw: dict[str, Any]) -> None:
+    assert sentence(changed(raw, "tasks.dmts.train_trials", 32)).startswith(
+        "tasks.dmts.train_trials = 32 is less than train.trials_per_batch = 64"
+    )
+
+
+def test_nothing_trainable_is_refused(raw: dict[str, Any]) -> None:
+    none = dict.fromkeys(raw["train"]["trainable"], False)
+    assert sentence(changed(raw, "train.trainable", none)).startswith("train.trainable.W_rec")
+
+
+def test_the_native_backend_runs_on_no_other_device(raw: dict[str, Any]) -> None:
+    assert "train.backend = 'torch'" in sentence(changed(raw, "train.device", "cuda"))
+
+
+@pytest.mark.parametrize("tasks", [None, {}, [], "mante"])
+def test_no_task_is_refused(raw: dict[str, Any], tasks: Any) -> None:
+    assert sentence({**raw, "tasks": tasks}).startswith(f"tasks = {tasks!r} names no task")
+
+
+def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="does not exist"):
+        params.load(tmp_path / "params.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("network: [1, 2\n")
+    with pytest.raises(ParamsError, match="is not YAML"):
+        params.load(broken)
+    broken.write_text("- 1\n")
+    with pytest.raises(ParamsError, match="is not a mapping"):
+        params.load(broken)

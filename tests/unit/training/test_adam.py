@@ -1,0 +1,40 @@
+"""Adam agrees with torch's, and clipping shortens what is too long and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ctrnn.training.adam import Adam, clip, gradient_norm
+from tests.settings import settings
+
+
+def test_adam_agrees_with_torchs() -> None:
+    train = settings().train
+    random = np.random.default_rng(0)
+    weights = {"W_rec": random.standard_normal((5, 4)).astype(np.float32)}
+    theirs = torch.tensor(weights["W_rec"], requires_grad=True)
+    optimiser = torch.optim.Adam([theirs], lr=train.learning_rate)
+    ours = Adam(train)
+    for _ in range(50):
+        gradient = random.standard_normal((5, 4)).astype(np.float32)
+        theirs.grad = torch.from_numpy(gradient.copy())
+        optimiser.step()
+        weights = ours.step(weights, {"W_rec": gradient})
+    np.testing.assert_allclose(weights["W_rec"], theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_arrays_without_a_gradient_are_kept() -> None:
+    weights = {"W_in": np.ones(3, np.float32), "W_rec": np.ones(3, np.float32)}
+    new = Adam(settings().train).step(weights, {"W_rec": np.ones(3, np.float32)})
+    assert new["W_in"] is weights["W_in"]
+    assert (new["W_rec"] < 1).all()
+
+
+def test_clipping_shortens_long_gradients_only() -> None:
+    gradients = {"a": np.array([3.0], np.float32), "b": np.array([[4.0]], np.float32)}
+    norm = gradient_norm(gradients)
+    assert norm == 5
+    assert gradient_norm(clip(gradients, norm, 1.0)) == np.float32(1)
+    assert clip(gradients, norm, 6.0) is gradients
+    assert clip(gradients, norm, None) is gradients

@@ -1,0 +1,132 @@
+"""Training: what it keeps, what it reports, when it stops, and that networks do not know of each other."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ctrnn.network import get_backend
+from ctrnn.params import Params
+from ctrnn.tasks import get_task, trial_table
+from ctrnn.training import TrainingError, train
+from ctrnn.training.loop import Trainee
+from ctrnn.training.stopping import Check, meets_criterion
+from tests.settings import settings
+
+SMALL: dict[str, Any] = {
+    "network__n_units": 24,
+    "tasks__go_nogo__T": 40,
+    "tasks__go_nogo__stim_on": 5,
+    "tasks__go_nogo__stim_dur": 15,
+    "tasks__go_nogo__response_dur": 20,
+    "tasks__go_nogo__train_trials": 256,
+    "tasks__go_nogo__validation_trials": 64,
+    "train__n_networks": 2,
+    "train__max_iterations": 12,
+    "train__check_every": 5,
+    "train__trials_per_batch": 32,
+}
+
+
+def run(**changes: Any) -> tuple[list[Trainee], Params]:
+    params = settings(**{**SMALL, **changes})
+    task = get_task("go_nogo", params)
+    tables = [trial_table(task, split, params.seed) for split in ("train", "validation")]
+    return train(task, *tables, params, get_backend(params.train)), params
+
+
+def test_history_has_a_row_an_iteration_and_accuracy_at_checks() -> None:
+    trainees, _ = run()
+    for trainee in trainees:
+        assert [row["iteration"] for row in trainee.history] == list(range(1, 13))
+        checked = [row["iteration"] for row in trainee.history if not math.isnan(row["accuracy"])]
+        assert checked == [5, 10, 12]
+        assert all(row["gradient_norm"] > 0 for row in trainee.history)
+
+
+def test_training_lowers_the_loss() -> None:
+    trainees, _ = run(train__max_iterations=60)
+    for trainee in trainees:
+        assert trainee.history[-1]["loss"] < 0.5 * trainee.history[0]["loss"]
+
+
+@pytest.mark.parametrize("dale", [True, False])
+def test_no_weight_changes_sign_or_leaves_its_pattern(dale: bool) -> None:
+    trainees, _ = run(network__dale=dale, train__learning_rate=0.05)
+    for trainee in trainees:
+        wiring, before, after = trainee.network.wiring, trainee.start.W_eff, trainee.network.W_eff
+        assert not np.array_equal(before, after)
+        assert not after[~wiring.mask].any()
+        assert not trainee.network.weights["W_rec"][~wiring.mask].any()
+        if dale:
+            assert (after * wiring.sign >= 0).all()
+            assert (after[before == 0] == 0).all()
+
+
+@pytest.mark.parametrize("name", ["W_in", "W_rec", "b_rec", "W_out", "b_out"])
+def test_only_what_is_trainable_changes(name: str) -> None:
+    flags = {f"train__trainable__{other}": other == name for other in ("W_in", "W_rec", "b_rec", "W_out", "b_out")}
+    (trainee, _), _ = run(**flags)
+    for array, before in trainee.start.weights.items():
+        changed = not np.array_equal(before, trainee.network.weights[array])
+        assert changed == (array == name), array
+
+
+def test_a_network_does_not_know_how_many_others_there_are() -> None:
+    one, _ = run(train__n_networks=1)
+    three, _ = run(train__n_networks=3)
+    for name, array in one[0].network.weights.items():
+        np.testing.assert_array_equal(array, three[0].network.weights[name])
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
+    (first, _), _ = run()
+    (again, _), _ = run()
+    (other, _), _ = run(seed=9)
+    W = first.network.weights["W_rec"]
+    np.testing.assert_array_equal(W, again.network.weights["W_rec"])
+    assert not np.array_equal(W, other.network.weights["W_rec"])
+
+
+def test_training_stops_when_the_criterion_is_met_often_enough_in_a_row() -> None:
+    trainees, _ = run(train__accuracy_criterion=0.0, train__checks_in_a_row=2, train__max_iterations=60)
+    for trainee in trainees:
+        checks = [row["accuracy"] for row in trainee.history if not math.isnan(row["accuracy"])]
+        assert trainee.converged
+        assert checks[-1] > 0
+        assert checks[-2] > 0
+        assert trainee.summary()["iterations"] == len(trainee.history) < 60
+
+
+def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
+    trainees, _ = run(train__accuracy_criterion=1.0)
+    assert [trainee.summary()["converged"] for trainee in trainees] == [False, False]
+    with pytest.raises(TrainingError, match=r"networks \[0, 1\] .* train\.max_iterations = 12"):
+        run(train__accuracy_criterion=1.0, train__require_convergence=True)
+
+
+def test_a_loss_that_is_not_finite_stops_with_iteration_and_network() -> None:
+    with pytest.raises(TrainingError, match=r"network 0 of go_nogo is not finite at iteration \d+; lower"):
+        run(network__activation="relu", network__w_gain=1e30, network__sigma_pre=1e8)
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "accurate", "precise", "met"),
+    [
+        ("accuracy", True, False, True),
+        ("accuracy", False, True, False),
+        ("loss", False, True, True),
+        ("loss", True, False, False),
+        ("either", True, False, True),
+        ("either", False, True, True),
+        ("either", False, False, False),
+        ("both", True, False, False),
+        ("both", True, True, True),
+    ],
+)
+def test_criteria(stop_at: str, accurate: bool, precise: bool, met: bool) -> None:
+    check = Check(accuracy=0.99 if accurate else 0.98, loss=0.009 if precise else 0.01)
+    assert meets_criterion(check, settings(train__stop_at=stop_at).train) is met
