@@ -11,8 +11,15 @@ def main(name: str) -> None:
     settings = params.load()
     task = tasks.get_task(name, settings)
     folder = artifacts.folder("generate", name)
-    test = tasks.save(folder, task, settings.seed)
-    figures.save(figures.sample_trials(test, task), folder / "sample_trials.png")
+    example = tasks.one_of_each(tasks.save(folder, task, settings.seed))
+    figure = figures.sample_trials(
+        example.inputs,
+        example.targets,
+        example.conditions["condition"].tolist(),
+        task.settings.window,
+        task.channels,
+    )
+    figures.save(figure, folder / "sample_trials.png")
 
 
 if __name__ == "__main__":

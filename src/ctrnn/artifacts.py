@@ -33,6 +33,11 @@ def metrics_path(stage: str, task: str, root: str | Path = ".") -> Path:
     return path
 
 
+def curve_path(task: str, root: str | Path = ".") -> Path:
+    """reports/train/<task>.csv, the learning curve that `dvc plots` shows; its folder is made where it is missing."""
+    return metrics_path("train", task, root).with_suffix(".csv")
+
+
 def figures_folder(task: str, root: str | Path = ".") -> Path:
     """reports/figures/<task>, made where it is missing."""
     path = Path(root) / "reports" / "figures" / task

@@ -6,14 +6,14 @@ from typing import Any
 
 from ctrnn.params import Params
 from ctrnn.tasks.dmts import Dmts
-from ctrnn.tasks.files import read_test, save
+from ctrnn.tasks.files import one_of_each, read_test, save
 from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante
 from ctrnn.tasks.task import Batch, Score, Task
 from ctrnn.tasks.trials import batches, trial_table
 from ctrnn.tasks.xor import Xor
 
-__all__ = ["TASKS", "Batch", "Score", "Task", "batches", "get_task", "read_test", "save", "trial_table"]
+__all__ = ["TASKS", "Batch", "Score", "Task", "batches", "get_task", "one_of_each", "read_test", "save", "trial_table"]
 
 TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (GoNogo, Dmts, Mante, Xor)}
 

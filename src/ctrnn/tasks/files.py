@@ -25,3 +25,11 @@ def read_test(folder: Path) -> Batch:
     """The test trials that `save` wrote."""
     arrays = artifacts.read_arrays(folder / "test.npz")
     return Batch(conditions=artifacts.read_table(folder / "test.csv"), **arrays)
+
+
+def one_of_each(batch: Batch) -> Batch:
+    """The first trial of every condition."""
+    rows = batch.conditions.reset_index(drop=True)
+    first = rows.groupby("condition", sort=True).head(1).sort_values("condition")
+    some = first.index.to_numpy()
+    return Batch(batch.inputs[:, some], batch.targets[:, some], batch.mask[:, some], first)

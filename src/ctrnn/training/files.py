@@ -1,4 +1,4 @@
-"""The files of a training: weights before and after, history, summary."""
+"""The files of a training: weights before and after, history, summary, learning curve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ctrnn.training.loop import Trainee
 
 
 def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -> None:
-    """Write network-<i>.safetensors, initial-<i>.safetensors, history.csv and summary.json."""
+    """Write network-<i>.safetensors, initial-<i>.safetensors, history.csv, summary.json and reports/train/<task>.csv."""
     for trainee in trainees:
         settings: dict[str, Any] = {
             "task": {"name": task, **params.tasks[task].model_dump()},
@@ -28,5 +28,17 @@ def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -
     rows = [row for trainee in trainees for row in trainee.history]
     history = pd.DataFrame(rows).sort_values(["iteration", "network"], kind="stable")
     artifacts.write_table(folder / "history.csv", history)
+    artifacts.write_table(artifacts.curve_path(task), learning_curve(history))
     summary = {"networks": [trainee.summary() for trainee in trainees]}
     artifacts.write_json(folder / "summary.json", summary)
+
+
+def learning_curve(history: pd.DataFrame) -> pd.DataFrame:
+    """Loss and accuracy on validation trials at every check, means over networks.
+
+    A network that has finished counts with its last values, so that the curve does not jump when it leaves.
+    """
+    checks = history.dropna(subset=["accuracy"])
+    columns = ["loss", "accuracy"]
+    wide = checks.pivot_table(index="iteration", columns="network", values=columns)
+    return wide.ffill().T.groupby(level=0).mean().T[columns].reset_index()

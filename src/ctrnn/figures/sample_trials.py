@@ -1,0 +1,83 @@
+"""A trial of each condition: what goes in, what should come out, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ctrnn.figures import style
+
+COLUMNS = 4
+
+
+@style.styled
+def sample_trials(
+    inputs: Float[np.ndarray, "time trial channel"],
+    targets: Float[np.ndarray, "time trial"],
+    labels: Sequence[str],
+    channels: Sequence[str],
+    window: slice,
+    most: int = 8,
+) -> Figure:
+    """A panel per trial: its input channels, and under them its target with the response window shaded.
+
+    labels [trial]: titles, broken at spaces; channels: their names; window: steps of the response window. Several
+    channels are drawn in lanes of one scale, each with its zero as a thin line. Of more than `most` trials, that
+    many are drawn, evenly spread.
+    """
+    shown = np.unique(np.linspace(0, len(labels) - 1, min(most, len(labels))).round().astype(int))
+    inputs, targets = inputs[:, shown], targets[:, shown]
+    n_trials, n_channels = inputs.shape[1:]
+    columns = min(COLUMNS, n_trials)
+    rows = -(-n_trials // columns)
+    tall = 0.55 + 0.3 * n_channels
+    figure = style.blank(0.4 + rows * (tall + 1.25))
+    grid = figure.subplots(
+        2 * rows,
+        columns,
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+        height_ratios=[tall, 0.6] * rows,
+    )
+    top = float(max(1.0, np.abs(inputs).max()))
+    for place in range(rows * columns):
+        above, below = grid[2 * (place // columns) : 2 * (place // columns) + 2, place % columns]
+        if place >= n_trials:
+            above.set_visible(False)
+            below.set_visible(False)
+            continue
+        _inputs(above, inputs[:, place], top, channels)
+        above.set_title("\n".join(labels[shown[place]].split()), loc="left", fontsize=8)
+        below.plot(targets[:, place], color="black", lw=1.2)
+        below.axvspan(window.start, window.stop, color=style.SKY, alpha=0.25, lw=0)
+        if place % columns == 0:
+            above.set_ylabel("input" if n_channels == 1 else f"input\n(a lane is {2 * top:.2g})")
+            below.set_ylabel("target")
+        if place + columns >= n_trials:
+            below.set_xlabel("time (steps)")
+            below.tick_params(labelbottom=True)
+    low, high = float(targets.min()), float(targets.max())
+    for below in grid[1::2].flat:
+        below.set_ylim(low - 0.15 * max(high - low, 1), high + 0.15 * max(high - low, 1))
+    figure.align_ylabels()
+    return figure
+
+
+def _inputs(
+    axes: Axes, inputs: Float[np.ndarray, "time channel"], top: float, names: Sequence[str]
+) -> None:
+    """Channels of a trial from the top down, a lane of 2 top each; a single one on an axis of numbers."""
+    n_channels = inputs.shape[1]
+    zeros = -2 * top * np.arange(n_channels)
+    for channel, zero in enumerate(zeros):
+        axes.axhline(zero, color=style.GREY, lw=0.4)
+        axes.plot(zero + inputs[:, channel], color=style.colours(n_channels)[channel], lw=0.8)
+    axes.set_ylim(zeros[-1] - 1.1 * top, 1.1 * top)
+    if n_channels > 1:
+        axes.set_yticks(zeros, [name.replace("_", "\n") for name in names])
+        axes.tick_params(axis="y", length=0)

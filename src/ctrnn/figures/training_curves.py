@@ -1,0 +1,53 @@
+"""How the networks of a population learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.figure import Figure
+
+from ctrnn.figures import style
+
+
+@style.styled
+def training_curves(
+    iteration: Int[np.ndarray, " row"],
+    network: Int[np.ndarray, " row"],
+    loss: Float[np.ndarray, " row"],
+    accuracy: Float[np.ndarray, " row"],
+    gradient_norm: Float[np.ndarray, " row"],
+    accuracy_criterion: float,
+    failed: Sequence[int] = (),
+) -> Figure:
+    """Loss, accuracy on validation trials and gradient norm against iteration, a line per network.
+
+    accuracy is nan at iterations without a check. Networks in `failed` did not converge: they are drawn dashed and
+    named so. The norm is that before clipping.
+    """
+    networks = np.unique(network)
+    labels = [f"network {i}" + (" (not converged)" if i in failed else "") for i in networks]
+    columns = style.columns_for(labels)
+    figure = style.blank(2.3 + style.legend_rows(len(labels), columns))
+    panels = figure.subplots(1, 3)
+    for i, label, colour in zip(networks, labels, style.colours(len(networks)), strict=True):
+        rows = network == i
+        line = {"color": colour, "label": label, "linestyle": "--" if i in failed else "-"}
+        for axes, values in zip(panels, (loss, accuracy, gradient_norm), strict=True):
+            known = rows & np.isfinite(values)
+            marker = "." if axes is panels[1] else ""
+            axes.plot(iteration[known], values[known], lw=1, marker=marker, ms=4, **line)
+    panels[0].set(ylabel="loss (mean squared error)", yscale="log")
+    panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
+    panels[1].annotate(
+        f"criterion {accuracy_criterion:g}", (0.02, accuracy_criterion), (0, -2),
+        xycoords=("axes fraction", "data"), textcoords="offset points", va="top", fontsize=8,
+    )  # fmt: skip
+    panels[1].set(ylabel="accuracy, validation trials", ylim=(-0.03, 1.03))
+    panels[2].set(ylabel="gradient norm", yscale="log")
+    for axes in panels:
+        axes.set_xlabel("iteration")
+        axes.set_xlim(left=0)
+    style.legend_below(figure, panels[0], columns)
+    return figure

@@ -1,0 +1,45 @@
+"""Distribution of excitatory and inhibitory synapses' strengths, before and after training."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.figure import Figure
+
+from ctrnn.figures import style
+
+
+@style.styled
+def weights(
+    bins: Float[np.ndarray, " edge"],
+    before_excitatory: Int[np.ndarray, "network bin"],
+    before_inhibitory: Int[np.ndarray, "network bin"],
+    after_excitatory: Int[np.ndarray, "network bin"],
+    after_inhibitory: Int[np.ndarray, "network bin"],
+) -> Figure:
+    """Share of synapses per bin of absolute effective weight, before (grey) and after training (colour).
+
+    bins [bin + 1]: edges. Lines are means over networks, bands span lowest to highest network. The scale is
+    logarithmic: most synapses are weak, and the vanished ones are in the first bin.
+    """
+    figure = style.blank(2.6)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    kinds = (
+        ("excitatory synapses", before_excitatory, after_excitatory, style.EXCITATORY),
+        ("inhibitory synapses", before_inhibitory, after_inhibitory, style.INHIBITORY),
+    )
+    smallest = 1.0
+    for axes, (title, before, after, colour) in zip(panels, kinds, strict=True):
+        for counts, label, shade in ((before, "before training", style.GREY), (after, "after training", colour)):  # fmt: skip
+            shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            smallest = min(smallest, *shares[shares > 0], 1.0)
+            axes.stairs(
+                shares.max(axis=0), bins, baseline=shares.min(axis=0), fill=True, color=shade,
+                alpha=0.25, lw=0,
+            )  # fmt: skip
+            axes.stairs(shares.mean(axis=0), bins, color=shade, lw=1.3, label=label)
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("absolute effective weight")
+        axes.legend(loc="upper right")
+    panels[0].set(ylabel="share of synapses in the bin", yscale="log", ylim=(smallest / 2, 1.2))
+    return figure
