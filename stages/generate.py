@@ -14,10 +14,10 @@ def main(name: str) -> None:
     example = tasks.one_of_each(tasks.save(folder, task, settings.seed))
     figure = figures.sample_trials(
         example.inputs,
-        example.targets,
+        example.targets[:, :, 0],
         example.conditions["condition"].tolist(),
-        task.settings.window,
         task.channels,
+        task.settings.window,
     )
     figures.save(figure, folder / "sample_trials.png")
 
