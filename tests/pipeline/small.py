@@ -1,0 +1,36 @@
+"""Make a params.yaml small: `python tests/pipeline/small.py CLONE` changes the one of a clone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+OVERRIDES = Path(__file__).with_name("small.yaml")
+
+
+def write_small(params: Path, more: Mapping[str, Any] | None = None) -> None:
+    """Set the keys of small.yaml, then those of `more` (dotted key -> value), in the file `params`.
+
+    Comments and order stay. Raises KeyError where a key does not stand in `params`.
+    """
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 200
+    settings = yaml.load(params)
+    for dotted, value in {**yaml.load(OVERRIDES), **(more or {})}.items():
+        *sections, key = dotted.split(".")
+        section = settings
+        for name in sections:
+            section = section[name]
+        if key not in section:
+            raise KeyError(f"{dotted} is not a key of {params}; correct it in {OVERRIDES.name}.")
+        section[key] = value
+    yaml.dump(settings, params)
+
+
+if __name__ == "__main__":
+    write_small(Path(sys.argv[1]) / "params.yaml")
