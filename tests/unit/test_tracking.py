@@ -101,9 +101,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def checkout(
-    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+def checkout(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A fabricated checkout with an empty store and a clean environment. A space in its name must not matter."""
     root = tmp_path / "a lab's checkout"
     root.mkdir()
@@ -150,14 +148,21 @@ def holdings(root: Path, run_id: str) -> dict[str, Any]:
     }
 
 
-def in_a_fork(work: Callable[[], None]) -> int:
-    """Do the work in a process of its own; returns its exit status (negative: the signal that ended it)."""
+def start_in_a_fork(work: Callable[[], Any]) -> int:
+    """Begin the work in a process of its own, which ends with status 1 if it raises; returns its id."""
     child = os.fork()
     if child == 0:
+        status = 1
         try:
             work()
+            status = 0
         finally:
-            os._exit(0)
+            os._exit(status)
+    return child
+
+
+def status_of(child: int) -> int:
+    """Wait for a child; its exit status (negative: the signal that ended it)."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -235,14 +240,14 @@ def test_new_figures_replace_those_of_the_finished_run(checkout: Path) -> None:
 def test_killed_after_any_write_and_repeated_leaves_one_complete_run(
     checkout: Path, writes: int
 ) -> None:
-    assert in_a_fork(lambda: killed_after(writes, checkout)) == -signal.SIGKILL
+    child = start_in_a_fork(lambda: killed_after(writes, checkout))
+    assert status_of(child) == -signal.SIGKILL
     done = publish(checkout)
     assert done.action == "completed"
     assert len(all_runs(checkout)) == 1
     held = holdings(checkout, done.run_id)
     shutil.rmtree(checkout / "mlartifacts")
-    client, experiment = client_of(checkout)
-    client.delete_run(done.run_id)
+    client_of(checkout)[0].delete_run(done.run_id)
     undisturbed = holdings(checkout, publish(checkout).run_id)
     assert held == undisturbed
 
@@ -298,41 +303,53 @@ def test_a_temporary_experiment_writes_to_the_main_checkout(checkout: Path) -> N
     shutil.rmtree(temporary)
     assert [run.info.run_id for run in all_runs(checkout)] == [done.run_id]
     assert "history.csv" in holdings(checkout, done.run_id)["files"]
-    assert Path(client_of(checkout)[0].get_run(done.run_id).info.artifact_uri[7:])
 
 
 def test_eight_first_ever_starts_at_once_make_one_sound_store(tmp_path: Path) -> None:
-    fabricate(tmp_path)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), *sys.path])}
-    environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "ctrnn.tracking", "init"]
-    starts = [
-        subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-        for _ in range(8)
-    ]
-    assert [(start.communicate()[1], start.returncode) for start in starts] == [("", 0)] * 8
+    settings = fabricate(tmp_path)
+    starts = [start_in_a_fork(lambda: tracking.init(settings, tmp_path)) for _ in range(8)]
+    assert [status_of(start) for start in starts] == [0] * 8
     client, _ = client_of(tmp_path)
     assert {e.name for e in client.search_experiments()} == {"Default", "ctrnn"}
     assert publish(tmp_path).action == "created"
 
 
-def test_an_older_database_is_upgraded_and_a_copy_kept(tmp_path: Path) -> None:
+def test_eight_publications_at_once_leave_one_run(checkout: Path) -> None:
+    starts = [start_in_a_fork(lambda: publish(checkout)) for _ in range(8)]
+    assert [status_of(start) for start in starts] == [0] * 8
+    assert [run.info.status for run in all_runs(checkout)] == ["FINISHED"]
+
+
+def test_the_command_line_prints_the_store(checkout: Path) -> None:
+    path = os.pathsep.join([str(REPOSITORY / "src"), *filter(None, sys.path)])
+    command = [sys.executable, "-m", "ctrnn.tracking", "init"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, f"sqlite:///{checkout}/mlflow.db\n"), done.stderr
+
+
+def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
     import mlflow.store.db.utils as database
     import sqlalchemy
     from alembic import command
-    from mlflow.store.tracking.dbmodels.initial_models import Base
 
-    fabricate(tmp_path)
-    where = place.find(tmp_path)
-    engine = sqlalchemy.create_engine(where.uri)
-    Base.metadata.create_all(engine)
+    where = place.find(checkout)
     config = database._get_alembic_config(where.uri)
+    engine = sqlalchemy.create_engine(where.uri)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "heads")
-        command.downgrade(config, "-1")
+        command.downgrade(config, "-2")
     engine.dispose()
-    assert publish(tmp_path).action == "created"
+    assert publish(checkout).action == "created"
+    assert (checkout / "mlflow.db.before-upgrade").exists()
+
+
+def test_a_file_that_is_no_database_is_one_sentence(checkout: Path) -> None:
+    (checkout / "mlflow.db").write_text("no database " * 100)
+    with pytest.raises(tracking.TrackingError, match="is not a database .* move it away"):
+        publish(checkout)
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "mlruns", "databricks"])

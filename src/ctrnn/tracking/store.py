@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,22 +24,16 @@ if TYPE_CHECKING:
 def open_store(place: Place) -> MlflowClient:
     """A client of the store, whose tables exist and are those of the installed MLflow.
 
-    Raises TrackingError where the server is down (after 10 s at most) or the database cannot be used.
+    Raises TrackingError where the server is down (10 s at most) or the database cannot be used.
     """
     places.prepare_environment()
     places.check_server(place)
-    from mlflow.exceptions import MlflowException  # takes 2 s: not before it is known to be needed
+    # MLflow takes 2 s to import: not before it is known to be needed.
     from mlflow.tracking import MlflowClient
 
     with sentences(place):
         if place.database is not None:
-            _make(place.database, place)
-        try:
-            return MlflowClient(place.uri, registry_uri=place.uri)
-        except MlflowException as error:
-            if place.database is None or "out-of-date database schema" not in str(error):
-                raise
-            _upgrade(place.database, place)
+            _prepare(place.database, place)
         return MlflowClient(place.uri, registry_uri=place.uri)
 
 
@@ -84,32 +79,60 @@ def sentences(place: Place) -> Iterator[None]:
         raise TrackingError(places.unreachable(place, str(error))) from error
 
 
-def _make(database: Path, place: Place) -> None:
-    """The database with all tables, complete or not there at all: MLflow's own migration breaks if it is
-    interrupted or run by several processes, so it is done beside the final name and then renamed.
-    """
-    if database.exists():
-        return
-    with locked(place):
-        if database.exists():
-            return
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+def _prepare(database: Path, place: Place) -> None:
+    """Make the database, or upgrade it, so that MLflow finds nothing left to do when it opens it.
 
-        draft = database.with_name(database.name + ".draft")
-        draft.unlink(missing_ok=True)
-        store = SqlAlchemyStore(f"sqlite:///{draft}", place.artifacts)
-        store.engine.dispose()
-        os.replace(draft, database)
+    MLflow's own migration breaks a database if several processes run it, or if one is killed in it.
+    """
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  1 s that the lock need not last
+
+    with locked(place):
+        if not database.exists():
+            _make(database, place)
+        elif _version(database) != _newest_version():
+            _upgrade(database, place)
+
+
+def _make(database: Path, place: Place) -> None:
+    """The database with all its tables, or none at all: it is made beside its name, then renamed."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    draft = database.with_name(database.name + ".draft")
+    draft.unlink(missing_ok=True)
+    store = SqlAlchemyStore(f"sqlite:///{draft}", place.artifacts)
+    store.engine.dispose()
+    os.replace(draft, database)
 
 
 def _upgrade(database: Path, place: Place) -> None:
-    """The tables brought to the installed MLflow's version; what was there is kept as `<name>.before-upgrade`."""
-    with locked(place):
-        shutil.copy2(database, database.with_name(database.name + ".before-upgrade"))
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", place.uri]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    """The tables as the installed MLflow needs them; what was there stays as `<name>.before-upgrade`."""
+    shutil.copy2(database, database.with_name(database.name + ".before-upgrade"))
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", place.uri]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise TrackingError(
-            f"{database} could not be upgraded ({last}); run `{' '.join(command[1:])}` by hand"
+            f"{database} could not be upgraded ({last}); install the MLflow that wrote it, or move it "
+            "away to begin a new store"
         )
+
+
+def _version(database: Path) -> str | None:
+    """Version of the tables, None where the file holds none."""
+    with closing(sqlite3.connect(database)) as connection:
+        try:
+            row = connection.execute("select version_num from alembic_version").fetchone()
+        except sqlite3.OperationalError:  # no such table
+            return None
+        except sqlite3.DatabaseError as error:
+            raise TrackingError(
+                f"{database} is not a database ({error}); move it away to begin a new store"
+            ) from None
+    return row[0] if row else None
+
+
+def _newest_version() -> str | None:
+    import mlflow.store
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(mlflow.store.__path__[0]) / "db_migrations")).get_current_head()
