@@ -40,7 +40,7 @@ def spectrum(
         start, end = before[network], after[network]
         axes.plot(start.real, start.imag, "o", ms=3.5, mfc="none", mec=style.GREY, mew=0.7, label="before training")  # fmt: skip
         axes.plot(end.real, end.imag, "o", ms=3, color=style.BLUE, mew=0, label="after training")
-        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_aspect("equal", adjustable="box")
         axes.set_title(f"network {network}", loc="left")
         if network % columns == 0:
             axes.set_ylabel("imaginary part")
