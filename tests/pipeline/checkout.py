@@ -1,0 +1,105 @@
+"""A checkout of the project on the small configuration, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from dvc.repo import Repo
+from ruamel.yaml import YAML
+
+from tests.pipeline.small import write_small
+
+ROOT = Path(__file__).parents[2]
+PARTS = (".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "src", "stages")
+
+
+class Checkout:
+    """A git and DVC checkout with the code as it is now, and settings that train in seconds."""
+
+    def __init__(self, folder: Path, tasks: tuple[str, ...]) -> None:
+        self.folder = folder
+        for part in PARTS:
+            source = ROOT / part
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / part)
+        (folder / ".dvc").mkdir()
+        shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
+        write_small(folder / "params.yaml")
+        self.keep_tasks(tasks)
+        self.run("git", "init", "--quiet")
+        self.commit("small")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The shell's, with this Python first and MLflow's store in the checkout."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+        identity = {
+            f"GIT_{who}_{what}": "test@localhost" if what == "EMAIL" else "test"
+            for who in ("AUTHOR", "COMMITTER")
+            for what in ("NAME", "EMAIL")
+        }
+        return {**kept, **identity, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+    def run(self, *command: str) -> str:
+        """Output of a command in the checkout. Fails the test with all of it where the command fails."""
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def commit(self, message: str) -> None:
+        """Commit everything that git does not ignore."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", message)
+
+    def repro(self) -> set[str]:
+        """`dvc repro`; the stages that ran."""
+        lines = self.run("dvc", "repro").splitlines()
+        return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
+
+    def keep_tasks(self, names: tuple[str, ...]) -> None:
+        """Leave only these tasks in params.yaml."""
+        self._edit(lambda settings: [settings["tasks"].pop(n) for n in list(settings["tasks"]) if n not in names])
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a dotted key of params.yaml."""
+
+        def change(settings: Any) -> None:
+            *path, last = key.split(".")
+            for part in path:
+                settings = settings[part]
+            settings[last] = value
+
+        self._edit(change)
+
+    def stale(self) -> set[str]:
+        """Stages that a repro would run: those DVC finds changed, and all that depend on them."""
+        status = json.loads(self.run("dvc", "status", "--json"))
+        changed = {address.removeprefix("dvc.yaml:") for address in status}
+        stale = set(changed)
+        with Repo(self.folder) as repo:
+            graph = repo.index.graph  # an edge leads from a stage to one that it depends on
+            names = {stage.addressing: stage for stage in graph}
+            todo = list(changed)
+            while todo:
+                for after in graph.predecessors(names[todo.pop()]):
+                    if after.addressing not in stale:
+                        stale.add(after.addressing)
+                        todo.append(after.addressing)
+        return stale
+
+    def _edit(self, change: Any) -> None:
+        path = self.folder / "params.yaml"
+        yaml = YAML()
+        yaml.width = 200
+        settings = yaml.load(path)
+        change(settings)
+        yaml.dump(settings, path)

@@ -1,0 +1,168 @@
+"""The pipeline with the real DVC and MLflow: what a change reruns, what comes back from the cache, what is recorded."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ctrnn import artifacts
+from tests.pipeline.checkout import Checkout
+
+TASKS = ("go_nogo", "mante")
+CHAIN = ("generate", "train", "evaluate", "analyze", "publish")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
+
+
+def stages(*names: str, tasks: tuple[str, ...] = TASKS) -> set[str]:
+    return {name if name == "report" else f"{name}@{task}" for name in names for task in tasks}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout after one repro."""
+    made = Checkout(tmp_path_factory.mktemp("a checkout"), TASKS)
+    assert made.repro() == stages(*CHAIN, "report")
+    made.commit("results")
+    return made
+
+
+@pytest.fixture
+def params(checkout: Checkout) -> Iterator[Checkout]:
+    """The checkout; its params.yaml is put back after the test."""
+    path = checkout.folder / "params.yaml"
+    before = path.read_text()
+    yield checkout
+    path.write_text(before)
+
+
+def finished_runs(checkout: Checkout) -> list[str]:
+    """Names of the finished MLflow runs that are not deleted."""
+    with sqlite3.connect(checkout.folder / "mlflow.db") as store:
+        rows = store.execute(
+            "select name from runs where status = 'FINISHED' and lifecycle_stage = 'active'"
+        ).fetchall()
+    return sorted(name for (name,) in rows)
+
+
+def test_a_second_repro_runs_nothing_and_git_is_clean(checkout: Checkout) -> None:
+    assert checkout.repro() == set()
+    assert checkout.run("dvc", "status", "-q") == ""
+    assert checkout.run("git", "status", "--porcelain") == ""
+
+
+TRAINED = ("train", "evaluate", "analyze", "report", "publish")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("seed", 2, stages(*CHAIN, "report")),
+        ("network.p_inh", 0.3, stages(*TRAINED)),
+        ("network.tau", 10, stages(*TRAINED)),
+        ("network.n_units", 16, stages(*TRAINED)),
+        ("train.learning_rate", 0.01, stages(*TRAINED)),
+        ("train.n_networks", 1, stages(*TRAINED)),
+        ("train.trainable.W_in", True, stages(*TRAINED)),
+        ("train.threads", 1, set()),
+        ("tasks.mante.evidence_sd", 0.5, stages(*CHAIN, "report", tasks=("mante",)) | stages("publish", tasks=("mante",))),
+        ("evaluate.sample_trials", 1, stages("evaluate", "report", "publish")),
+        ("analyze.n_components", 2, stages("analyze", "report", "publish")),
+        ("publish.experiment", "other", stages("publish")),
+    ],
+)  # fmt: skip
+def test_a_change_reruns_what_depends_on_it(
+    params: Checkout, key: str, value: Any, expected: set[str]
+) -> None:
+    params.set(key, value)
+    stale = params.stale()
+    if key.startswith("tasks.mante"):  # the page changes with mante; figures of go_nogo do not
+        stale -= {"publish@go_nogo"}
+    assert stale == expected
+
+
+def test_report_settings_rerun_the_report_and_what_shows_it(params: Checkout) -> None:
+    params.set("report.dpi", 60)
+    assert params.stale() == stages("report", "publish")
+
+
+def test_changing_a_task_runs_nothing_of_another(params: Checkout) -> None:
+    params.set("tasks.mante.evidence_sd", 0.5)
+    assert params.repro() == stages(*CHAIN, "report", tasks=("mante",))
+
+
+def test_going_back_restores_from_the_cache_and_leaves_one_run_per_key(params: Checkout) -> None:
+    runs = finished_runs(params)
+    weights = params.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
+    before = weights.read_bytes()
+    params.set("network.p_inh", 0.3)
+    assert params.repro() == stages(*TRAINED)
+    assert weights.read_bytes() != before
+    more = ["go_nogo p_inh=0.3 tau=20", "mante p_inh=0.3 tau=20"]
+    assert finished_runs(params) == sorted(runs + more)
+    params.set("network.p_inh", 0.2)
+    ran = params.repro()
+    assert not {stage for stage in ran if stage.startswith(("generate", "train", "evaluate"))}
+    assert weights.read_bytes() == before
+    assert finished_runs(params) == sorted(runs + more)
+
+
+def test_what_the_stages_leave(checkout: Checkout) -> None:
+    folder = checkout.folder
+    for task, channels in (("go_nogo", 1), ("mante", 4)):
+        test = artifacts.read_arrays(artifacts.folder("generate", task, folder) / "test.npz")
+        assert test["inputs"].shape[1:] == (32, channels)
+        assert test["inputs"].shape[:2] == test["targets"].shape[:2] == test["mask"].shape[:2]
+        trained = artifacts.folder("train", task, folder)
+        arrays, settings = artifacts.read_weights(trained / "network-1.safetensors")
+        assert {name: array.shape for name, array in arrays.items()} == {
+            "W_in": (32, channels),
+            "W_rec": (32, 32),
+            "W_eff": (32, 32),
+            "b_rec": (32,),
+            "W_out": (1, 32),
+            "b_out": (1,),
+            "sign": (32,),
+            "mask": (32, 32),
+            "tau": (32,),
+        }
+        assert settings["network"]["p_inh"] == 0.2
+        relu = np.maximum(arrays["W_rec"], 0) * arrays["sign"] * arrays["mask"]
+        np.testing.assert_array_equal(arrays["W_eff"], relu)
+        history = artifacts.read_table(trained / "history.csv")
+        assert list(history.columns[:3]) == ["iteration", "network", "loss"]
+        metrics = artifacts.read_json(artifacts.metrics_path("evaluate", task, folder))
+        assert len(metrics["accuracy"]["per_network"]) == len(metrics["converged"]) == 2
+        outcomes = artifacts.read_table(artifacts.folder("evaluate", task, folder) / "outcomes.csv")
+        shares = outcomes.groupby("network")["correct"].mean().tolist()
+        assert shares == metrics["accuracy"]["per_network"]
+        analysis = artifacts.read_json(artifacts.metrics_path("analyze", task, folder))
+        assert analysis["dale"]["holds"] is True
+
+
+def test_the_page_needs_no_network(checkout: Checkout) -> None:
+    page = (checkout.folder / "reports" / "index.html").read_text()
+    assert "http" not in page
+    assert 'src="' not in page.replace('src="data:', "")
+    assert page.count("<figure>") == 12
+
+
+def test_a_bad_setting_stops_the_stage_with_a_sentence_before_it_computes(params: Checkout) -> None:
+    params.set("network.p_inh", 1.5)
+    weights = params.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
+    with pytest.raises(AssertionError, match=r"network\.p_inh = 1\.5 is not allowed"):
+        params.run("python", "stages/generate.py", "mante")
+    assert weights.exists()
+
+
+def test_the_same_settings_in_another_folder_give_the_same_lock(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    other = Checkout(tmp_path, TASKS)
+    other.repro()
+    assert (other.folder / "dvc.lock").read_text() == (checkout.folder / "dvc.lock").read_text()
