@@ -1,9 +1,9 @@
-# What a person does often. `make` lists it.
+# What a person does often. `make` lists it. Paths stay relative, so that a clone's own path may hold a space.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
 VENV := .venv
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || echo python3)
 STAMP := $(VENV)/.set-up
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
@@ -12,19 +12,21 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui lock clean
+.PHONY: help setup init repro test lint format publish ui bench lock clean
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z]*\):.*##\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP)  ## make the virtual environment from the lock (the others do it when needed)
 
+# Every package by the hash in the lock; torch by exact version, since its builds differ by platform.
 $(STAMP): requirements.lock pyproject.toml
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"PYTHON = $(PYTHON) is {sys.version.split()[0]}; ctrnn needs 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(VENV)/bin/python -m pip install --quiet $(TORCH)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $(STAMP)
+	@touch $(STAMP)
 
 init: $(STAMP)
 	@PYTHONPATH=src python -m ctrnn.tracking init
@@ -47,16 +49,22 @@ format: $(STAMP)  ## put the code into its style
 	ruff check --fix .
 	ruff format .
 
-publish: init  ## put the committed results into the tracking store, without running a stage again
+publish: init  ## put the results into the tracking store, without running another stage
 	dvc repro --single-item --force publish
 
 ui: init  ## open the runs in MLflow, on this machine only
 	mlflow ui --host 127.0.0.1 --backend-store-uri "$$(PYTHONPATH=src python -m ctrnn.tracking uri)"
 
-lock: $(STAMP)  ## solve the dependencies anew into requirements.lock
-	python -m piptools compile --quiet --strip-extras --generate-hashes --no-header \
-	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --extra dev \
-	  --unsafe-package torch --unsafe-package triton --output-file requirements.lock pyproject.toml
+bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)
+	PYTHONPATH=src python benchmarks/training_step.py $(ARGS)
 
-clean:  ## remove results, environment and tracking store; the DVC cache stays
-	rm -rf artifacts reports/figures reports/index.html $(VENV) mlflow.db mlartifacts
+# What torch brings along on some platforms is left out with it, and so is pip-compile's remark on torch.
+lock: $(STAMP)  ## solve the dependencies anew into requirements.lock
+	CUSTOM_COMPILE_COMMAND="make lock" python -m piptools compile --quiet --upgrade --strip-extras \
+	  --generate-hashes --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+	  --extra dev --unsafe-package torch --output-file $(VENV)/solved.lock pyproject.toml
+	awk '/^# WARNING/ {exit} /^[a-z]/ {drop = /^(cuda-|nvidia-|triton)/} !drop' $(VENV)/solved.lock > requirements.lock
+
+clean:  ## remove results, tools' caches and the environment; the DVC cache and the tracked runs stay
+	rm -rf artifacts reports/figures reports/index.html
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)
