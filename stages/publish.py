@@ -1,4 +1,4 @@
-"""publish@<task>: the results of a task -> one MLflow run. Usage: python stages/publish.py <task>."""
+"""publish@<task>: results of a task -> one MLflow run. Usage: python stages/publish.py <task>."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ctrnn.lock import LockError
 
 
 def main(task: str) -> None:
-    """Publish the task's results in the current folder. Exits with one sentence where the store fails."""
+    """Publish the results in the current folder. Exits with one sentence where the store fails."""
     try:
         done = tracking.publish(task, params.load())
     except (tracking.TrackingError, LockError, ParamsError) as error:

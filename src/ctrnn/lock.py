@@ -1,7 +1,7 @@
-"""Reads dvc.lock: what a task's results were computed from, and the one hash that stands for all of it.
+"""Reads dvc.lock: what a task's results were computed from, and the hash that stands for all of it.
 
-While `dvc repro` runs a stage, dvc.lock already holds the entries of the stages before it, also of those that were
-restored from the run-cache.
+While `dvc repro` runs a stage, dvc.lock already holds the entries of the stages before it, also of
+those that were restored from the run-cache.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class LockError(ValueError):
 
 
 def chain(task: str, root: str | Path = ".") -> dict[str, dict[str, Any]]:
-    """Entries of `<stage>@<task>` for every stage of STAGES: cmd, deps, params and outs with their hashes.
+    """Entries `<stage>@<task>` of every stage of STAGES: cmd, deps, params and outs with hashes.
 
     Raises LockError where the file or an entry is missing.
     """

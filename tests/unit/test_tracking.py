@@ -1,4 +1,4 @@
-"""The MLflow link on real SQLite stores: one finished run per content key, whatever happens on the way."""
+"""The MLflow link on real SQLite stores: one finished run per content key, whatever happens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from ctrnn.tracking import content, metrics, place, runs, store
 REPOSITORY = Path(__file__).resolve().parents[2]
 TASK = "mante"
 LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
-WRITES = ("create_run", "log_batch", "log_inputs", "log_artifact", "log_text", "set_tag")
+# Of SQLAlchemy in MLflow, and of forking a process that has threads (Python 3.12).
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+WRITES = ("create_run", "log_batch", "log_inputs", "log_artifacts", "set_tag")
 
 
 def fabricate(root: Path, p_inh: float = 0.2, figure: bytes = b"png") -> params.Params:
@@ -90,9 +93,14 @@ def _dump(path: Path, what: Any) -> None:
     path.write_text(json.dumps(what))
 
 
+@pytest.fixture(autouse=True)
+def untouched_global_random_state() -> None:
+    """Not held here: MLflow draws from Python's shared generator."""
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with all tables and no experiment of ours: making one takes seconds, copying it none."""
+    """A store with all tables and no experiment of ours: making takes seconds, copying none."""
     folder = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -102,7 +110,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fabricated checkout with an empty store and a clean environment. A space in its name must not matter."""
+    """A fabricated checkout with an empty store; the space in its name must not matter."""
     root = tmp_path / "a lab's checkout"
     root.mkdir()
     fabricate(root)
@@ -149,7 +157,7 @@ def holdings(root: Path, run_id: str) -> dict[str, Any]:
 
 
 def start_in_a_fork(work: Callable[[], Any]) -> int:
-    """Begin the work in a process of its own, which ends with status 1 if it raises; returns its id."""
+    """Begin the work in a process of its own (status 1 if it raises); returns its id."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -191,7 +199,7 @@ def killed_after(writes: int, root: Path) -> None:
 def test_a_run_holds_settings_curves_results_files_and_tables(checkout: Path) -> None:
     done = publish(checkout)
     held = holdings(checkout, done.run_id)
-    assert done.action == "created" and held["status"] == "FINISHED"
+    assert (done.action, held["status"]) == ("created", "FINISHED")
     assert held["params"]["network.p_inh"] == "0.2"
     assert held["params"]["network.tau_inh"] == "null"
     assert held["params"]["tasks.mante.T"] == "500"
@@ -205,8 +213,13 @@ def test_a_run_holds_settings_curves_results_files_and_tables(checkout: Path) ->
     assert held["tags"]["dvc.out/artifacts/train/mante"] == "0.2"
     assert "**2 of 2 converged**" in held["tags"]["mlflow.note.content"]
     assert held["datasets"] == [f"mante trials {s}" for s in ("test", "train", "validation")]
-    assert {"weights/network-1.safetensors", "figures/spectrum.png", "dvc.lock"} <= set(
-        held["files"]
+    assert held["files"] == sorted(
+        [
+            *("dvc.lock", "params.yaml", "history.csv", "outcomes.csv", "training.json"),
+            *("metrics/evaluate.json", "metrics/analyze.json"),
+            *(f"weights/{stem}-{i}.safetensors" for stem in ("network", "initial") for i in (0, 1)),
+            *(f"figures/{name}.png" for name in content.FIGURES),
+        ]
     )
 
 
@@ -236,7 +249,7 @@ def test_new_figures_replace_those_of_the_finished_run(checkout: Path) -> None:
     assert Path(figure).read_bytes() == b"drawn anew"
 
 
-@pytest.mark.parametrize("writes", [1, 3, 5, 7, 12, 22])
+@pytest.mark.parametrize("writes", range(1, 9))
 def test_killed_after_any_write_and_repeated_leaves_one_complete_run(
     checkout: Path, writes: int
 ) -> None:
@@ -348,7 +361,7 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
 
 def test_a_file_that_is_no_database_is_one_sentence(checkout: Path) -> None:
     (checkout / "mlflow.db").write_text("no database " * 100)
-    with pytest.raises(tracking.TrackingError, match="is not a database .* move it away"):
+    with pytest.raises(tracking.TrackingError, match=r"is not a database .* move it away"):
         publish(checkout)
 
 
@@ -357,7 +370,7 @@ def test_an_address_that_cannot_hold_runs_is_refused(
     checkout: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(tracking.TrackingError, match="MLFLOW_TRACKING_URI = .* give http"):
+    with pytest.raises(tracking.TrackingError, match=r"MLFLOW_TRACKING_URI = .* give http"):
         publish(checkout)
 
 
@@ -376,7 +389,7 @@ def test_a_server_that_is_gone_is_one_sentence(
         port = free.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     start = time.monotonic()
-    with pytest.raises(tracking.TrackingError, match="Connection refused.*start the server"):
+    with pytest.raises(tracking.TrackingError, match=r"Connection refused.*start the server"):
         publish(checkout)
     assert time.monotonic() - start < 2
 
@@ -401,7 +414,7 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
     Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
     start = time.monotonic()
-    with pytest.raises(tracking.TrackingError, match="tracking store http.* failed"):
+    with pytest.raises(tracking.TrackingError, match=r"tracking store http.* failed"):
         publish(checkout)
     assert time.monotonic() - start < 10
     server.shutdown()
@@ -410,13 +423,13 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
 
 def test_a_missing_file_is_named_before_anything_is_written(checkout: Path) -> None:
     (checkout / "artifacts/train/mante/history.csv").unlink()
-    with pytest.raises(tracking.TrackingError, match="history.csv does not exist; run dvc repro"):
+    with pytest.raises(tracking.TrackingError, match=r"history.csv does not exist; run dvc repro"):
         publish(checkout)
     assert all_runs(checkout) == []
 
 
 def test_a_task_that_has_not_run_is_named(checkout: Path) -> None:
-    with pytest.raises(lock.LockError, match="no entry generate@xor; run dvc repro"):
+    with pytest.raises(lock.LockError, match=r"no entry generate@xor; run dvc repro"):
         lock.chain("xor", checkout)
 
 

@@ -1,7 +1,7 @@
 """The link to MLflow, and the only importer of it: one run per task and content key.
 
-python -m ctrnn.tracking init      makes the store and the experiment (safe to repeat, safe for many at once)
-python -m ctrnn.tracking uri       prints the address of the store, for `mlflow ui --backend-store-uri`
+`python -m ctrnn.tracking init` makes store and experiment; safe to repeat, and for many at once.
+`python -m ctrnn.tracking uri` prints the store's address, for `mlflow ui --backend-store-uri`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def init(params: Params, root: str | Path = ".") -> str:
 def publish(task: str, params: Params, root: str | Path = ".") -> Published:
     """The run of a task, from the files below `root`, in the store of its main checkout.
 
-    Raises LockError or TrackingError, with nothing written, where dvc.lock or a file is missing; TrackingError where
-    the store fails, after 10 s at most. Repeating the call completes what was left.
+    Raises LockError or TrackingError, with nothing written, where dvc.lock or a file is missing;
+    TrackingError where the store fails, after 10 s at most. A repeated call completes what is left.
     """
     what = content.gather(task, params, Path(root))
     where = place.find(root)

@@ -10,7 +10,7 @@ from ctrnn.tracking import place
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command in the checkout that is the current folder. Exits with one sentence where it fails."""
+    """Run a command in the current folder's checkout. Exits with one sentence where it fails."""
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tracking", description=main.__doc__)
     parser.add_argument("command", choices=["init", "uri"])
     command = parser.parse_args(arguments).command

@@ -1,4 +1,4 @@
-"""Everything that a run of a task holds, gathered from files before the store is touched. No MLflow in here."""
+"""Everything that a run holds, gathered from files before MLflow or the store is touched."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ SECTIONS = ("network", "train", "evaluate", "analyze")
 
 @dataclass(frozen=True)
 class Table:
-    """A trial table as MLflow describes a dataset. source: its path in the checkout; digest: of its bytes."""
+    """A trial table as MLflow describes a dataset.
+
+    source: its path in the checkout; digest: of its bytes; columns: name and kind.
+    """
 
     name: str
     split: str
@@ -36,8 +39,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Content:
-    """A run. key: hash of what it was computed from; figures_digest: hash of the figures, which key leaves out.
+    """A run.
 
+    key: hash of what it was computed from, without figures; figures_digest: hash of these.
     files: path in the run -> file; texts: path in the run -> what it holds.
     """
 
@@ -118,7 +122,7 @@ def run_name(task: str, params: Params) -> str:
 
 
 def flat_params(task: str, params: Params) -> dict[str, str]:
-    """Settings that the task depends on, under the dotted keys that `dvc exp run -S` takes; values as in JSON."""
+    """Settings that the task depends on, by the keys of `dvc exp run -S`; values as in JSON."""
     settings: dict[str, Any] = {
         "seed": params.seed,
         "tasks": {task: params.task(task).model_dump()},
@@ -146,6 +150,5 @@ def _table(task: str, split: str, path: Path, root: Path) -> Table:
 
 
 def _digest(*paths: Path) -> str:
-    return hashlib.sha256(
-        b"".join(hashlib.sha256(p.read_bytes()).digest() for p in paths)
-    ).hexdigest()[:32]
+    digests = [hashlib.sha256(path.read_bytes()).digest() for path in paths]
+    return hashlib.sha256(b"".join(digests)).hexdigest()[:32]

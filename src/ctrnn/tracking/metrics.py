@@ -1,4 +1,4 @@
-"""Metrics as MLflow names them: `<name>/mean`, `<name>/sd`, `<name>/network_0`, the same for curves and results."""
+"""Metrics as MLflow names them, curves and results alike: `<name>/mean`, `/sd`, `/network_0`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-# Columns of history.csv -> name of the curve. Accuracy of the trials that training stops by is told apart from
-# `accuracy`, that of the test trials.
+# Columns of history.csv -> name of the curve. Accuracy on the trials that training stops by is told
+# apart from `accuracy`, that on the test trials.
 CURVES = {
     "loss": "loss",
     "accuracy": "validation_accuracy",
@@ -30,7 +30,10 @@ class Point:
 
 
 def final(*reports: Mapping[str, Any]) -> list[Point]:
-    """Every number of the metrics files, at step 0. Truth values are 1 and 0, lists are numbered, texts left out."""
+    """Every number of the metrics files, at step 0.
+
+    Truth values are 1 and 0, lists are numbered, texts left out.
+    """
     named: dict[str, float] = {}
     for report in reports:
         _flatten(report, "", named)
@@ -40,11 +43,11 @@ def final(*reports: Mapping[str, Any]) -> list[Point]:
 def curves(history: pd.DataFrame) -> list[Point]:
     """Curves of every network, and their mean over the networks, from the table history.csv.
 
-    A network that has stopped counts in the mean with its last value, as its weights no longer change.
+    A network that has stopped counts in the mean with its last value: its weights stay the same.
     """
     points: list[Point] = []
     for column, name in CURVES.items():
-        table = history.pivot(index="iteration", columns="network", values=column)
+        table = history.set_index(["iteration", "network"])[column].unstack()
         table = table.dropna(how="all").sort_index()
         for network in table.columns:
             points += _points(f"{name}/network_{network}", table[network].dropna())
@@ -53,7 +56,7 @@ def curves(history: pd.DataFrame) -> list[Point]:
 
 
 def legal(name: str) -> str:
-    """The name with `=` as `:` and without `+`, since MLflow takes letters, digits and _ - . : / space only."""
+    """The name with `=` as `:` and without `+`; of signs, MLflow takes _ - . : / and space only."""
     name = name.replace("=", ":").replace("+", "")
     return re.sub(r"[^\w\-.:/ ]", "_", name)[:250]
 

@@ -17,7 +17,10 @@ def write(
     tags: Mapping[str, str],
     key: str,
 ) -> str:
-    """The entry. training: summary.json; evaluated, analyzed: the metrics files; tags: of `provenance.tags`."""
+    """The entry.
+
+    training: summary.json; evaluated, analyzed: the metrics files; tags: of `provenance.tags`.
+    """
     return "\n\n".join(
         [
             f"### {task}",
@@ -44,8 +47,8 @@ def _what(params: Params) -> str:
     dale = "Dale's principle held" if network.dale else "Dale's principle off"
     seeds = f"seeds {params.seed} to {params.seed + n - 1}" if n > 1 else f"seed {params.seed}"
     return (
-        f"{n} network{'s' * (n > 1)} ({seeds}) of {network.n_units} {network.activation} units, {inhibitory}; "
-        f"{tau}, dt {network.dt:g}, density {network.p_rec:g}, {dale}."
+        f"{n} network{'s' * (n > 1)} ({seeds}) of {network.n_units} {network.activation} units, "
+        f"{inhibitory}; {tau}, dt {network.dt:g}, density {network.p_rec:g}, {dale}."
     )
 
 
@@ -54,9 +57,9 @@ def _learning(training: Mapping[str, Any], params: Params) -> str:
     converged = sum(bool(network["converged"]) for network in networks)
     train = params.train
     return (
-        f"Trained with Adam at {train.learning_rate:g} on batches of {train.trials_per_batch} trials, until the "
-        f"stopping rule `{train.stop_at}` (accuracy above {train.accuracy_criterion:g}, loss below "
-        f"{train.loss_criterion:g}) or {train.max_iterations} iterations: "
+        f"Trained with Adam at {train.learning_rate:g} on batches of {train.trials_per_batch} "
+        f"trials, until the stopping rule `{train.stop_at}` (accuracy above "
+        f"{train.accuracy_criterion:g}, loss below {train.loss_criterion:g}) or {train.max_iterations} iterations: "
         f"**{converged} of {len(networks)} converged**."
     )
 
@@ -69,16 +72,22 @@ def _table(training: Mapping[str, Any], evaluated: Mapping[str, Any]) -> str:
     for network, accuracy in zip(
         training["networks"], evaluated["accuracy"]["per_network"], strict=True
     ):
-        rows.append(
-            f"| {network['network']} | {network['seed']} | {'yes' if network['converged'] else 'no'} "
-            f"| {network['iterations']} | {_number(network['validation_accuracy'])} | {_number(accuracy)} |"
+        cells = (
+            str(network["network"]),
+            str(network["seed"]),
+            "yes" if network["converged"] else "no",
+            str(network["iterations"]),
+            _number(network["validation_accuracy"]),
+            _number(accuracy),
         )
+        rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
 def _accuracy(evaluated: Mapping[str, Any]) -> str:
     accuracy = evaluated["accuracy"]
-    sentence = f"Accuracy on the test trials: **{_number(accuracy['mean'])}** (sd {_number(accuracy['sd'])})"
+    mean, sd = _number(accuracy["mean"]), _number(accuracy["sd"])
+    sentence = f"Accuracy on the test trials: **{mean}** (sd {sd})"
     conditions = evaluated["accuracy_by_condition"]
     if not conditions:
         return sentence + "."
@@ -88,15 +97,15 @@ def _accuracy(evaluated: Mapping[str, Any]) -> str:
 
 def _connectivity(analyzed: Mapping[str, Any]) -> str:
     radius, dale = analyzed["spectral_radius"], analyzed["dale"]
+    before, after = (_number(radius[when]["mean"]) for when in ("before", "after"))
+    changed, off = dale["sign_changes"], dale["off_pattern"]
     held = (
-        "no weight changed its sign or left its pattern"
-        if dale["holds"]
-        else f"**{dale['sign_changes']} weights changed sign, {dale['off_pattern']} left their pattern**"
+        f"**{changed} weights changed sign, {off} left their pattern**"
+        if changed or off
+        else "no weight changed its sign or left its pattern"
     )
-    return (
-        f"Spectral radius of the recurrent weights: {_number(radius['before']['mean'])} before training, "
-        f"{_number(radius['after']['mean'])} after; {held}."
-    )
+    radii = f"{before} before training, {after} after"
+    return f"Spectral radius of the recurrent weights: {radii}; {held}."
 
 
 def _origin(task: str, tags: Mapping[str, str], key: str) -> str:
@@ -105,8 +114,9 @@ def _origin(task: str, tags: Mapping[str, str], key: str) -> str:
         f"{name} {tags[f'version.{name}']}" for name in ("ctrnn", "python", "numpy", "torch")
     )
     return (
-        f"Commit `{tags['git.commit'][:10]}`{changed}; {versions}; {tags['cpu']}. Content key `{key}`. "
-        f"To have the files back: check out the commit, then `dvc repro report publish@{task}`."
+        f"Commit `{tags['git.commit'][:10]}`{changed}; {versions}; {tags['cpu']}. "
+        f"Content key `{key}`. "
+        f"To have the files back: check out the commit, then `dvc repro publish@{task}`."
     )
 
 

@@ -1,7 +1,7 @@
-"""Where runs go: the store of the main checkout, or the server that MLFLOW_TRACKING_URI names. No MLflow in here.
+"""Where runs go: the main checkout's store, or the server that MLFLOW_TRACKING_URI names.
 
-DVC runs `dvc exp run --temp` and the queue in `<checkout>/.dvc/tmp/exps/...`, a folder that it deletes afterwards;
-the store of such an experiment is that of `<checkout>`.
+DVC runs `dvc exp run --temp` and the queue in `<checkout>/.dvc/tmp/exps/...`, a folder that it
+deletes afterwards; the store of such an experiment is that of `<checkout>`. No MLflow in here.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def find(root: str | Path = ".") -> Place:
 
 
 def main_checkout(root: str | Path = ".") -> Path:
-    """Absolute path of the checkout, also where `root` is the temporary folder of a DVC experiment."""
+    """Absolute path of the checkout, also where `root` is the folder of a temporary experiment."""
     path = Path(root).resolve()
     parts = path.parts
     for i in range(len(parts) - 2):

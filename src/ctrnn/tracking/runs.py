@@ -1,10 +1,14 @@
-"""Writes a run so that, however often and wherever it is interrupted, one finished run per content key remains."""
+"""Writes a run so that, wherever it is cut off, a repetition leaves one finished run per key."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ctrnn.tracking.content import Content, Table
@@ -13,6 +17,8 @@ from ctrnn.tracking.metrics import Point
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Run
     from mlflow.tracking import MlflowClient
+else:
+    DatasetInput = Run = MlflowClient = Any
 
 KEY = "ctrnn.key"
 FIGURES = "ctrnn.figures"
@@ -29,9 +35,10 @@ class Published(NamedTuple):
 
 
 def put(client: MlflowClient, experiment: str, content: Content) -> Published:
-    """Make the run, complete it where it is half-written, or leave it alone; figures always become the present ones.
+    """Make the run, complete it where it is half-written, or leave a finished one alone.
 
-    FINISHED is set last, so a run with this status holds everything. The caller holds the checkout's lock.
+    Its figures become the present ones in any case. FINISHED is set last, so a run with this
+    status holds everything. The caller holds the checkout's lock.
     """
     run, created = _the_run(client, experiment, content)
     run_id = run.info.run_id
@@ -41,8 +48,7 @@ def put(client: MlflowClient, experiment: str, content: Content) -> Published:
             _fill(client, run, content)
         redraw = run.data.tags.get(FIGURES) != content.figures_digest
         if redraw:
-            for target, path in content.figures.items():
-                client.log_artifact(run_id, str(path), target.rpartition("/")[0])
+            _upload(client, run_id, content.figures)
             client.set_tag(run_id, FIGURES, content.figures_digest)
     except KeyboardInterrupt:
         with suppress(Exception):
@@ -63,7 +69,10 @@ def find(client: MlflowClient, experiment: str, key: str) -> list[Run]:
 
 
 def _the_run(client: MlflowClient, experiment: str, content: Content) -> tuple[Run, bool]:
-    """The one run of this key, and whether it is new. Doubles, from machines that share a server, are deleted."""
+    """The one run of this key, and whether it is new.
+
+    Doubles, which machines that share a server can make, are deleted.
+    """
     known = {run.info.run_id for run in find(client, experiment, content.key)}
     if not known:
         tags = {KEY: content.key, "mlflow.note.content": content.description, **content.tags}
@@ -75,7 +84,7 @@ def _the_run(client: MlflowClient, experiment: str, content: Content) -> tuple[R
 
 
 def _fill(client: MlflowClient, run: Run, content: Content) -> None:
-    """Everything but the figures. Parameters and points that the run already has are not written again."""
+    """Everything but the figures; what the run has of parameters and points is not repeated."""
     from mlflow.entities import Metric, Param, RunTag
 
     run_id = run.info.run_id
@@ -87,16 +96,30 @@ def _fill(client: MlflowClient, run: Run, content: Content) -> None:
         client.log_batch(run_id, tags=tags_part, synchronous=True)
     client.log_inputs(run_id, [_dataset(table) for table in content.tables])
 
-    # The store keeps points with the same time, step and value once, so that even two writers leave no doubles.
+    # The store keeps points of the same time, step and value once: two writers leave no doubles.
     time = run.info.start_time
     points = _missing(client, run, content.final + content.curves)
     for part in _parts([Metric(p.name, p.value, time, p.step) for p in points], 1000):
         client.log_batch(run_id, metrics=part, synchronous=True)
 
-    for target, path in content.files.items():
-        client.log_artifact(run_id, str(path), target.rpartition("/")[0] or None)
-    for target, text in content.texts.items():
-        client.log_text(run_id, text, target)
+    _upload(client, run_id, content.files, content.texts)
+
+
+def _upload(
+    client: MlflowClient,
+    run_id: str,
+    files: Mapping[str, Path],
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Files and texts, under their paths in the run: MLflow names files as they are named here."""
+    with TemporaryDirectory() as folder:
+        for target, path in files.items():
+            copy = Path(folder, target)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        for target, text in texts.items():
+            Path(folder, target).write_text(text)
+        client.log_artifacts(run_id, folder)
 
 
 def _missing(client: MlflowClient, run: Run, points: list[Point]) -> list[Point]:

@@ -1,8 +1,7 @@
-"""Opens the store of runs; makes it where it is missing and upgrades it where it is of an older MLflow."""
+"""Opens the store of runs; makes it where it is missing, upgrades it where it is an older one."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -10,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -19,6 +18,8 @@ from ctrnn.tracking.place import Place, TrackingError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+else:
+    MlflowClient = Any
 
 
 def open_store(place: Place) -> MlflowClient:
@@ -94,26 +95,26 @@ def _prepare(database: Path, place: Place) -> None:
 
 
 def _make(database: Path, place: Place) -> None:
-    """The database with all its tables, or none at all: it is made beside its name, then renamed."""
+    """The database with all its tables, or none at all: made beside its name, then renamed."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     draft = database.with_name(database.name + ".draft")
     draft.unlink(missing_ok=True)
     store = SqlAlchemyStore(f"sqlite:///{draft}", place.artifacts)
     store.engine.dispose()
-    os.replace(draft, database)
+    draft.replace(database)
 
 
 def _upgrade(database: Path, place: Place) -> None:
-    """The tables as the installed MLflow needs them; what was there stays as `<name>.before-upgrade`."""
+    """The tables as the installed MLflow needs them; `<name>.before-upgrade` keeps the old ones."""
     shutil.copy2(database, database.with_name(database.name + ".before-upgrade"))
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", place.uri]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise TrackingError(
-            f"{database} could not be upgraded ({last}); install the MLflow that wrote it, or move it "
-            "away to begin a new store"
+            f"{database} could not be upgraded ({last}); install the MLflow that wrote it, or "
+            "move it away to begin a new store"
         )
 
 
