@@ -20,7 +20,7 @@ def outputs(
     labels: Sequence[str],
     window: slice,
 ) -> Figure:
-    """A panel per network: its output on every sample trial, coloured by condition, and the targets dashed.
+    """A panel per network: its output on every sample trial, by condition; targets are dotted.
 
     labels [sample]: condition of each trial; window: steps of the response window, shaded.
     """
@@ -38,11 +38,10 @@ def outputs(
             axes.set_visible(False)
             continue
         axes.axvspan(window.start, window.stop, color=style.SKY, alpha=0.2, lw=0)
-        named: set[str] = set()
-        for sample, label in enumerate(labels):
-            name = label if label not in named else None
-            named.add(label)
-            axes.plot(outputs[place, :, sample], lw=0.9, alpha=0.85, label=name, **look[label])
+        for label in conditions:
+            samples = [sample for sample, its in enumerate(labels) if its == label]
+            drawn = axes.plot(outputs[place][:, samples], lw=0.9, alpha=0.85, **look[label])
+            drawn[0].set_label(label)
         axes.plot(np.unique(targets, axis=1), color="black", lw=0.9, ls=":")
         axes.plot([], [], color="black", lw=0.9, ls=":", label="target")
         axes.set_title(f"network {place}", loc="left")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ctrnn.figures import style
 
 COLUMNS = 4
+MOST = 8  # trials drawn
 
 
 @style.styled
@@ -21,13 +22,13 @@ def sample_trials(
     labels: Sequence[str],
     channels: Sequence[str],
     window: slice,
-    most: int = 8,
+    most: int = MOST,
 ) -> Figure:
-    """A panel per trial: its input channels, and under them its target with the response window shaded.
+    """A panel per trial: its input channels, under them its target, the response window shaded.
 
-    labels [trial]: titles, broken at spaces; channels: their names; window: steps of the response window. Several
-    channels are drawn in lanes of one scale, each with its zero as a thin line. Of more than `most` trials, that
-    many are drawn, evenly spread.
+    labels [trial]: titles, broken at spaces; channels: their names; window: steps of the response
+    window. Several channels are drawn in lanes of one scale, each with its zero as a thin line. Of
+    more than `most` trials, that many are drawn, evenly spread.
     """
     shown = np.unique(np.linspace(0, len(labels) - 1, min(most, len(labels))).round().astype(int))
     inputs, targets = inputs[:, shown], targets[:, shown]
@@ -71,13 +72,15 @@ def sample_trials(
 def _inputs(
     axes: Axes, inputs: Float[np.ndarray, "time channel"], top: float, names: Sequence[str]
 ) -> None:
-    """Channels of a trial from the top down, a lane of 2 top each; a single one on an axis of numbers."""
+    """Channels of a trial from the top down, a lane of 2 top each; a single one in its own units."""
     n_channels = inputs.shape[1]
     zeros = -2 * top * np.arange(n_channels)
     for channel, zero in enumerate(zeros):
         axes.axhline(zero, color=style.GREY, lw=0.4)
         axes.plot(zero + inputs[:, channel], color=style.colours(n_channels)[channel], lw=0.8)
-    axes.set_ylim(zeros[-1] - 1.1 * top, 1.1 * top)
-    if n_channels > 1:
+    if n_channels == 1:
+        axes.set_ylim(-1.1 * top if inputs.min() < 0 else -0.1 * top, 1.1 * top)
+    else:
+        axes.set_ylim(zeros[-1] - 1.1 * top, 1.1 * top)
         axes.set_yticks(zeros, [name.replace("_", "\n") for name in names])
         axes.tick_params(axis="y", length=0)

@@ -17,24 +17,32 @@ def state_space(
     explained_variance: Float[np.ndarray, "network component"],
     conditions: Sequence[str],
 ) -> Figure:
-    """A row per network: the trajectory of each condition in components 1-2 and 1-3; a dot marks its start.
+    """A row per network: the trajectory of each condition in components 1-2 and 1-3.
 
-    explained_variance: shares, given on the axes.
+    A dot marks the start of the trial, a triangle its end. explained_variance: shares, given on the
+    axes. With one component only, it is drawn against time.
     """
-    n_networks, n_components = len(projections), projections.shape[-1]
-    planes = [(0, k) for k in (1, 2) if k < n_components] or [(0, 0)]
+    n_networks, _, n_steps, n_components = projections.shape
+    planes = [(0, k) for k in (1, 2) if k < n_components] or [(-1, 0)]
     looks = style.lines(conditions)
     columns = style.columns_for(conditions)
     figure = style.blank(2.4 * n_networks + style.legend_rows(len(conditions), columns))
     grid = figure.subplots(n_networks, len(planes), squeeze=False)
     for network, row in enumerate(grid):
-        share = explained_variance[network]
+        names = [
+            f"PC {k + 1} ({share:.0%} of variance)"
+            for k, share in enumerate(explained_variance[network])
+        ]
         for axes, (i, k) in zip(row, planes, strict=True):
-            for line, look, name in zip(projections[network], looks, conditions, strict=True):
-                axes.plot(line[:, i], line[:, k], lw=1, label=name, **look)
-                axes.plot(line[0, i], line[0, k], "o", color="black", ms=3)
-            axes.set_xlabel(f"component {i + 1} ({share[i]:.0%})")
-            axes.set_ylabel(f"component {k + 1} ({share[k]:.0%})")
+            for path, look, label in zip(projections[network], looks, conditions, strict=True):
+                x = path[:, i] if i >= 0 else np.arange(n_steps)
+                y = path[:, k]
+                axes.plot(x, y, lw=1.1, label=label, **look)
+                axes.plot(x[0], y[0], "o", color="black", ms=4, zorder=3)
+                end = {"color": look["color"], "mec": "black", "mew": 0.5, "zorder": 3}
+                axes.plot(x[-1], y[-1], "^", ms=5, **end)
+            axes.set_xlabel(names[i] if i >= 0 else "time (steps)")
+            axes.set_ylabel(names[k])
         row[0].set_title(f"network {network}", loc="left")
     style.legend_below(figure, grid[0, 0], columns)
     return figure

@@ -1,49 +1,60 @@
-"""What the figures share: colours that colour-blind readers can tell apart, sizes for print, files with fixed bytes."""
+"""What the figures share: sizes for a printed page, colours that colour-blind readers tell apart.
+
+Colours are those of Okabe & Ito (2008, Color Universal Design).
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
-from matplotlib import rc_context
+import numpy as np
+from matplotlib import colormaps, rc_context, rcdefaults
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
-# Okabe & Ito's palette.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
 )  # fmt: skip
 GREY = "#7F7F7F"
 SEVERAL = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "black")
 EXCITATORY, INHIBITORY = VERMILION, BLUE
-DASHES = ("-", "--", "-.", ":")
-WIDTH = 6.5  # inches: the text width of a printed page
-STYLE: dict[str, Any] = {
-    "axes.labelsize": 9,
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)))
+WIDTH = 6.9  # inches: the text width of a printed A4 page
+DPI = 160  # sharp in print, and on screens with two pixels a point
+STYLE: dict[Any, Any] = {
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.7,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 9,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
+    "axes.titlesize": 8.5,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.size": 8.5,
     "legend.fontsize": 8,
     "legend.frameon": False,
+    "legend.handlelength": 2.4,
     "xtick.labelsize": 8,
+    "xtick.major.width": 0.7,
     "ytick.labelsize": 8,
+    "ytick.major.width": 0.7,
 }
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Draws a figure in this style, whatever the reader's matplotlib is set to."""
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Runs a function in this style alone, whatever the caller or a matplotlibrc has set."""
 
     @wraps(draw)
-    def in_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with rc_context(STYLE):
-            return draw(*args, **kwargs)
+    def in_style(*args: P.args, **kwargs: P.kwargs) -> R:
+        with rc_context():
+            rcdefaults()
+            with rc_context(STYLE):
+                return draw(*args, **kwargs)
 
     return in_style
 
@@ -53,37 +64,59 @@ def blank(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
-def colours(n: int) -> list[str]:
-    """Colours of n things; they repeat after seven."""
-    return [SEVERAL[i % len(SEVERAL)] for i in range(n)]
+@styled
+def png(figure: Figure, dpi: int = DPI) -> bytes:
+    """The figure as a PNG with no date and no software version in it."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
 
 
-def lines(names: Sequence[str]) -> list[dict[str, str]]:
-    """Colour and dashes of each of several lines, no two alike below 28."""
-    dashes = [DASHES[i // len(SEVERAL) % len(DASHES)] for i in range(len(names))]
+def save(figure: Figure, path: Path, dpi: int = DPI) -> None:
+    """Write `png` of the figure."""
+    path.write_bytes(png(figure, dpi))
+
+
+def colours(n: int) -> list[Any]:
+    """Okabe and Ito's colours as long as they last, then steps along cividis."""
+    if n <= len(SEVERAL):
+        return list(SEVERAL[:n])
+    return list(colormaps["cividis"](np.linspace(0, 0.92, n)))
+
+
+def lines(labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Colour and dashes of each condition, by its label ("context=motion motion=+0.5 colour=-0.5").
+
+    Up to four conditions have a colour each. Of more, the first variable (the context) sets the
+    dashes and the others the colour, so that what conditions share looks the same; where the first
+    variable has more than four values or is the only one, colours alone tell.
+    """
+    split = [(first, rest) for first, _, rest in (label.partition(" ") for label in labels)]
+    firsts, rests = (
+        list(dict.fromkeys(f for f, _ in split)),
+        list(dict.fromkeys(r for _, r in split)),
+    )
+    if len(labels) <= 4 or "" in rests or not 1 < len(firsts) <= len(DASHES):
+        return [{"color": colour, "linestyle": "-"} for colour in colours(len(labels))]
+    palette = colours(len(rests))
     return [
-        {"color": colour, "linestyle": dash}
-        for colour, dash in zip(colours(len(names)), dashes, strict=True)
+        {"color": palette[rests.index(rest)], "linestyle": DASHES[firsts.index(first)]}
+        for first, rest in split
     ]
 
 
 def columns_for(labels: Sequence[str]) -> int:
     """Columns of a legend that fit the page's width."""
     longest = max(map(len, labels), default=1)
-    return max(1, min(len(labels), int(95 // (longest + 7))))
+    return max(1, min(len(labels), 4, int(100 // (longest + 7))))
 
 
 def legend_rows(n_entries: int, columns: int) -> float:
     """Height of a legend, in inches."""
-    return 0.2 * -(-n_entries // columns) + 0.1
+    return 0.19 * -(-n_entries // columns) + 0.1
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
     """The legend of one of the axes, below the figure."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
-
-
-def save(figure: Figure, path: Path, dpi: int = 110) -> None:
-    """Write a PNG with no date and no software version in it."""
-    figure.savefig(path, dpi=dpi, metadata={"Software": None})

@@ -23,8 +23,8 @@ def training_curves(
 ) -> Figure:
     """Loss, accuracy on validation trials and gradient norm against iteration, a line per network.
 
-    accuracy is nan at iterations without a check. Networks in `failed` did not converge: they are drawn dashed and
-    named so. The norm is that before clipping.
+    accuracy is nan at iterations without a check. Networks in `failed` did not converge: they are
+    drawn dashed and named so. The norm is that before clipping.
     """
     networks = np.unique(network)
     labels = [f"network {i}" + (" (not converged)" if i in failed else "") for i in networks]

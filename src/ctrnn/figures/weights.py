@@ -17,10 +17,10 @@ def weights(
     after_excitatory: Int[np.ndarray, "network bin"],
     after_inhibitory: Int[np.ndarray, "network bin"],
 ) -> Figure:
-    """Share of synapses per bin of absolute effective weight, before (grey) and after training (colour).
+    """Share of synapses per bin of absolute effective weight, before and after training.
 
-    bins [bin + 1]: edges. Lines are means over networks, bands span lowest to highest network. The scale is
-    logarithmic: most synapses are weak, and the vanished ones are in the first bin.
+    bins [bin + 1]: edges. Lines are means over networks, bands span lowest to highest network. The
+    scale of shares is logarithmic, since most synapses are weak and the few strong ones matter.
     """
     figure = style.blank(2.6)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -30,13 +30,12 @@ def weights(
     )
     smallest = 1.0
     for axes, (title, before, after, colour) in zip(panels, kinds, strict=True):
-        for counts, label, shade in ((before, "before training", style.GREY), (after, "after training", colour)):  # fmt: skip
+        times = (("before training", before, style.GREY), ("after training", after, colour))
+        for label, counts, shade in times:
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             smallest = min(smallest, *shares[shares > 0], 1.0)
-            axes.stairs(
-                shares.max(axis=0), bins, baseline=shares.min(axis=0), fill=True, color=shade,
-                alpha=0.25, lw=0,
-            )  # fmt: skip
+            band = {"fill": True, "color": shade, "alpha": 0.25, "lw": 0}
+            axes.stairs(shares.max(axis=0), bins, baseline=shares.min(axis=0), **band)
             axes.stairs(shares.mean(axis=0), bins, color=shade, lw=1.3, label=label)
         axes.set_title(title, loc="left")
         axes.set_xlabel("absolute effective weight")

@@ -2,170 +2,143 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from ctrnn import artifacts, figures
-from ctrnn.params import Params
+from ctrnn.figures.sample_trials import MOST
+from ctrnn.report.results import Results
 from ctrnn.report.words import percent, span, times
+
+SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # of the activation, coming from above
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on disk, a sentence on what it shows, and the artifact it was drawn from."""
+    """A figure in words. source: the artifact that it is made from; png: its bytes."""
 
-    path: Path
+    name: str
     title: str
     shows: str
     source: str
+    png: bytes
 
 
-@dataclass(frozen=True)
-class Results:
-    """What the stages left of a task."""
-
-    name: str
-    summary: list[dict[str, Any]]
-    history: pd.DataFrame
-    test: pd.DataFrame
-    samples: dict[str, np.ndarray]
-    state_space: dict[str, np.ndarray]
-    spectrum: dict[str, np.ndarray]
-    weights: dict[str, np.ndarray]
-    evaluation: dict[str, Any]
-    analysis: dict[str, Any]
-
-
-def read(task: str, root: Path) -> Results:
-    """The results of a task, from its artifacts and metrics."""
-    generated, trained, evaluated, analyzed = (
-        artifacts.folder(stage, task, root) for stage in ("generate", "train", "evaluate", "analyze")
-    )
-    return Results(
-        name=task,
-        summary=artifacts.read_json(trained / "summary.json")["networks"],
-        history=artifacts.read_table(trained / "history.csv"),
-        test=artifacts.read_table(generated / "test.csv"),
-        samples=artifacts.read_arrays(evaluated / "outputs.npz"),
-        state_space=artifacts.read_arrays(analyzed / "state_space.npz"),
-        spectrum=artifacts.read_arrays(analyzed / "spectrum.npz"),
-        weights=artifacts.read_arrays(analyzed / "weights.npz"),
-        evaluation=artifacts.read_json(artifacts.metrics_path("evaluate", task, root)),
-        analysis=artifacts.read_json(artifacts.metrics_path("analyze", task, root)),
-    )
-
-
-def draw(results: Results, params: Params, root: Path) -> list[Drawing]:
+def draw(results: Results, root: Path) -> list[Drawing]:
     """Draw every figure of a task into reports/figures/<task>/."""
     folder = artifacts.figures_folder(results.name, root)
-    made = [_curves(results, params), _outputs(results, params), _space(results)]
-    made += [_spectrum(results, params), _weights(results)]
-    sample = folder / "sample_trials.png"
-    generated = artifacts.folder("generate", results.name, root)
-    shutil.copyfile(generated / sample.name, sample)
-    n_conditions = results.test["condition"].nunique()
-    drawings = [
-        Drawing(
-            sample,
-            "Sample trials",
-            f"A trial of each of the {n_conditions} conditions: inputs, and the target with the response window "
-            f"shaded. The {len(results.test)} test trials are exactly balanced over them.",
-            f"artifacts/generate/{results.name}/test.npz",
-        )
-    ]
-    for name, title, figure, shows, source in made:
-        figures.save(figure, folder / f"{name}.png", params.report.dpi)
-        drawings.append(Drawing(folder / f"{name}.png", title, shows, source))
+    drawings = [_sample_trials(results, root)]
+    for name, (title, source, make) in FIGURES.items():
+        figure, shows = make(results)
+        png = figures.png(figure, results.params.report.dpi)
+        path = source.format(task=results.name)
+        drawings.append(Drawing(name, title, shows, f"artifacts/{path}", png))
+    for drawing in drawings:
+        (folder / f"{drawing.name}.png").write_bytes(drawing.png)
     return drawings
 
 
-Made = tuple[str, str, Figure, str, str]
+def _sample_trials(results: Results, root: Path) -> Drawing:
+    source = artifacts.folder("generate", results.name, root) / "sample_trials.png"
+    n_trials, n = len(results.test), results.test["condition"].nunique()
+    which = f"each of the {n}" if n <= MOST else f"{MOST} of the {n}"
+    shows = (
+        f"A trial of {which} conditions: inputs, and below them the target with the response window "
+        f"shaded. The {n_trials} test trials have {n_trials // n} of each condition."
+    )
+    made_from = f"artifacts/generate/{results.name}/test.npz"
+    return Drawing("sample_trials", "Sample trials", shows, made_from, source.read_bytes())
 
 
-def _curves(results: Results, params: Params) -> Made:
+def _training_curves(results: Results) -> tuple[Figure, str]:
     history = results.history
-    missed = [run["network"] for run in results.summary if not run["converged"]]
     figure = figures.training_curves(
         history["iteration"].to_numpy(),
         history["network"].to_numpy(),
         history["loss"].to_numpy(),
-        history["accuracy"].to_numpy(),
+        history["accuracy"].to_numpy(np.float64),
         history["gradient_norm"].to_numpy(),
-        params.train.accuracy_criterion,
-        missed,
+        results.params.train.accuracy_criterion,
+        results.failed,
     )
     last = history.groupby("network").tail(1)
-    shows = (
-        f"The loss fell to {span(last['loss'], '.3g')} of the training batch in "
-        f"{span([run['iterations'] for run in results.summary])} iterations; by then "
+    return figure, (
+        f"In {span(run['iterations'] for run in results.networks)} iterations the loss on training "
+        f"batches fell to {span(last['loss'], '.2g')}; by then "
         f"{span(100 * last['vanished_synapses'], '.1f')}% of the synapses had vanished."
     )
-    source = f"artifacts/train/{results.name}/history.csv"
-    return "training_curves", "Training", figure, shows, source
 
 
-def _outputs(results: Results, params: Params) -> Made:
+def _outputs(results: Results) -> tuple[Figure, str]:
     labels = results.test["condition"].to_numpy()[results.samples["trials"]].tolist()
-    window = getattr(params.tasks[results.name], "window")  # noqa: B009
-    figure = figures.outputs(results.samples["outputs"], results.samples["targets"], labels, window)
+    outputs, targets = results.samples["outputs"], results.samples["targets"]
+    figure = figures.outputs(outputs, targets, labels, results.window)
     shares = results.evaluation["accuracy_by_condition"]
     worst = min(shares, key=lambda label: shares[label])
-    shows = (
-        f"Outputs on {len(labels)} test trials. The condition answered worst is {worst}, "
-        f"with {percent(shares[worst])} correct."
+    off = np.abs(outputs - targets)[:, results.window].mean(axis=(1, 2))
+    return figure, (
+        f"Outputs on {len(labels)} test trials, targets dotted. In the response window (shaded) an "
+        f"output is {span(off, '.2f')} off its target on average. "
+        f"Least often right: {worst}, {percent(shares[worst])}."
     )
-    source = f"artifacts/evaluate/{results.name}/outputs.npz"
-    return "outputs", "Outputs against targets", figure, shows, source
 
 
-def _space(results: Results) -> Made:
+def _state_space(results: Results) -> tuple[Figure, str]:
     stored = results.state_space
-    labels = stored["conditions"].tolist()
-    figure = figures.state_space(stored["projections"], stored["explained_variance"], labels)
-    two = stored["explained_variance"][:, :2].sum(axis=1)
+    shares = stored["explained_variance"]
+    figure = figures.state_space(stored["projections"], shares, stored["conditions"].tolist())
+    n = min(3, shares.shape[1])
     dimensions = results.analysis["participation_ratio"]["per_network"]
-    shows = (
-        f"Rates averaged over trials of a condition, in their principal components. The first two hold "
-        f"{span(100 * two, '.0f')}% of the variance; {span(dimensions, '.1f')} dimensions are in use "
-        "(participation ratio)."
+    return figure, (
+        f"Firing rates averaged over the trials of a condition, from start (dot) to end (triangle). "
+        f"{n} principal components hold {span(100 * shares[:, :n].sum(axis=1), '.0f')}% of the "
+        f"variance; the participation ratio counts {span(dimensions, '.1f')} dimensions."
     )
-    source = f"artifacts/analyze/{results.name}/state_space.npz"
-    return "state_space", "State space", figure, shows, source
 
 
-def _spectrum(results: Results, params: Params) -> Made:
-    edge = {"sigmoid": 4.0, "relu": 1.0}[params.network.activation]
-    figure = figures.spectrum(results.spectrum["before"], results.spectrum["after"], edge)
+def _spectrum(results: Results) -> tuple[Figure, str]:
+    edge = 1 / SLOPE_AT_ZERO[results.params.network.activation]
+    before, after = results.spectrum["before"], results.spectrum["after"]
+    figure = figures.spectrum(before, after, edge)
     radius = results.analysis["spectral_radius"]
-    shows = (
-        f"Training took the spectral radius of the effective weights from {times(radius['before'])} "
-        f"to {times(radius['after'])}."
+    beyond = [span((values.real > edge).sum(axis=1)) for values in (before, after)]
+    return figure, (
+        f"Training took the spectral radius from {times(radius['before'])} to "
+        f"{times(radius['after'])}, and the number of eigenvalues right of {edge:g}, where activity "
+        f"around x = 0 grows, from {beyond[0]} to {beyond[1]} a network."
     )
-    source = f"artifacts/analyze/{results.name}/spectrum.npz"
-    return "spectrum", "Eigenvalues of the recurrent weights", figure, shows, source
 
 
-def _weights(results: Results) -> Made:
+def _weights(results: Results) -> tuple[Figure, str]:
     figure = figures.weights(**results.weights)
     parts = []
     for population in ("excitatory", "inhibitory"):
         stats = results.analysis["weights"][population]
-        before, after = (
-            np.mean([net["density"] for net in stats[when]]) for when in ("before", "after")
+        before, after = (np.mean([one["density"] for one in stats[w]]) for w in ("before", "after"))
+        units = span(one["units"] for one in stats["after"])
+        parts.append(
+            f"{units} {population} units, density {before:.3f} before and {after:.3f} after"
         )
-        units = stats["after"][0]["units"]
-        parts.append(f"{units} {population} units (density {before:.3f} before, {after:.3f} after)")
     dale = results.analysis["dale"]
-    kept = "held exactly" if dale["holds"] else (
-        f"BROKEN: {dale['sign_changes']} signs, {dale['off_pattern']} weights off the pattern"
-    )  # fmt: skip
-    rule = "Dale's principle and the sparse pattern" if dale["applies"] else "The sparse pattern"
-    shows = f"Synapses of {' and '.join(parts)}. {rule} {kept}."
-    source = f"artifacts/analyze/{results.name}/weights.npz"
-    return "weights", "Recurrent weights", figure, shows, source
+    rule = (
+        "Dale's principle and the sparse pattern hold" if dale["applies"] else "The pattern holds"
+    )
+    verdict = (
+        f"{rule} exactly"
+        if dale["holds"]
+        else f"BROKEN: {dale['sign_changes']} weights of the wrong sign, {dale['off_pattern']} off the pattern"
+    )
+    return figure, f"Existing synapses: {'; '.join(parts)}. {verdict}."
+
+
+FIGURES: dict[str, tuple[str, str, Callable[[Results], tuple[Figure, str]]]] = {
+    "training_curves": ("Training", "train/{task}/history.csv", _training_curves),
+    "outputs": ("Outputs", "evaluate/{task}/outputs.npz", _outputs),
+    "state_space": ("State space", "analyze/{task}/state_space.npz", _state_space),
+    "spectrum": ("Eigenvalues of the connectivity", "analyze/{task}/spectrum.npz", _spectrum),
+    "weights": ("Synaptic weights", "analyze/{task}/weights.npz", _weights),
+}

@@ -11,21 +11,47 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tqdm import tqdm
 
 from ctrnn.params import Params
-from ctrnn.report.drawings import Results, draw, read
-from ctrnn.report.words import headline
+from ctrnn.report.drawings import draw
+from ctrnn.report.results import read
+from ctrnn.report.words import headline, shortfall
 
 TEMPLATE = "page.html.j2"
 
 
 def build(params: Params, root: str | Path = ".") -> None:
-    """Draw the figures of every task of params.yaml and write the page, from the files of the stages alone."""
+    """Draw the figures of every task of params.yaml and write the page, from the stages' files alone."""
     root = Path(root)
-    sections = []
-    for name in tqdm(params.tasks, desc="report", unit="task"):
-        results = read(name, root)
-        sections.append(_section(results, params, root))
-    shared = params.model_dump(include={"seed", "network", "train"})
-    shared["train"].pop("threads")
+    sections = [
+        _section(name, params, root) for name in tqdm(params.tasks, desc="report", unit="task")
+    ]
+    shared = params.model_dump(include={"seed", "network", "train", "evaluate", "analyze"})
+    shared["train"].pop("threads")  # changes no result
+    page = _template().render(tasks=sections, settings=flat(shared))
+    (root / "reports" / "index.html").write_text(page + "\n", encoding="utf-8")
+
+
+def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
+    results = read(name, params, root)
+    return {
+        "name": name,
+        "headline": headline(results),
+        "shortfall": shortfall(results),
+        "evaluation": results.evaluation,
+        "networks": results.networks,
+        "settings": flat(params.tasks[name].model_dump()),
+        "figures": [
+            {
+                "title": drawing.title,
+                "shows": drawing.shows,
+                "source": drawing.source,
+                "data": base64.b64encode(drawing.png).decode(),
+            }
+            for drawing in draw(results, root)
+        ],
+    }
+
+
+def _template() -> Any:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -33,34 +59,7 @@ def build(params: Params, root: str | Path = ".") -> None:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    page = environment.get_template(TEMPLATE).render(tasks=sections, settings=flat(shared))
-    (root / "reports" / "index.html").write_text(page + "\n", encoding="utf-8")
-
-
-def _section(results: Results, params: Params, root: Path) -> dict[str, Any]:
-    evaluation = results.evaluation
-    networks = [
-        {**run, "accuracy": accuracy}
-        for run, accuracy in zip(
-            results.summary, evaluation["accuracy"]["per_network"], strict=True
-        )
-    ]
-    return {
-        "name": results.name,
-        "headline": headline(results.summary, evaluation, params.train.accuracy_criterion),
-        "evaluation": evaluation,
-        "networks": networks,
-        "settings": flat(params.tasks[results.name].model_dump()),
-        "figures": [
-            {
-                "title": drawing.title,
-                "shows": drawing.shows,
-                "source": drawing.source,
-                "data": base64.b64encode(drawing.path.read_bytes()).decode(),
-            }
-            for drawing in draw(results, params, root)
-        ],
-    }
+    return environment.get_template(TEMPLATE)
 
 
 def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ctrnn.report.results import Results
+
 
 def span(values: Iterable[float], form: str = "g") -> str:
-    """Lowest to highest, one number where they read the same: "100-125"."""
+    """Lowest to highest, one number where they read the same: "100–125"."""
     values = list(values)
     low, high = format(min(values), form), format(max(values), form)
     return low if low == high else f"{low}–{high}"
@@ -18,20 +20,31 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def times(spread: dict[str, Any]) -> str:
+def times(spread: dict[str, Any], digits: int = 2) -> str:
     """Mean and standard deviation over networks."""
     sd = spread["sd"]
-    return f"{spread['mean']:.2f}" + (f" ± {sd:.2f}" if sd is not None else "")
+    return f"{spread['mean']:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None else "")
 
 
-def headline(summary: list[dict[str, Any]], evaluation: dict[str, Any], criterion: float) -> str:
+def headline(results: Results) -> str:
     """A task's result in a sentence."""
-    reached = [run["iterations"] for run in summary if run["converged"]]
-    count = f"{len(reached)} of {len(summary)} networks met the criterion"
+    reached = [run["iterations"] for run in results.networks if run["converged"]]
+    settings = results.params.train
+    goal = {
+        "accuracy": f"accuracy {settings.accuracy_criterion:g}",
+        "loss": f"loss {settings.loss_criterion:g}",
+    }.get(settings.stop_at, "the criterion")
+    count = f"{len(reached)} of {len(results.networks)} networks reached {goal}"
     when = f" after {span(reached)} iterations" if reached else ""
-    accuracy = evaluation["accuracy"]
-    sd = f" ± {accuracy['sd']:.4f}" if accuracy["sd"] is not None else ""
-    return (
-        f"{count} of {criterion:g}{when}; on test trials they answer {accuracy['mean']:.4f}{sd} "
-        "of the trials right."
-    )
+    return f"{count}{when}; accuracy on test trials {times(results.evaluation['accuracy'], 3)}."
+
+
+def shortfall(results: Results) -> str:
+    """The networks that did not converge, in a sentence; empty where there are none."""
+    missed = [
+        f"network {run['network']} (seed {run['seed']}, {run['validation_accuracy']:.3f} on "
+        f"validation trials after {run['iterations']} iterations)"
+        for run in results.networks
+        if not run["converged"]
+    ]
+    return f"Not converged: {', '.join(missed)}." if missed else ""

@@ -1,0 +1,62 @@
+"""What the stages left of a task, as the report reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ctrnn import artifacts
+from ctrnn.params import Params
+from ctrnn.tasks import get_task
+
+
+@dataclass(frozen=True)
+class Results:
+    """Artifacts and metrics of a task. window: steps of its response window."""
+
+    name: str
+    params: Params
+    window: slice
+    networks: list[dict[str, Any]]  # summary.json, with the accuracy on test trials
+    history: pd.DataFrame
+    test: pd.DataFrame
+    samples: dict[str, np.ndarray]
+    state_space: dict[str, np.ndarray]
+    spectrum: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray]
+    evaluation: dict[str, Any]
+    analysis: dict[str, Any]
+
+    @property
+    def failed(self) -> list[int]:
+        """Networks that did not converge."""
+        return [run["network"] for run in self.networks if not run["converged"]]
+
+
+def read(task: str, params: Params, root: Path) -> Results:
+    """The results of a task, from its artifacts and metrics below `root`."""
+    generated, trained, evaluated, analyzed = (
+        artifacts.folder(stage, task, root)
+        for stage in ("generate", "train", "evaluate", "analyze")
+    )
+    evaluation = artifacts.read_json(artifacts.metrics_path("evaluate", task, root))
+    runs = artifacts.read_json(trained / "summary.json")["networks"]
+    accuracies = evaluation["accuracy"]["per_network"]
+    return Results(
+        name=task,
+        params=params,
+        window=get_task(task, params).settings.window,
+        networks=[{**run, "accuracy": a} for run, a in zip(runs, accuracies, strict=True)],
+        history=artifacts.read_table(trained / "history.csv"),
+        test=artifacts.read_table(generated / "test.csv"),
+        samples=artifacts.read_arrays(evaluated / "outputs.npz"),
+        state_space=artifacts.read_arrays(analyzed / "state_space.npz"),
+        spectrum=artifacts.read_arrays(analyzed / "spectrum.npz"),
+        weights=artifacts.read_arrays(analyzed / "weights.npz"),
+        evaluation=evaluation,
+        analysis=artifacts.read_json(artifacts.metrics_path("analyze", task, root)),
+    )
