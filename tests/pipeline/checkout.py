@@ -87,13 +87,13 @@ class Checkout:
         stale = set(changed)
         with Repo(self.folder) as repo:
             graph = repo.index.graph  # an edge leads from a stage to one that it depends on
-            names = {stage.addressing: stage for stage in graph}
+            names = {stage.name: stage for stage in graph}
             todo = list(changed)
             while todo:
                 for after in graph.predecessors(names[todo.pop()]):
-                    if after.addressing not in stale:
-                        stale.add(after.addressing)
-                        todo.append(after.addressing)
+                    if after.name not in stale:
+                        stale.add(after.name)
+                        todo.append(after.name)
         return stale
 
     def _edit(self, change: Any) -> None:

@@ -41,6 +41,14 @@ def params(checkout: Checkout) -> Iterator[Checkout]:
     path.write_text(before)
 
 
+@pytest.fixture
+def restored(params: Checkout) -> Iterator[Checkout]:
+    """The checkout; its results are put back after the test too."""
+    yield params
+    params.run("git", "checkout", "--quiet", "--", ".")
+    params.run("dvc", "checkout", "--quiet")
+
+
 def finished_runs(checkout: Checkout) -> list[str]:
     """Names of the finished MLflow runs that are not deleted."""
     with sqlite3.connect(checkout.folder / "mlflow.db") as store:
@@ -70,7 +78,7 @@ TRAINED = ("train", "evaluate", "analyze", "report", "publish")
         ("train.n_networks", 1, stages(*TRAINED)),
         ("train.trainable.W_in", True, stages(*TRAINED)),
         ("train.threads", 1, set()),
-        ("tasks.mante.evidence_sd", 0.5, stages(*CHAIN, "report", tasks=("mante",)) | stages("publish", tasks=("mante",))),
+        ("tasks.mante.evidence_sd", 0.5, stages(*CHAIN, "report", tasks=("mante",))),
         ("evaluate.sample_trials", 1, stages("evaluate", "report", "publish")),
         ("analyze.n_components", 2, stages("analyze", "report", "publish")),
         ("publish.experiment", "other", stages("publish")),
@@ -91,25 +99,25 @@ def test_report_settings_rerun_the_report_and_what_shows_it(params: Checkout) ->
     assert params.stale() == stages("report", "publish")
 
 
-def test_changing_a_task_runs_nothing_of_another(params: Checkout) -> None:
-    params.set("tasks.mante.evidence_sd", 0.5)
-    assert params.repro() == stages(*CHAIN, "report", tasks=("mante",))
+def test_changing_a_task_runs_nothing_of_another(restored: Checkout) -> None:
+    restored.set("tasks.mante.evidence_sd", 0.5)
+    assert restored.repro() == stages(*CHAIN, "report", tasks=("mante",))
 
 
-def test_going_back_restores_from_the_cache_and_leaves_one_run_per_key(params: Checkout) -> None:
-    runs = finished_runs(params)
-    weights = params.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
+def test_going_back_restores_from_the_cache_and_leaves_one_run_per_key(restored: Checkout) -> None:
+    runs = finished_runs(restored)
+    weights = restored.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
     before = weights.read_bytes()
-    params.set("network.p_inh", 0.3)
-    assert params.repro() == stages(*TRAINED)
+    restored.set("network.p_inh", 0.3)
+    assert restored.repro() == stages(*TRAINED)
     assert weights.read_bytes() != before
     more = ["go_nogo p_inh=0.3 tau=20", "mante p_inh=0.3 tau=20"]
-    assert finished_runs(params) == sorted(runs + more)
-    params.set("network.p_inh", 0.2)
-    ran = params.repro()
+    assert finished_runs(restored) == sorted(runs + more)
+    restored.set("network.p_inh", 0.2)
+    ran = restored.repro()
     assert not {stage for stage in ran if stage.startswith(("generate", "train", "evaluate"))}
     assert weights.read_bytes() == before
-    assert finished_runs(params) == sorted(runs + more)
+    assert finished_runs(restored) == sorted(runs + more)
 
 
 def test_what_the_stages_leave(checkout: Checkout) -> None:
@@ -156,7 +164,7 @@ def test_a_bad_setting_stops_the_stage_with_a_sentence_before_it_computes(params
     params.set("network.p_inh", 1.5)
     weights = params.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
     with pytest.raises(AssertionError, match=r"network\.p_inh = 1\.5 is not allowed"):
-        params.run("python", "stages/generate.py", "mante")
+        params.run("env", "PYTHONPATH=src", "python", "stages/train.py", "mante")
     assert weights.exists()
 
 
