@@ -33,26 +33,40 @@ typedef int32_t I __attribute__((vector_size(4 * W), may_alias));
 typedef uint32_t U __attribute__((vector_size(4 * W), may_alias));
 
 #define EACH_VECTOR for (int v = 0; v < NV; v++)
+#define BOTH for (int b = 0; b < 2; b++)
 
 #if defined(CTRNN_AVX512)
 static inline V fma_(V a, V b, V c) { return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
 static inline V spread(float a) { return (V)_mm512_set1_ps(a); }
 static inline V root(V a) { return (V)_mm512_sqrt_ps((__m512)a); }
+static inline V four(const float *p) { return (V)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
+#define NTH(w, k) ((V)_mm512_permute_ps((__m512)(w), 0x55 * (k)))
 #elif defined(CTRNN_AVX2)
 static inline V fma_(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 static inline V spread(float a) { return (V)_mm256_set1_ps(a); }
 static inline V root(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
+static inline V four(const float *p) { return (V)_mm256_broadcast_ps((const __m128 *)p); }
+#define NTH(w, k) ((V)_mm256_permute_ps((__m256)(w), 0x55 * (k)))
 #elif defined(CTRNN_NEON)
 static inline V fma_(V a, V b, V c) { return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
 static inline V spread(float a) { return (V)vdupq_n_f32(a); }
 static inline V root(V a) { return (V)vsqrtq_f32((float32x4_t)a); }
+static inline V four(const float *p) { return (V)vld1q_f32(p); }
+#define NTH(w, k) ((V)vdupq_laneq_f32((float32x4_t)(w), k))
 #else
 static inline V fma_(V a, V b, V c) {
     return (V){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
 }
 static inline V spread(float a) { return (V){a, a, a, a}; }
 static inline V root(V a) { return (V){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
+static inline V four(const float *p) { return (V){p[0], p[1], p[2], p[3]}; }
+#define NTH(w, k) spread((w)[k])
 #endif
+
+/* Vector v of a slice holds trials first_trial(v) and on: 0, 16, W, 16 + W, ... so that the two that share a sum of
+   16 lanes are neighbours in memory. */
+static inline int first_trial(int v) { return v % 2 * 16 + v / 2 * W; }
+static inline int trial_of(int lane) { return first_trial(lane / W) + lane % W; }
 
 static inline V load(const float *p) { return *(const V *)p; }
 static inline void store(float *p, V a) { *(V *)p = a; }
@@ -61,7 +75,7 @@ static inline V where(I mask, V a, V b) { return (V)((mask & (I)a) | (~mask & (I
 
 /* -- what Python hands over ---------------------------------------------------------------------------------------- */
 
-typedef struct { /* rows of a matrix: values, and where the column's 32 lanes begin; an even number a row, 0 added */
+typedef struct { /* rows of a matrix: values, and where the column's 32 lanes begin; a multiple of 4 a row, 0 added */
     const int64_t *row;
     const uint32_t *column;
     const float *value;
@@ -72,6 +86,9 @@ typedef struct {
     const float *decay, *B, *c, *s_pre, *W_out, *b_out; /* decay = 1 - alpha [n], B [n][channels], W_out [outputs][n] */
     float s_post;
     Sparse A, A_transposed;
+    int64_t tiles, entries;          /* A's entries once more, by block of columns, row and column, nothing added: */
+    const int64_t *tile_begin;       /* [tiles + 1], */
+    const uint32_t *tile_row, *tile_column; /* [tiles], [entries]; rows with the same count follow each other */
 } Network;
 
 typedef struct {
@@ -98,11 +115,11 @@ static inline uint32_t mixed(uint32_t a) {
 
 /* Word k of a lane's state is a hash of the key, k and the lane's number, so that lanes and keys have nothing in common. */
 static void seed(Generator *g, uint64_t key, int64_t slice) {
-    for (uint32_t k = 0; k < 4; k++) {
-        uint32_t of_key = mixed(mixed((uint32_t)key + (k + 1) * 0x9e3779b9u) ^ (uint32_t)(key >> 32));
+    for (int k = 0; k < 4; k++) {
+        uint32_t of_key = mixed(mixed((uint32_t)key + (uint32_t)(k + 1) * 0x9e3779b9u) ^ (uint32_t)(key >> 32));
         uint32_t lanes[LANES];
-        for (uint32_t lane = 0; lane < LANES; lane++)
-            lanes[lane] = mixed(of_key + 0x85ebca6bu * ((uint32_t)slice * LANES + lane));
+        for (int lane = 0; lane < LANES; lane++)
+            lanes[lane] = mixed(of_key + 0x85ebca6bu * ((uint32_t)slice * LANES + (uint32_t)trial_of(lane)));
         memcpy(g->s[k], lanes, sizeof lanes);
     }
 }
@@ -118,45 +135,51 @@ static inline void draw(Generator *g, int v, U *p, U *q) {
     g->s[0][v] = a, g->s[1][v] = b, g->s[2][v] = c, g->s[3][v] = d;
 }
 
-/* Radius: u = k / 2^31 with odd k < 2^31 - 64 (31 bits, never 0, never rounded to 1) is m 2^-(e+1), 1 <= m < 2, and
+/* Normals for vectors v and v + 1, line by line for both, since one vector's operations all wait for each other.
+   Radius: u = k / 2^31 with odd k < 2^31 - 64 (31 bits, never 0, never rounded to 1) is m 2^-(e+1), 1 <= m < 2, and
    -2 log u = e 2 log 2 + (2 - m) P(m). Angle: a quarter turn either side of 0, and the bit left over for the cosine's
    sign. */
-static inline void pair(Generator *g, int v, V *xi, V *eta) {
-    U p, q;
-    draw(g, v, &p, &q);
-    I k = (I)rounded((I)((p & 0x7fffffbeu) | 1u));
-    V e = rounded(157 - (k >> 23));
-    V m = (V)((k & 0x7fffff) | 0x3f800000);
-    V P = (((0.0476672633f * m - 0.3719279291f) * m + 1.1878655663f) * m - 2.061298864f) * m + 2.583935427f;
-    V radius = root(e * 1.3862943611f + (2.0f - m) * P);
-    V turn = rounded((I)q) * 0x1p-31f;
-    V y = turn * turn;
-    V sine = turn * (((-0.0043716726f * y + 0.0795016341f) * y - 0.6459262326f) * y + 1.5707951251f);
-    V cosine = ((-0.0190957195f * y + 0.2525802152f) * y - 1.2334844955f) * y + 0.9999932956f;
-    *xi = (V)((U)(radius * cosine) ^ (p & 0x80000000u));
-    *eta = radius * sine;
+static inline void pairs(Generator *g, int v, V xi[2], V eta[2]) {
+    U p[2], q[2];
+    I k[2];
+    V e[2], m[2], mm[2], P[2], radius[2], turn[2], y[2], yy[2], sine[2], cosine[2];
+    BOTH draw(g, v + b, &p[b], &q[b]);
+    BOTH k[b] = (I)rounded((I)((p[b] & 0x7fffffbeu) | 1u));
+    BOTH e[b] = rounded(157 - (k[b] >> 23));
+    BOTH m[b] = (V)((k[b] & 0x7fffff) | 0x3f800000);
+    BOTH mm[b] = m[b] * m[b];
+    BOTH P[b] = (2.583935427f - 2.061298864f * m[b]) + mm[b] * ((1.1878655663f - 0.3719279291f * m[b]) + mm[b] * 0.0476672633f);
+    BOTH turn[b] = rounded((I)q[b]) * 0x1p-31f;
+    BOTH radius[b] = root(e[b] * 1.3862943611f + (2.0f - m[b]) * P[b]);
+    BOTH y[b] = turn[b] * turn[b];
+    BOTH yy[b] = y[b] * y[b];
+    BOTH sine[b] = turn[b] * ((1.5707951251f - 0.6459262326f * y[b]) + yy[b] * (0.0795016341f - 0.0043716726f * y[b]));
+    BOTH cosine[b] = (0.9999932956f - 1.2334844955f * y[b]) + yy[b] * (0.2525802152f - 0.0190957195f * y[b]);
+    BOTH xi[b] = (V)((U)(radius[b] * cosine[b]) ^ (p[b] & 0x80000000u));
+    BOTH eta[b] = radius[b] * sine[b];
 }
 
 /* -- f(x): 1 / (1 + 2^(-x log2 e)) or max(x, 0); a NaN stays one --------------------------------------------------- */
 
-static inline V sigmoid(V x) {
-    V y = x * -1.44269504089f;
-    y = where(y > 126.0f, spread(126.0f), where(y < -126.0f, spread(-126.0f), y));
-    V shifted = y + 0x1.8p23f; /* the nearest whole number stands in the last bits */
-    V t = y - (shifted - 0x1.8p23f);
-    V power = spread(0.0013240888f);
-    power = fma_(power, t, spread(0.0096747392f));
-    power = fma_(power, t, spread(0.0555083761f));
-    power = fma_(power, t, spread(0.2402215427f));
-    power = fma_(power, t, spread(0.693146892f));
-    power = fma_(power, t, spread(1.0f));
-    power = (V)((I)power + (I)((U)shifted << 23));
-    return 1.0f / (1.0f + power);
+static inline void sigmoid(const V x[2], V S[2]) {
+    V y[2], shifted[2], t[2], power[2];
+    BOTH y[b] = x[b] * -1.44269504089f;
+    BOTH y[b] = where(y[b] > 126.0f, spread(126.0f), y[b]);
+    BOTH y[b] = where(y[b] < -126.0f, spread(-126.0f), y[b]);
+    BOTH shifted[b] = y[b] + 0x1.8p23f; /* the nearest whole number stands in the last bits */
+    BOTH t[b] = y[b] - (shifted[b] - 0x1.8p23f);
+    BOTH power[b] = fma_(spread(0.0013240888f), t[b], spread(0.0096747392f));
+    BOTH power[b] = fma_(power[b], t[b], spread(0.0555083761f));
+    BOTH power[b] = fma_(power[b], t[b], spread(0.2402215427f));
+    BOTH power[b] = fma_(power[b], t[b], spread(0.693146892f));
+    BOTH power[b] = fma_(power[b], t[b], spread(1.0f));
+    BOTH power[b] = (V)((I)power[b] + (I)((U)shifted[b] << 23));
+    BOTH S[b] = 1.0f / (1.0f + power[b]);
 }
 
-static inline V f(V x, int64_t relu) {
-    if (relu) return where(x < 0.0f, spread(0.0f), x);
-    return sigmoid(x);
+static inline void f(const V x[2], int64_t relu, V S[2]) {
+    if (relu) BOTH S[b] = where(x[b] < 0.0f, spread(0.0f), x[b]);
+    else sigmoid(x, S);
 }
 
 static inline V slope(V S, int64_t relu) {
@@ -166,24 +189,29 @@ static inline V slope(V S, int64_t relu) {
 
 /* -- products ------------------------------------------------------------------------------------------------------ */
 
-/* sum += row i of M times y: even and odd entries apart, so that eight sums hide the latency of a fused multiply-add. */
+static inline void add_scaled(V a, const float *y, V sum[NV]) {
+    EACH_VECTOR sum[v] = fma_(a, load(y + v * W), sum[v]);
+}
+
+/* sum += row i of M times y. Even and odd entries apart, so that eight sums hide the latency of a fused multiply-add;
+   four weights by one load, each then spread over a vector, since loads are what this product waits for. */
 static inline void add_row(const Sparse *M, int64_t i, const float *y, V sum[NV]) {
     V odd[NV] = {0};
-    for (int64_t k = M->row[i]; k < M->row[i + 1]; k += 2) {
-        V a = spread(M->value[k]), b = spread(M->value[k + 1]);
-        const float *ya = y + M->column[k], *yb = y + M->column[k + 1];
-        EACH_VECTOR sum[v] = fma_(a, load(ya + v * W), sum[v]);
-        EACH_VECTOR odd[v] = fma_(b, load(yb + v * W), odd[v]);
+    for (int64_t k = M->row[i]; k < M->row[i + 1]; k += 4) {
+        V weights = four(M->value + k);
+        const uint32_t *column = M->column + k;
+        add_scaled(NTH(weights, 0), y + column[0], sum);
+        add_scaled(NTH(weights, 1), y + column[1], odd);
+        add_scaled(NTH(weights, 2), y + column[2], sum);
+        add_scaled(NTH(weights, 3), y + column[3], odd);
     }
     EACH_VECTOR sum[v] += odd[v];
 }
 
 /* acc [16] += a b, trial l and then trial 16 + l. */
 static inline void add_product(float *acc, const float *a, const float *b) {
-    EACH_VECTOR {
-        float *part = acc + v % HALF * W;
-        store(part, fma_(load(a + v * W), load(b + v * W), load(part)));
-    }
+    for (int h = 0; h < HALF; h++, acc += W, a += 2 * W, b += 2 * W)
+        store(acc, fma_(load(a + W), load(b + W), fma_(load(a), load(b), load(acc))));
 }
 
 /* z [outputs][32] = W_out R + b_out. */
@@ -201,23 +229,20 @@ static void readout(const Network *net, const float *R, float *z) {
 
 /* -- between [trials][count] in Python and [count][32] here; lanes beyond the last trial hold 0 -------------------- */
 
-static int64_t lanes_of(const Slice *job) {
-    int64_t left = job->trials - job->slice * LANES;
-    return left < LANES ? left : LANES;
-}
+static int there(const Slice *job, int lane) { return job->slice * LANES + trial_of(lane) < job->trials; }
 
 static void pack(const Slice *job, const float *rows, int64_t t, int64_t count, float *packed) {
     rows += (t * job->trials + job->slice * LANES) * count;
     memset(packed, 0, count * LANES * sizeof *packed);
-    for (int64_t lane = 0; lane < lanes_of(job); lane++)
-        for (int64_t i = 0; i < count; i++) packed[i * LANES + lane] = rows[lane * count + i];
+    for (int lane = 0; lane < LANES; lane++)
+        for (int64_t i = 0; i < count && there(job, lane); i++) packed[i * LANES + lane] = rows[trial_of(lane) * count + i];
 }
 
 static void unpack(const Slice *job, const float *packed, int64_t t, int64_t count, float *rows) {
     if (!rows) return;
     rows += (t * job->trials + job->slice * LANES) * count;
-    for (int64_t lane = 0; lane < lanes_of(job); lane++)
-        for (int64_t i = 0; i < count; i++) rows[lane * count + i] = packed[i * LANES + lane];
+    for (int lane = 0; lane < LANES; lane++)
+        for (int64_t i = 0; i < count && there(job, lane); i++) rows[trial_of(lane) * count + i] = packed[i * LANES + lane];
 }
 
 /* -- forward ------------------------------------------------------------------------------------------------------- */
@@ -225,7 +250,7 @@ static void unpack(const Slice *job, const float *packed, int64_t t, int64_t cou
 static void start(const Network *net, const Slice *job, float *x, float *R) {
     memset(x, 0, net->n * LANES * sizeof *x);
     if (job->x0) pack(job, job->x0, 0, net->n, x);
-    for (int64_t i = 0; i < net->n * LANES; i += W) store(R + i, f(load(x + i), net->relu));
+    for (int64_t i = 0; i < net->n * LANES; i += 2 * W) f((V *)(x + i), net->relu, (V *)(R + i));
 }
 
 /* One step of every unit: x is renewed in place, S_t and R_t are written. */
@@ -240,17 +265,18 @@ static void step(const Network *net, const Slice *job, Generator *g, const float
             V b = spread(net->B[i * net->channels + k]);
             EACH_VECTOR sum[v] = fma_(b, load(u + k * LANES + v * W), sum[v]);
         }
-        if (job->noisy) EACH_VECTOR {
-            V xi;
-            pair(g, v, &xi, &eta[v]);
-            sum[v] = fma_(s_pre, xi, sum[v]);
+        if (job->noisy) {
+            V xi[NV];
+            for (int v = 0; v < NV; v += 2) pairs(g, v, xi + v, eta + v);
+            EACH_VECTOR sum[v] = fma_(s_pre, xi[v], sum[v]);
         }
         add_row(&net->A, i, R_before, sum);
+        V s[NV];
+        for (int v = 0; v < NV; v += 2) f(sum + v, net->relu, s + v);
         EACH_VECTOR {
-            V s = f(sum[v], net->relu);
             store(x + i * LANES + v * W, sum[v]);
-            store(S + i * LANES + v * W, s);
-            store(R + i * LANES + v * W, fma_(s_post, eta[v], s));
+            store(S + i * LANES + v * W, s[v]);
+            store(R + i * LANES + v * W, fma_(s_post, eta[v], s[v]));
         }
     }
 }
@@ -282,6 +308,10 @@ static void step_back(const Network *net, const float *S, const float *R, const 
     for (int64_t i = 0; i < net->n; i++) {
         V sum[NV] = {0};
         int64_t at = i * LANES;
+        for (int l = 0; l < LANES; l += 16) { /* the rows of the next step back come from far */
+            __builtin_prefetch(S + at - net->n * LANES + l);
+            __builtin_prefetch(R + at - net->n * LANES + l);
+        }
         for (int64_t o = 0; o < net->outputs; o++) {
             V a = spread(net->W_out[o * net->n + i]);
             EACH_VECTOR sum[v] = fma_(a, load(dz + o * LANES + v * W), sum[v]);
@@ -294,42 +324,56 @@ static void step_back(const Network *net, const float *S, const float *R, const 
     }
 }
 
-/* dA += g_t R_{t-1}' for `steps` steps back from the one whose g and R are given, at existing synapses only: the row's
-   g stay in registers while its synapses go by, each with a sum of its own in 16 lanes. */
+enum { STEPS = 6 }; /* steps of g kept for one sweep of the weights' gradient */
+
+/* R of `steps` steps back from the one given, as the sweep below reads it: [half][unit][step][2 W]. */
+static void gather(const float *R, int64_t n, const int steps, float *packed) {
+    for (int h = 0; h < HALF; h++)
+        for (int64_t j = 0; j < n; j++, packed += STEPS * 2 * W)
+            for (int s = 0; s < steps; s++)
+                BOTH store(packed + (2 * s + b) * W, load(R - s * n * LANES + j * LANES + (2 * h + b) * W));
+}
+
+/* acc += g R for `entries` neighbouring entries at once, since the sums of one wait for each other. */
+static inline __attribute__((always_inline)) void add_entries(const V g[], const int steps, const uint32_t *column,
+                                                              const int entries, const float *R, float *acc) {
+    const float *Rj[4];
+    V sum[4];
+    for (int e = 0; e < entries; e++) Rj[e] = R + column[e] * (STEPS * 2 * W);
+    for (int e = 0; e < entries; e++) sum[e] = load(acc + e * W);
+    for (int s = 0; s < 2 * steps; s++)
+        for (int e = 0; e < entries; e++) sum[e] = fma_(g[s], load(Rj[e] + s * W), sum[e]);
+    for (int e = 0; e < entries; e++) store(acc + e * W, sum[e]);
+}
+
+/* dA += g_t R_{t-1}' for `steps` steps, at existing synapses only: a row's g stay in registers while its synapses go
+   by, a block of columns at a time, so that their R stay in the first cache. acc [half][entry of the tiles][W]. */
 static inline __attribute__((always_inline)) void add_outer(const Network *net, const float *g, const float *R,
-                                                            const int steps, float *dA) {
+                                                            const int steps, float *acc) {
     int64_t layer = net->n * LANES;
-    for (int64_t i = 0; i < net->n; i++)
-        for (int h = 0; h < HALF; h++) {
-            V first[steps], second[steps];
-            for (int s = 0; s < steps; s++) {
-                first[s] = load(g + s * layer + i * LANES + h * W);
-                second[s] = load(g + s * layer + i * LANES + 16 + h * W);
-            }
-            for (int64_t k = net->A.row[i]; k < net->A.row[i + 1]; k++) {
-                const float *Rj = R + net->A.column[k] + h * W;
-                V acc = load(dA + k * 16 + h * W);
-                for (int s = 0; s < steps; s++) {
-                    acc = fma_(first[s], load(Rj - s * layer), acc);
-                    acc = fma_(second[s], load(Rj - s * layer + 16), acc);
-                }
-                store(dA + k * 16 + h * W, acc);
-            }
+    for (int h = 0; h < HALF; h++, acc += net->entries * W, g += 2 * W, R += net->n * STEPS * 2 * W)
+        for (int64_t tile = 0; tile < net->tiles; tile++) {
+            V row[2 * STEPS];
+            for (int s = 0; s < steps; s++)
+                BOTH row[2 * s + b] = load(g + s * layer + net->tile_row[tile] + b * W);
+            int64_t k = net->tile_begin[tile], end = net->tile_begin[tile + 1];
+            for (; k + 4 <= end; k += 4) add_entries(row, steps, net->tile_column + k, 4, R, acc + k * W);
+            for (; k + 2 <= end; k += 2) add_entries(row, steps, net->tile_column + k, 2, R, acc + k * W);
+            for (; k < end; k++) add_entries(row, steps, net->tile_column + k, 1, R, acc + k * W);
         }
 }
 
-/* Sum of each entry's 16 lanes, in order. */
-static void sum_lanes(const float *acc, int64_t count, float *sums) {
+/* Sum of each entry's 16 lanes, in order; W neighbours, then those `between` floats on. */
+static void sum_lanes(const float *acc, int64_t count, int64_t apart, int64_t between, float *sums) {
     for (int64_t k = 0; k < count; k++) {
-        float sum = acc[k * 16];
-        for (int lane = 1; lane < 16; lane++) sum += acc[k * 16 + lane];
+        float sum = 0.0f;
+        for (int h = 0; h < HALF; h++)
+            for (int lane = 0; lane < W; lane++) sum += acc[k * apart + h * between + lane];
         sums[k] = sum;
     }
 }
 
-enum { STEPS = 6 }; /* steps of g kept for one sweep of the weights' gradient */
-
-typedef struct { int64_t x, u, dz, S, R, g, dA, dB, dc, dW_out, db_out, end; } Layout;
+typedef struct { int64_t x, u, dz, S, R, g, packed, dA, dB, dc, dW_out, db_out, end; } Layout;
 
 /* Where each array of a slice begins in its workspace. */
 static Layout layout(const Network *net, int64_t T) {
@@ -340,8 +384,9 @@ static Layout layout(const Network *net, int64_t T) {
     at.S = at.dz + T * net->outputs * LANES;
     at.R = at.S + T * layer;
     at.g = at.R + (T + 1) * layer;
-    at.dA = at.g + STEPS * layer;
-    at.dB = at.dA + net->A.row[net->n] * 16;
+    at.packed = at.g + STEPS * layer;
+    at.dA = at.packed + STEPS * layer;
+    at.dB = at.dA + net->entries * 16;
     at.dc = at.dB + net->n * net->channels * 16;
     at.dW_out = at.dc + net->n * 16;
     at.db_out = at.dW_out + net->outputs * net->n * 16;
@@ -357,14 +402,13 @@ int64_t ctrnn_workspace(const Network *net, int64_t T) {
 /* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow. */
 static void loss_of_step(const Network *net, const Slice *job, int64_t t, float *z, double squares[LANES]) {
     float scale = (float)(2.0 * job->scale);
-    for (int64_t lane = 0; lane < LANES; lane++)
+    for (int lane = 0; lane < LANES; lane++)
         for (int64_t o = 0; o < net->outputs; o++) {
-            float *dz = z + o * LANES + lane;
-            int64_t at = (t * job->trials + job->slice * LANES + lane) * net->outputs + o;
-            int there = lane < lanes_of(job);
-            float error = there ? *dz - job->targets[at] : 0.0f, mask = there ? job->mask[at] : 0.0f;
-            squares[lane] += (double)mask * ((double)error * (double)error);
-            *dz = scale * (mask * error);
+            int trial = trial_of(lane), counts = there(job, lane);
+            int64_t at = (t * job->trials + job->slice * LANES + trial) * net->outputs + o;
+            float error = counts ? z[o * LANES + lane] - job->targets[at] : 0.0f, mask = counts ? job->mask[at] : 0.0f;
+            squares[trial] += (double)mask * ((double)error * (double)error);
+            z[o * LANES + lane] = scale * (mask * error);
         }
 }
 
@@ -372,8 +416,8 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
     int64_t n = net->n, layer = n * LANES, T = job->T;
     Layout at = layout(net, T);
     float *w = job->workspace, *x = w + at.x, *us = w + at.u, *dzs = w + at.dz, *Ss = w + at.S, *Rs = w + at.R;
-    float *ring = w + at.g, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc, *dW_out = w + at.dW_out;
-    float *db_out = w + at.db_out;
+    float *ring = w + at.g, *packed = w + at.packed, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc;
+    float *dW_out = w + at.dW_out, *db_out = w + at.db_out;
     double squares[LANES] = {0}, rates_squared[LANES] = {0};
     memset(dA, 0, (at.end - at.dA) * sizeof *dA);
 
@@ -391,7 +435,7 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
 
     V penalty[NV];
     float of_lane[LANES];
-    for (int lane = 0; lane < LANES; lane++) of_lane[lane] = lane < lanes_of(job) ? (float)(2.0 * job->rate_penalty) : 0.0f;
+    for (int lane = 0; lane < LANES; lane++) of_lane[lane] = there(job, lane) ? (float)(2.0 * job->rate_penalty) : 0.0f;
     memcpy(penalty, of_lane, sizeof penalty);
 
     /* All of time backward. g of STEPS steps stand in a ring, the first of them after g_{T+1} = 0. */
@@ -418,26 +462,30 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
         if (job->db_out)
             for (int64_t o = 0; o < net->outputs; o++) add_product(db_out + o * 16, dz + o * LANES, ones);
         if (job->rate_penalty != 0.0)
-            for (int64_t i = 0; i < layer; i++) rates_squared[i % LANES] += (double)R[i] * (double)R[i];
+            for (int64_t i = 0; i < layer; i++) rates_squared[trial_of(i % LANES)] += (double)R[i] * (double)R[i];
         if (job->dA && held == STEPS) {
-            add_outer(net, ring, Rs + (t + STEPS - 1) * layer, STEPS, dA);
-            held = 0;
-        } else if (held == STEPS) held = 0;
-        if (job->dA && t == 0)
-            for (int s = 0; s < held; s++) add_outer(net, ring + s * layer, Rs + (held - 1 - s) * layer, 1, dA);
+            gather(Rs + (t + STEPS - 1) * layer, n, STEPS, packed);
+            add_outer(net, ring, packed, STEPS, dA);
+        }
+        if (held == STEPS) held = 0;
+        for (int s = 0; job->dA && t == 0 && s < held; s++) {
+            gather(Rs + (held - 1 - s) * layer, n, 1, packed);
+            add_outer(net, ring + s * layer, packed, 1, dA);
+        }
     }
 
     /* Lanes and then slices are summed in a fixed order. */
     job->loss[0] = job->loss[1] = 0.0;
-    for (int lane = 0; lane < lanes_of(job); lane++) {
-        job->loss[0] += squares[lane];
-        job->loss[1] += rates_squared[lane];
+    for (int lane = 0; lane < LANES; lane++) {
+        int64_t trial = job->slice * LANES + lane;
+        job->loss[0] += trial < job->trials ? squares[lane] : 0.0;
+        job->loss[1] += trial < job->trials ? rates_squared[lane] : 0.0;
     }
-    if (job->dA) sum_lanes(dA, net->A.row[n], job->dA);
-    if (job->dB) sum_lanes(dB, n * net->channels, job->dB);
-    if (job->dc) sum_lanes(dc, n, job->dc);
-    if (job->dW_out) sum_lanes(dW_out, net->outputs * n, job->dW_out);
-    if (job->db_out) sum_lanes(db_out, net->outputs, job->db_out);
+    if (job->dA) sum_lanes(dA, net->entries, W, net->entries * W, job->dA);
+    if (job->dB) sum_lanes(dB, n * net->channels, 16, W, job->dB);
+    if (job->dc) sum_lanes(dc, n, 16, W, job->dc);
+    if (job->dW_out) sum_lanes(dW_out, net->outputs * n, 16, W, job->dW_out);
+    if (job->db_out) sum_lanes(db_out, net->outputs, 16, W, job->db_out);
 }
 
 /* -- weights into the sparse form, gradients out of it ------------------------------------------------------------- */
@@ -474,17 +522,26 @@ double ctrnn_sum(const float *a, int64_t count) {
 
 /* -- normals for everybody ----------------------------------------------------------------------------------------- */
 
+/* The next normals of every lane, in the order of the trials: 32 of xi, 32 of eta. */
+static inline void block_of(Generator *g, float block[2 * LANES]) {
+    for (int v = 0; v < NV; v += 2) {
+        V xi[2], eta[2];
+        pairs(g, v, xi, eta);
+        BOTH memcpy(block + first_trial(v + b), &xi[b], sizeof(V));
+        BOTH memcpy(block + LANES + first_trial(v + b), &eta[b], sizeof(V));
+    }
+}
+
 /* rows [trials][count]: each row is the stream of its own seed, blocks of 32 cosines (xi) and 32 sines (eta). */
 void ctrnn_normals(const uint64_t *seeds, int64_t trials, int64_t count, float *rows) {
     for (int64_t row = 0; row < trials; row++, rows += count) {
         Generator g;
         seed(&g, seeds[row], 0);
-        for (int64_t k = 0; k < count; k += 2 * LANES) {
-            V block[2 * NV];
-            EACH_VECTOR pair(&g, v, &block[v], &block[NV + v]);
-            int64_t left = count - k < 2 * LANES ? count - k : 2 * LANES;
-            memcpy(rows + k, block, left * sizeof *rows);
-        }
+        int64_t k = 0;
+        for (; k + 2 * LANES <= count; k += 2 * LANES) block_of(&g, rows + k);
+        float last[2 * LANES];
+        block_of(&g, last);
+        memcpy(rows + k, last, (count - k) * sizeof *rows);
     }
 }
 
@@ -492,16 +549,15 @@ void ctrnn_normals(const uint64_t *seeds, int64_t trials, int64_t count, float *
 void ctrnn_noise(const Slice *job, int64_t n, float *xi, float *eta) {
     Generator g;
     seed(&g, job->key, job->slice);
+    int64_t first = job->slice * LANES, last = first + LANES < job->trials ? first + LANES : job->trials;
     for (int64_t t = 0; t < job->T; t++)
         for (int64_t i = 0; i < n; i++) {
-            V block[2 * NV];
-            float lanes[2 * LANES];
-            EACH_VECTOR pair(&g, v, &block[v], &block[NV + v]);
-            memcpy(lanes, block, sizeof lanes);
-            for (int64_t lane = 0; lane < lanes_of(job); lane++) {
-                int64_t at = (t * job->trials + job->slice * LANES + lane) * n + i;
-                xi[at] = lanes[lane];
-                eta[at] = lanes[LANES + lane];
+            float block[2 * LANES];
+            block_of(&g, block);
+            for (int64_t trial = first; trial < last; trial++) {
+                int64_t at = (t * job->trials + trial) * n + i;
+                xi[at] = block[trial - first];
+                eta[at] = block[LANES + trial - first];
             }
         }
 }

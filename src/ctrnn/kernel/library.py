@@ -32,6 +32,9 @@ class NetworkC(ctypes.Structure):
         ("s_post", c_float),
         ("A", SparseC),
         ("A_transposed", SparseC),
+        ("tiles", c_int64),
+        ("entries", c_int64),
+        *((name, c_void_p) for name in ("tile_begin", "tile_row", "tile_column")),
     ]
 
 

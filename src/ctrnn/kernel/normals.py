@@ -68,11 +68,13 @@ def _pair(p: Words, q: Words) -> tuple[Floats, Floats]:
     k = ((p & np.uint32(0x7FFFFFBE)) | np.uint32(1)).astype(np.int32).astype(f).view(np.int32)
     e = (157 - (k >> 23)).astype(f)
     m = ((k & 0x7FFFFF) | 0x3F800000).view(f)
-    P = (((f(0.0476672633) * m - f(0.3719279291)) * m + f(1.1878655663)) * m - f(2.061298864)) * m + f(2.583935427)
+    mm = m * m
+    P = (f(2.583935427) - f(2.061298864) * m) + mm * ((f(1.1878655663) - f(0.3719279291) * m) + mm * f(0.0476672633))
     radius = np.sqrt(e * f(1.3862943611) + (f(2) - m) * P)
     turn = q.view(np.int32).astype(f) * f(2.0**-31)
     y = turn * turn
-    sine = turn * (((f(-0.0043716726) * y + f(0.0795016341)) * y - f(0.6459262326)) * y + f(1.5707951251))
-    cosine = ((f(-0.0190957195) * y + f(0.2525802152)) * y - f(1.2334844955)) * y + f(0.9999932956)
+    yy = y * y
+    sine = turn * ((f(1.5707951251) - f(0.6459262326) * y) + yy * (f(0.0795016341) - f(0.0043716726) * y))
+    cosine = (f(0.9999932956) - f(1.2334844955) * y) + yy * (f(0.2525802152) - f(0.0190957195) * y)
     xi = ((radius * cosine).view(np.uint32) ^ (p & np.uint32(0x80000000))).view(f)
     return xi, radius * sine

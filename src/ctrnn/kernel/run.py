@@ -113,7 +113,7 @@ class _Gradients:
         self.total = library().ctrnn_sum(address(mask), mask.size)
         self.n_rates = T * trials * n
         sizes = {
-            "W_rec": job.network.pattern.source.size,
+            "W_rec": job.network.tiles.source.size,
             "W_in": n * self.net.channels,
             "b_rec": n,
             "W_out": self.net.outputs * n,
