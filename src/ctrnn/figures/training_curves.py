@@ -41,8 +41,8 @@ def training_curves(
     panels[0].set(ylabel="loss (mean squared error)", yscale="log")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
     panels[1].annotate(
-        f"criterion {accuracy_criterion:g}", (0.02, accuracy_criterion), (0, -2),
-        xycoords=("axes fraction", "data"), textcoords="offset points", va="top", fontsize=8,
+        f"criterion {accuracy_criterion:g}", (0.98, accuracy_criterion), (0, -2),
+        xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="top", fontsize=8,
     )  # fmt: skip
     panels[1].set(ylabel="accuracy, validation trials", ylim=(-0.03, 1.03))
     panels[2].set(ylabel="gradient norm", yscale="log")

@@ -23,7 +23,7 @@ def weights(
     scale of shares is logarithmic, since most synapses are weak and the few strong ones matter.
     """
     figure = style.blank(2.6)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    panels = figure.subplots(1, 2, sharey=True)
     kinds = (
         ("excitatory synapses", before_excitatory, after_excitatory, style.EXCITATORY),
         ("inhibitory synapses", before_inhibitory, after_inhibitory, style.INHIBITORY),
@@ -37,6 +37,8 @@ def weights(
             band = {"fill": True, "color": shade, "alpha": 0.25, "lw": 0}
             axes.stairs(shares.max(axis=0), bins, baseline=shares.min(axis=0), **band)
             axes.stairs(shares.mean(axis=0), bins, color=shade, lw=1.3, label=label)
+        used = np.flatnonzero(before.any(axis=0) | after.any(axis=0))
+        axes.set_xlim(0, bins[used[-1] + 1] if len(used) else bins[-1])
         axes.set_title(title, loc="left")
         axes.set_xlabel("absolute effective weight")
         axes.legend(loc="upper right")

@@ -79,11 +79,14 @@ def _outputs(results: Results) -> tuple[Figure, str]:
     figure = figures.outputs(outputs, targets, labels, results.window)
     shares = results.evaluation["accuracy_by_condition"]
     worst = min(shares, key=lambda label: shares[label])
+    verdict = f"Least often right: {worst}, {percent(shares[worst])}."
+    if shares[worst] == 1:
+        verdict = "Every test trial of every condition is answered right."
     off = np.abs(outputs - targets)[:, results.window].mean(axis=(1, 2))
     return figure, (
         f"Outputs on {len(labels)} test trials, targets dotted. In the response window (shaded) an "
         f"output is {span(off, '.2f')} off its target on average. "
-        f"Least often right: {worst}, {percent(shares[worst])}."
+        f"{verdict}"
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, SupportsFloat
 
 from ctrnn.report.results import Results
 
 
-def span(values: Iterable[float], form: str = "g") -> str:
+def span(values: Iterable[SupportsFloat], form: str = "g") -> str:
     """Lowest to highest, one number where they read the same: "100–125"."""
-    values = list(values)
-    low, high = format(min(values), form), format(max(values), form)
+    numbers = [float(value) for value in values]
+    low, high = format(min(numbers), form), format(max(numbers), form)
     return low if low == high else f"{low}–{high}"
 
 

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
+
+from ctrnn import figures
+from ctrnn.figures import style
+
+WINDOW = slice(6, 10)
+MANTE = [
+    f"context={context} motion={motion} colour={colour}"
+    for context in ("motion", "colour")
+    for motion in ("+0.5", "-0.5")
+    for colour in ("+0.5", "-0.5")
+]
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def sample_trials(n_trials: int, n_channels: int) -> Figure:
+    labels = [f"stimulus={i}" for i in range(n_trials)]
+    channels = [f"channel_{i}" for i in range(n_channels)]
+    inputs, targets = numbers(10, n_trials, n_channels), numbers(10, n_trials)
+    return figures.sample_trials(inputs, targets, labels, channels, WINDOW)
+
+
+def training_curves() -> Figure:
+    iteration, network = np.repeat(np.arange(1, 5), 2), np.tile([0, 1], 4)
+    accuracy = np.where(iteration == 4, 0.5, np.nan)
+    positive = np.abs(numbers(8)) + 1
+    return figures.training_curves(iteration, network, positive, accuracy, positive, 0.98, [1])
+
+
+def state_space(n_components: int) -> Figure:
+    shares = np.full((2, n_components), 0.25)
+    return figures.state_space(numbers(2, 8, 10, n_components), shares, MANTE)
+
+
+def eigenvalues() -> np.ndarray:
+    return (numbers(4, 5) + 1j * numbers(4, 5)).astype(np.complex128)
+
+
+def weights() -> Figure:
+    counts = {
+        f"{when}_{kind}": np.array([[3, 1, 0], [2, 2, 0]])
+        for when in ("before", "after")
+        for kind in ("excitatory", "inhibitory")
+    }
+    return figures.weights(bins=np.linspace(0, 3, 4), **counts)
+
+
+def outputs() -> Figure:
+    return figures.outputs(numbers(2, 10, 3), numbers(10, 3), ["b=1", "a=1", "b=1"], WINDOW)
+
+
+def drawn(figure: Figure) -> list:
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def label_of(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize(("n_trials", "panels"), [(1, 1), (5, 5), (12, 8)])
+def test_every_sample_trial_has_inputs_and_a_target_up_to_eight(n_trials: int, panels: int) -> None:
+    assert len(drawn(sample_trials(n_trials, 1))) == 2 * panels
+
+
+def test_channels_are_drawn_in_named_lanes_that_do_not_meet() -> None:
+    above = drawn(sample_trials(2, 3))[0]
+    assert [tick.get_text() for tick in above.get_yticklabels()] == [
+        "channel\n0",
+        "channel\n1",
+        "channel\n2",
+    ]
+    drawn_lines = [np.asarray(line.get_ydata()) for line in above.lines]
+    lanes = [line for line in drawn_lines if len(line) == 10]
+    assert all(a.min() >= b.max() for a, b in pairwise(lanes))
+
+
+def test_unchecked_iterations_have_no_accuracy_and_failed_networks_are_named() -> None:
+    figure = training_curves()
+    assert label_of(figure) == ["network 0", "network 1 (not converged)"]
+    assert list(np.asarray(figure.axes[1].lines[0].get_xdata())) == [4]
+    assert np.asarray(figure.axes[1].lines[2].get_ydata())[0] == 0.98
+
+
+def test_outputs_of_a_condition_share_a_colour_and_a_name() -> None:
+    figure = outputs()
+    assert label_of(figure) == ["a=1", "b=1", "target"]
+    of_a, *of_b = (line.get_color() for line in figure.axes[0].lines[:3])
+    assert len(set(of_b)) == 1
+    assert of_a not in of_b
+
+
+@pytest.mark.parametrize(
+    ("n_components", "names"),
+    [
+        (3, [("PC 1 (25% of variance)", "PC 2 (25% of variance)"), ("PC 1 (25% of variance)", "PC 3 (25% of variance)")]),  # noqa: E501
+        (1, [("time (steps)", "PC 1 (25% of variance)")]),
+    ],
+)  # fmt: skip
+def test_state_space_names_its_components(n_components: int, names: list[tuple[str, str]]) -> None:
+    figure = state_space(n_components)
+    assert [(a.get_xlabel(), a.get_ylabel()) for a in figure.axes] == 2 * names
+    assert label_of(figure) == MANTE
+
+
+def test_every_eigenvalue_lies_within_the_panel() -> None:
+    before, after = eigenvalues(), 3 * eigenvalues()
+    figure = figures.spectrum(before, after, 4.0)
+    panels = drawn(figure)
+    assert len(panels) == 4
+    (left, right), (low, high) = panels[0].get_xlim(), panels[0].get_ylim()
+    for values in (before, after):
+        assert left < values.real.min() <= values.real.max() < right
+        assert low < values.imag.min() <= values.imag.max() < high
+    assert "real part above 4" in label_of(figure)[-1]
+
+
+def test_weights_are_shares_of_the_synapses() -> None:
+    figure = weights()
+    steps = [patch for patch in figure.axes[0].patches if isinstance(patch, StepPatch)]
+    means = [patch.get_data()[0] for patch in steps if not patch.get_fill()]
+    assert [mean.sum() for mean in means] == [1.0, 1.0]
+    assert figure.axes[0].get_xlim() == (0, 2)
+
+
+def test_contexts_set_the_dashes_and_evidence_the_colour() -> None:
+    looks = style.lines(MANTE)
+    assert len({str(look) for look in looks}) == 8
+    assert [looks[0]["color"], looks[0]["linestyle"]] == [looks[4]["color"], "-"]
+    assert len({str(look["linestyle"]) for look in looks[:4]}) == 1
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 40])
+def test_no_two_conditions_look_alike(n: int) -> None:
+    looks = style.lines([f"stimulus={i}" for i in range(n)])
+    assert len({str(look) for look in looks}) == n
+
+
+@pytest.mark.parametrize("draw", [training_curves, outputs, weights, lambda: sample_trials(2, 2)])
+def test_the_same_figure_is_the_same_bytes_whatever_the_caller_has_set(draw) -> None:
+    first = figures.png(draw(), 40)
+    with mpl.rc_context({"font.size": 20, "lines.linewidth": 5, "savefig.facecolor": "red"}):
+        assert figures.png(draw(), 40) == first
+        assert mpl.rcParams["font.size"] == 20
+
+
+def test_text_is_at_least_8_points_at_the_printed_width() -> None:
+    figure = state_space(3)
+    assert figure.get_figwidth() <= 7
+    texts = [text for axes in figure.axes for text in (*axes.get_xticklabels(), axes.xaxis.label)]
+    assert min(float(t.get_fontsize()) for t in [*texts, *figure.legends[0].get_texts()]) >= 8

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnn import artifacts, figures, report, tasks
+from ctrnn.params import Params
+from ctrnn.report.words import span
+from ctrnn.statistics import spread
+from tests.settings import settings
+
+FIGURES = ["outputs", "sample_trials", "spectrum", "state_space", "training_curves", "weights"]
+
+
+@pytest.fixture
+def params() -> Params:
+    small = settings(
+        tasks__go_nogo__test_trials=8,
+        tasks__xor__test_trials=8,
+        train__n_networks=2,
+        report__dpi=40,
+    )
+    return small.model_copy(update={"tasks": {t: small.tasks[t] for t in ("go_nogo", "xor")}})
+
+
+def fabricate(root: Path, params: Params, failed: tuple[tuple[str, int], ...] = ()) -> None:
+    """The files of every stage before the report; `failed` names networks by task and number."""
+    for name in params.tasks:
+        task = tasks.get_task(name, params)
+        test = tasks.save(artifacts.folder("generate", name, root), task, params.seed)
+        labels = sorted(set(test.conditions["condition"]))
+        picture = artifacts.folder("generate", name, root) / "sample_trials.png"
+        picture.write_bytes(figures.png(figures.outputs(
+            np.zeros((1, 4, 1), np.float32), np.zeros((4, 1), np.float32), ["a=1"], slice(0, 2)
+        ), 40))  # fmt: skip
+        converged = [(name, network) not in failed for network in (0, 1)]
+        train(artifacts.folder("train", name, root), converged)
+        evaluate(name, root, converged, labels, test)
+        analyze(name, root, labels)
+
+
+def train(folder: Path, converged: list[bool]) -> None:
+    runs = [
+        {
+            "network": network,
+            "seed": 1 + network,
+            "converged": done,
+            "iterations": 100 + 25 * network,
+            "validation_accuracy": 0.99 if done else 0.61,
+            "validation_loss": 0.005,
+        }
+        for network, done in enumerate(converged)
+    ]
+    artifacts.write_json(folder / "summary.json", {"networks": runs})
+    history = {
+        "iteration": [1, 1, 2, 2],
+        "network": [0, 1, 0, 1],
+        "loss": [0.5, 0.4, 0.02, 0.01],
+        "accuracy": [None, None, 0.9, 0.99],
+        "gradient_norm": [1.0, 1.0, 0.5, 0.5],
+        "vanished_synapses": [0.0, 0.0, 0.125, 0.25],
+    }
+    artifacts.write_table(folder / "history.csv", pd.DataFrame(history))
+
+
+def evaluate(name: str, root: Path, converged: list[bool], labels: list[str], test) -> None:
+    targets = test.targets[:, :2, 0]
+    arrays = {"trials": np.arange(2), "outputs": np.stack(2 * [targets]), "targets": targets}
+    artifacts.write_arrays(artifacts.folder("evaluate", name, root) / "outputs.npz", arrays)
+    metrics = {
+        "accuracy": spread([0.99 if done else 0.6 for done in converged]),
+        "iterations_to_criterion": spread([100 if done else None for done in converged]),
+        "converged": converged,
+        "accuracy_by_condition": dict.fromkeys(labels, 1.0) | {labels[0]: 0.875},
+    }
+    artifacts.write_json(artifacts.metrics_path("evaluate", name, root), metrics)
+
+
+def analyze(name: str, root: Path, labels: list[str]) -> None:
+    random = np.random.default_rng(0)
+    folder = artifacts.folder("analyze", name, root)
+    space = {
+        "projections": random.normal(size=(2, len(labels), 9, 3)).astype(np.float32),
+        "explained_variance": np.array([[0.5, 0.2, 0.1], [0.6, 0.2, 0.1]]),
+        "conditions": np.array(labels),
+    }
+    artifacts.write_arrays(folder / "state_space.npz", space)
+    before = np.array([[5.0, 1.0j], [3.0, -1.0j]])
+    artifacts.write_arrays(folder / "spectrum.npz", {"before": before, "after": 2 * before})
+    counts = {
+        f"{when}_{kind}": np.array([[4, 1], [3, 2]])
+        for when in ("before", "after")
+        for kind in ("excitatory", "inhibitory")
+    }
+    artifacts.write_arrays(folder / "weights.npz", {"bins": np.array([0.0, 1.0, 2.0]), **counts})
+    statistics = {
+        when: 2 * [{"units": 4, "synapses": 5, "density": density, "mean": 1.0, "sd": 0.1}]
+        for when, density in (("before", 0.2), ("after", 0.15))
+    }
+    metrics = {
+        "explained_variance": space["explained_variance"].tolist(),
+        "participation_ratio": spread([2.0, 3.0]),
+        "spectral_radius": {"before": spread([5.0, 3.0]), "after": spread([10.0, 6.0])},
+        "weights": {"excitatory": statistics, "inhibitory": statistics},
+        "dale": {"applies": True, "holds": True, "sign_changes": 0, "off_pattern": 0},
+    }
+    artifacts.write_json(artifacts.metrics_path("analyze", name, root), metrics)
+
+
+def built(root: Path, params: Params, *failed: tuple[str, int]) -> str:
+    fabricate(root, params, failed)
+    report.build(params, root)
+    return (root / "reports" / "index.html").read_text(encoding="utf-8")
+
+
+class References(HTMLParser):
+    """Every address that the page points to or loads."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = ("src", "href", "srcset", "action", "data", "poster")
+        self.found += [value or "" for name, value in attrs if name in names]
+
+
+def test_the_page_loads_nothing_from_outside(tmp_path: Path, params: Params) -> None:
+    page = built(tmp_path, params)
+    addresses = References(page).found
+    assert sum(address.startswith("data:image/png;base64,") for address in addresses) == 12
+    assert all(address.startswith(("data:image/png;base64,", "#")) for address in addresses)
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert not re.search(r"url\(|@import|<script|<link", style + page.split("</style>")[1][:2000])
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path, params: Params) -> None:
+    first = built(tmp_path / "one", params)
+    assert built(tmp_path / "another", params) == first
+
+
+def test_every_figure_is_in_the_folder_of_its_task(tmp_path: Path, params: Params) -> None:
+    built(tmp_path, params)
+    for name in ("go_nogo", "xor"):
+        folder = tmp_path / "reports" / "figures" / name
+        assert sorted(path.stem for path in folder.iterdir()) == FIGURES
+
+
+def test_networks_that_did_not_converge_are_red_and_named(tmp_path: Path, params: Params) -> None:
+    page = built(tmp_path, params, ("xor", 1))
+    xor = page[page.index('<section id="xor">') :]
+    assert page.count('<tr class="missed">') == 2  # a line of the tasks' table, and the network's
+    assert '<p class="missed">Not converged: network 1 (seed 2, 0.610 on' in xor
+    assert "1 of 2 networks reached accuracy 0.98 after 100 iterations; accuracy on test" in xor
+
+
+def test_where_all_converged_nothing_is_red(tmp_path: Path, params: Params) -> None:
+    page = built(tmp_path, params)
+    assert 'class="missed"' not in page
+    assert "2 of 2 networks reached accuracy 0.98 after 100–125 iterations" in page
+
+
+def test_where_none_converged_there_is_no_number_of_iterations(
+    tmp_path: Path, params: Params
+) -> None:
+    page = built(tmp_path, params, ("xor", 0), ("xor", 1))
+    assert "not reached" in page
+    assert "0 of 2 networks reached accuracy 0.98; accuracy on test trials 0.600 ± 0.000." in page
+
+
+def test_captions_say_the_numbers_and_name_the_artifact(tmp_path: Path, params: Params) -> None:
+    page = built(tmp_path, params)
+    for sentence in (
+        "fell to 0.01–0.02; by then 12.5–25.0% of the synapses had vanished",
+        "is 0.00 off its target on average. Least often right: stimulus=go, 87.5%.",
+        "3 principal components hold 80–90% of the variance",
+        "from 4.00 ± 1.41 to 8.00 ± 2.83, and the number of eigenvalues right of 4",
+        "from 0–1 to 1 a network",
+        "density 0.200 before and 0.150 after",
+    ):
+        assert sentence in page
+    assert "<code>artifacts/analyze/xor/spectrum.npz</code>" in page
+
+
+def test_settings_are_listed_but_not_those_that_change_no_result(
+    tmp_path: Path, params: Params
+) -> None:
+    page = built(tmp_path, params)
+    assert "<tr><th>network.p_inh</th><td>0.2</td></tr>" in page
+    assert "<tr><th>train.trainable.W_in</th><td>False</td></tr>" in page
+    assert "<th>stim_on</th>" in page
+    assert "train.threads" not in page
+
+
+@pytest.mark.parametrize(("values", "text"), [([3, 1, 2], "1–3"), ([2.0, 2.0], "2")])
+def test_a_span_is_one_number_where_both_read_the_same(values: list[float], text: str) -> None:
+    assert span(values) == text
