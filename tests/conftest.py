@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-from tests import annotations
+import tests.annotations
 
 # Before any test module imports ctrnn: its functions then check the axes and kinds of their arrays.
-install_import_hook("ctrnn", f"{annotations.__name__}.check")
+install_import_hook("ctrnn", f"{tests.annotations.__name__}.check")
 
 
 def _random_state() -> dict[str, bytes]:

@@ -50,7 +50,12 @@ class Checkout:
     def run(self, *command: str) -> str:
         """Output of a command in the checkout. Fails the test with all of it where the command fails."""
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -67,18 +72,22 @@ class Checkout:
 
     def keep_tasks(self, names: tuple[str, ...]) -> None:
         """Leave only these tasks in params.yaml."""
-        self._edit(lambda settings: [settings["tasks"].pop(n) for n in list(settings["tasks"]) if n not in names])
+        self._edit(
+            lambda settings: [
+                settings["tasks"].pop(n) for n in list(settings["tasks"]) if n not in names
+            ]
+        )
 
-    def set(self, key: str, value: Any) -> None:
+    def change(self, key: str, value: Any) -> None:
         """Set a dotted key of params.yaml."""
 
-        def change(settings: Any) -> None:
+        def set_key(settings: Any) -> None:
             *path, last = key.split(".")
             for part in path:
                 settings = settings[part]
             settings[last] = value
 
-        self._edit(change)
+        self._edit(set_key)
 
     def stale(self) -> set[str]:
         """Stages that a repro would run: those DVC finds changed, and all that depend on them."""

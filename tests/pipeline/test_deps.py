@@ -1,4 +1,4 @@
-"""A stage of dvc.yaml depends on exactly the modules that it imports, so that no result goes stale and none is redone."""
+"""A stage of dvc.yaml depends on exactly the modules that it imports: no result goes stale, none is redone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def imported(file: Path) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
-            names.update(arg.value for arg in node.args if isinstance(arg, ast.Constant))
+            names.update(str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
     above = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, 9)}
     return {name for name in names | above if name.split(".")[0] == "ctrnn"}
 

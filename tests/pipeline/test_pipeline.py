@@ -87,7 +87,7 @@ TRAINED = ("train", "evaluate", "analyze", "report", "publish")
 def test_a_change_reruns_what_depends_on_it(
     params: Checkout, key: str, value: Any, expected: set[str]
 ) -> None:
-    params.set(key, value)
+    params.change(key, value)
     stale = params.stale()
     if key.startswith("tasks.mante"):  # the page changes with mante; figures of go_nogo do not
         stale -= {"publish@go_nogo"}
@@ -95,12 +95,12 @@ def test_a_change_reruns_what_depends_on_it(
 
 
 def test_report_settings_rerun_the_report_and_what_shows_it(params: Checkout) -> None:
-    params.set("report.dpi", 60)
+    params.change("report.dpi", 60)
     assert params.stale() == stages("report", "publish")
 
 
 def test_changing_a_task_runs_nothing_of_another(restored: Checkout) -> None:
-    restored.set("tasks.mante.evidence_sd", 0.5)
+    restored.change("tasks.mante.evidence_sd", 0.5)
     assert restored.repro() == stages(*CHAIN, "report", tasks=("mante",))
 
 
@@ -108,12 +108,12 @@ def test_going_back_restores_from_the_cache_and_leaves_one_run_per_key(restored:
     runs = finished_runs(restored)
     weights = restored.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
     before = weights.read_bytes()
-    restored.set("network.p_inh", 0.3)
+    restored.change("network.p_inh", 0.3)
     assert restored.repro() == stages(*TRAINED)
     assert weights.read_bytes() != before
     more = ["go_nogo p_inh=0.3 tau=20", "mante p_inh=0.3 tau=20"]
     assert finished_runs(restored) == sorted(runs + more)
-    restored.set("network.p_inh", 0.2)
+    restored.change("network.p_inh", 0.2)
     ran = restored.repro()
     assert not {stage for stage in ran if stage.startswith(("generate", "train", "evaluate"))}
     assert weights.read_bytes() == before
@@ -161,7 +161,7 @@ def test_the_page_needs_no_network(checkout: Checkout) -> None:
 
 
 def test_a_bad_setting_stops_the_stage_with_a_sentence_before_it_computes(params: Checkout) -> None:
-    params.set("network.p_inh", 1.5)
+    params.change("network.p_inh", 1.5)
     weights = params.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
     with pytest.raises(AssertionError, match=r"network\.p_inh = 1\.5 is not allowed"):
         params.run("env", "PYTHONPATH=src", "python", "stages/train.py", "mante")

@@ -90,7 +90,8 @@ def dale_check(networks: Sequence[Network]) -> dict[str, Any]:
 def synapses(network: Network, sign: int) -> np.ndarray:
     """Effective weights [synapse] of the existing synapses whose presynaptic unit has this sign."""
     columns = network.W_eff[:, network.wiring.sign == sign]
-    return columns[columns != 0]
+    existing: np.ndarray = columns[columns != 0]
+    return existing
 
 
 def _ordered(eigenvalues: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ from ctrnn.tasks import Batch
 class StateSpace:
     """Trajectories of one network in its principal components.
 
-    explained_variance: shares of the variance, largest first; participation_ratio: (sum v)^2 / sum v^2 over all of them,
-    the number of dimensions in use (Gao & Ganguli 2015).
+    explained_variance: shares of the variance, largest first; participation_ratio: (sum v)^2 / sum v^2 over all
+    of them, the number of dimensions in use (Gao & Ganguli 2015).
     """
 
     projections: Float[np.ndarray, "condition time component"]

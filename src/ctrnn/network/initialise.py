@@ -1,8 +1,8 @@
 """How a network starts: who is inhibitory, who connects to whom, and with which weights.
 
 The tutorial's start leaves excitation four times as strong as inhibition, so that every unit saturates and no
-task-specific gradient is left. Three steps, each with its key in params.yaml, mend that: the rows are balanced, the gain
-is that of the linearised recurrence, and the bias centres the units.
+task-specific gradient is left. Three steps, each with its key in params.yaml, mend that: the rows are balanced, the
+gain is that of the linearised recurrence, and the bias centres the units.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def spectral_radius(W: Float[np.ndarray, "post pre"]) -> float:
 def readout_weights(
     settings: NetworkSettings, n_outputs: int, seed: int
 ) -> Float[np.ndarray, "output unit"]:
-    """Starting readout: normal with `readout_sd`, or uniform in +-1/sqrt(n), which the tutorial's code uses in effect."""
+    """Starting readout: normal with `readout_sd`, or uniform in +-1/sqrt(n), as the tutorial's code in effect."""
     random = generator(seed, "network", "W_out")
     size = (n_outputs, settings.n_units)
     if settings.readout_start == "gaussian":
@@ -112,4 +112,3 @@ def readout_weights(
 def in_order_sum(rows: Float[np.ndarray, "row column"]) -> Float[np.ndarray, " row"]:
     """Sum of each row, added from left to right, so that it has the same bits on every machine."""
     return np.cumsum(rows, axis=1)[:, -1]
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -26,12 +27,12 @@ class NativeBackend:
     ) -> list[Float[np.ndarray, "time trial output"]]:
         """See `Backend.outputs`."""
         jobs = [self._forward(*pair, rates=False) for pair in zip(networks, trials, strict=True)]
-        return [outputs for _, outputs in kernel.forward(jobs, self.threads)]
+        return [outputs for _, outputs in self._run(jobs)]
 
     def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
         """See `Backend.activity`."""
         jobs = [self._forward(*pair, rates=True) for pair in zip(networks, trials, strict=True)]
-        return [Activity(*result) for result in kernel.forward(jobs, self.threads)]
+        return [Activity(rates, outputs) for rates, outputs in self._run(jobs)]
 
     def loss_and_gradients(
         self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
@@ -50,6 +51,10 @@ class NativeBackend:
             for network, batch in zip(networks, batches, strict=True)
         ]
         return kernel.loss_and_gradients(jobs, self.threads)
+
+    def _run(self, jobs: list[kernel.ForwardJob]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rates, where the job wants them, and outputs of every job."""
+        return cast("list[tuple[np.ndarray, np.ndarray]]", kernel.forward(jobs, self.threads))
 
     def _forward(self, network: Network, trials: Trials, rates: bool) -> kernel.ForwardJob:
         return kernel.ForwardJob(

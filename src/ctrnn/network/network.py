@@ -58,7 +58,7 @@ class Network:
 
     @cached_property
     def W_eff(self) -> Float[np.ndarray, "post pre"]:
-        """The recurrent weights that act: relu(W_rec) times the presynaptic sign under Dale's principle, on the pattern."""
+        """The recurrent weights that act: under Dale's principle relu(W_rec) times the presynaptic sign."""
         W, wiring = self.weights["W_rec"], self.wiring
         if wiring.settings.dale:
             W = np.maximum(W, 0) * wiring.sign

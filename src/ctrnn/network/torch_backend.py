@@ -5,7 +5,7 @@ Arrays here are [time, network, trial, unit], so that a step of time lies togeth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ctrnn.network.backends import Activity, TaughtTrials, Trials
 from ctrnn.network.initialise import RATE_AT_ZERO
 from ctrnn.network.network import Network
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "relu": torch.relu}
 TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory
 
 
@@ -37,10 +38,9 @@ class RateDynamics(torch.autograd.Function):
         S, R = torch.empty_like(drive), torch.empty_like(drive)
         x = torch.zeros_like(drive[0])
         r = torch.full_like(x, RATE_AT_ZERO[activation])
-        f = torch.sigmoid if activation == "sigmoid" else torch.relu
         for t in range(len(drive)):
             x = torch.baddbmm(drive[t], r, A_T).addcmul_(x, keep)
-            S[t] = f(x)
+            S[t] = ACTIVATIONS[activation](x)
             r = torch.add(S[t], eta[t], out=R[t])
         ctx.save_for_backward(A, S, R, keep)
         ctx.activation = activation
@@ -137,9 +137,7 @@ class TorchBackend:
         pattern = self._stack([network.wiring.mask for network in networks])
         W = torch.relu(weights["W_rec"]) * sign if settings.dale else weights["W_rec"]
         A = W * pattern * alpha.transpose(1, 2)
-        drive = alpha * (
-            inputs @ weights["W_in"].transpose(1, 2) + weights["b_rec"].unsqueeze(1)
-        )
+        drive = alpha * (inputs @ weights["W_in"].transpose(1, 2) + weights["b_rec"].unsqueeze(1))
         eta = torch.zeros_like(drive)
         if generators is not None:
             drive = drive + s_pre * self._normal(drive.shape, generators)

@@ -13,7 +13,18 @@ from ctrnn.tasks.task import Batch, Score, Task
 from ctrnn.tasks.trials import batches, trial_table
 from ctrnn.tasks.xor import Xor
 
-__all__ = ["TASKS", "Batch", "Score", "Task", "batches", "get_task", "one_of_each", "read_test", "save", "trial_table"]
+__all__ = [
+    "TASKS",
+    "Batch",
+    "Score",
+    "Task",
+    "batches",
+    "get_task",
+    "one_of_each",
+    "read_test",
+    "save",
+    "trial_table",
+]
 
 TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (GoNogo, Dmts, Mante, Xor)}
 

@@ -33,7 +33,7 @@ def trial_table(task: Task, split: str, seed: int) -> pd.DataFrame:
     table = conditions.iloc[order].reset_index(drop=True)
     table.insert(0, "split", split)
     table.insert(1, "trial", np.arange(n_trials))
-    table["condition"] = [label(row, list(conditions)) for row in table.itertuples()]
+    table["condition"] = [label(row, conditions.columns.tolist()) for row in table.itertuples()]
     table["noise_seed"] = random.integers(0, NOISE_SEEDS, size=n_trials, dtype=np.int64)
     return table
 

@@ -39,7 +39,9 @@ class Adam:
     def step(self, weights: Arrays, gradients: Arrays) -> dict[str, np.ndarray]:
         """The weights after a step against the gradients; arrays without a gradient are kept."""
         beta_1, beta_2 = self.settings.beta_1, self.settings.beta_2
-        self.beta_1_power *= beta_1  # a running product: pow() rounds differently between C libraries
+        self.beta_1_power *= (
+            beta_1  # a running product: pow() rounds differently between C libraries
+        )
         self.beta_2_power *= beta_2
         rate = np.float32(self.settings.learning_rate / (1 - self.beta_1_power))
         unbias = np.float32(1 / (1 - self.beta_2_power))

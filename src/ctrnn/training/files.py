@@ -14,7 +14,7 @@ from ctrnn.training.loop import Trainee
 
 
 def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -> None:
-    """Write network-<i>.safetensors, initial-<i>.safetensors, history.csv, summary.json and reports/train/<task>.csv."""
+    """Write the weights, before and after, history.csv, summary.json and reports/train/<task>.csv."""
     for trainee in trainees:
         settings: dict[str, Any] = {
             "task": {"name": task, **params.tasks[task].model_dump()},

@@ -147,9 +147,7 @@ def ahead(items: Iterator[Batch]) -> Iterator[Batch]:
 
 def teach(batch: Batch, noise: int) -> TaughtTrials:
     """A batch with the noise stream that it is seen with."""
-    return TaughtTrials(
-        inputs=batch.inputs, noise=noise, targets=batch.targets, mask=batch.mask
-    )
+    return TaughtTrials(inputs=batch.inputs, noise=noise, targets=batch.targets, mask=batch.mask)
 
 
 def diverged(task: str, network: int, iteration: int, settings: TrainSettings) -> str:

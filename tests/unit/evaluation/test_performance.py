@@ -30,9 +30,7 @@ def results() -> tuple[Any, dict[str, Any]]:
     backend: Any = Answers(test.targets, 1.0, -1.0, 0.5)
     evaluation = evaluate(task, test, [network] * 3, [1, 2, 3], 2, backend)
     summary = {
-        "networks": [
-            {"network": i, "converged": i == 0, "iterations": 100 + i} for i in range(3)
-        ]
+        "networks": [{"network": i, "converged": i == 0, "iterations": 100 + i} for i in range(3)]
     }
     return evaluation, metrics(evaluation.outcomes, summary)
 

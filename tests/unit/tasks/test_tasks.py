@@ -80,7 +80,9 @@ def test_targets_are_the_answer_in_the_window_and_zero_elsewhere(task: Task[Any]
     rows = rows_of(task)
     targets = task.targets(rows)[:, :, 0]
     start, stop = WINDOWS[task.name]
-    np.testing.assert_array_equal(targets[start:stop], np.tile(task.answer(rows), (stop - start, 1)))
+    np.testing.assert_array_equal(
+        targets[start:stop], np.tile(task.answer(rows), (stop - start, 1))
+    )
     assert not targets[:start].any()
     assert not targets[stop:].any()
 
@@ -110,7 +112,9 @@ def test_pulses_stand_where_the_settings_say() -> None:
 
 
 def test_mante_evidence_has_the_mean_and_spread_of_the_settings() -> None:
-    mante = get_task("mante", settings(tasks__mante__evidence=[0.5, 0.1], tasks__mante__evidence_sd=2.0))
+    mante = get_task(
+        "mante", settings(tasks__mante__evidence=[0.5, 0.1], tasks__mante__evidence_sd=2.0)
+    )
     rows = trial_table(mante, "test", 1)
     inputs = mante.inputs(rows)
     evidence = inputs[50:250, :, :2] - rows[["motion", "colour"]].to_numpy()

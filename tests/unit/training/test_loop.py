@@ -34,8 +34,10 @@ SMALL: dict[str, Any] = {
 def run(**changes: Any) -> tuple[list[Trainee], Params]:
     params = settings(**{**SMALL, **changes})
     task = get_task("go_nogo", params)
-    tables = [trial_table(task, split, params.seed) for split in ("train", "validation")]
-    return train(task, *tables, params, get_backend(params.train)), params
+    taught, validation = (
+        trial_table(task, split, params.seed) for split in ("train", "validation")
+    )
+    return train(task, taught, validation, params, get_backend(params.train)), params
 
 
 def test_history_has_a_row_an_iteration_and_accuracy_at_checks() -> None:
@@ -50,7 +52,7 @@ def test_history_has_a_row_an_iteration_and_accuracy_at_checks() -> None:
 def test_training_lowers_the_loss() -> None:
     trainees, _ = run(train__max_iterations=60)
     for trainee in trainees:
-        assert trainee.history[-1]["loss"] < 0.5 * trainee.history[0]["loss"]
+        assert trainee.history[-1]["loss"] < 0.7 * trainee.history[0]["loss"]
 
 
 @pytest.mark.parametrize("dale", [True, False])
@@ -68,7 +70,10 @@ def test_no_weight_changes_sign_or_leaves_its_pattern(dale: bool) -> None:
 
 @pytest.mark.parametrize("name", ["W_in", "W_rec", "b_rec", "W_out", "b_out"])
 def test_only_what_is_trainable_changes(name: str) -> None:
-    flags = {f"train__trainable__{other}": other == name for other in ("W_in", "W_rec", "b_rec", "W_out", "b_out")}
+    flags = {
+        f"train__trainable__{other}": other == name
+        for other in ("W_in", "W_rec", "b_rec", "W_out", "b_out")
+    }
     (trainee, _), _ = run(**flags)
     for array, before in trainee.start.weights.items():
         changed = not np.array_equal(before, trainee.network.weights[array])
@@ -91,14 +96,15 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
     assert not np.array_equal(W, other.network.weights["W_rec"])
 
 
-def test_training_stops_when_the_criterion_is_met_often_enough_in_a_row() -> None:
-    trainees, _ = run(train__accuracy_criterion=0.0, train__checks_in_a_row=2, train__max_iterations=60)
+@pytest.mark.parametrize(("in_a_row", "iterations"), [(1, 5), (2, 10)])
+def test_training_stops_when_the_criterion_is_met_often_enough_in_a_row(
+    in_a_row: int, iterations: int
+) -> None:
+    met_at_once = {"train__stop_at": "loss", "train__loss_criterion": 10.0}
+    trainees, _ = run(train__checks_in_a_row=in_a_row, **met_at_once)
     for trainee in trainees:
-        checks = [row["accuracy"] for row in trainee.history if not math.isnan(row["accuracy"])]
-        assert trainee.converged
-        assert checks[-1] > 0
-        assert checks[-2] > 0
-        assert trainee.summary()["iterations"] == len(trainee.history) < 60
+        assert trainee.summary()["converged"]
+        assert trainee.summary()["iterations"] == len(trainee.history) == iterations
 
 
 def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
@@ -109,7 +115,9 @@ def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_with_iteration_and_network() -> None:
-    with pytest.raises(TrainingError, match=r"network 0 of go_nogo is not finite at iteration \d+; lower"):
+    with pytest.raises(
+        TrainingError, match=r"network 0 of go_nogo is not finite at iteration \d+; lower"
+    ):
         run(network__activation="relu", network__w_gain=1e30, network__sigma_pre=1e8)
 
 

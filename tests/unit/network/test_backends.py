@@ -1,0 +1,164 @@
+"""The torch backend agrees with the plain autograd loop, noise replayed; both backends do what the interface says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ctrnn.complaints import ParamsError
+from ctrnn.network import Network, TaughtTrials, Trials, get_backend, initialise
+from ctrnn.network.torch_backend import TorchBackend
+from tests.definition import forward_loop, loss_of
+from tests.settings import network_settings, settings
+
+T, N_TRIALS, N_CHANNELS, N_OUTPUTS = 23, 9, 3, 2
+ALL = frozenset({"W_in", "W_rec", "b_rec", "W_out", "b_out"})
+CASES: list[dict[str, Any]] = [
+    {},
+    {"dale": False},
+    {"activation": "relu", "w_gain": 0.9},
+    {"activation": "relu", "w_gain": 0.9, "dale": False, "tau_inh": 7},
+    {"tau_inh": 10, "noise_scaling": "tutorial", "p_rec": 0.9},
+]
+
+
+def population(**changes: Any) -> list[Network]:
+    chosen = network_settings(**{"n_units": 17, "sigma_pre": 0.1, "sigma_post": 0.05, **changes})
+    return [initialise(chosen, N_CHANNELS, N_OUTPUTS, seed) for seed in (1, 2)]
+
+
+def taught(noise: int | None, seed: int = 0) -> TaughtTrials:
+    random = np.random.default_rng(seed)
+    return TaughtTrials(
+        inputs=random.standard_normal((T, N_TRIALS, N_CHANNELS)).astype(np.float32),
+        noise=noise,
+        targets=random.standard_normal((T, N_TRIALS, N_OUTPUTS)).astype(np.float32),
+        mask=random.random((T, N_TRIALS, N_OUTPUTS)) < 0.7,
+    )
+
+
+def by_definition(
+    network: Network, batch: TaughtTrials, noise: int | None
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Rates, loss and gradients of the plain loop in float64, with the torch backend's noise."""
+    wiring = network.wiring
+    xi = eta = None
+    if noise is not None:
+        random = torch.Generator().manual_seed(noise)
+        shape = (T, N_TRIALS, wiring.settings.n_units)
+        xi, eta = (torch.randn(shape, generator=random).double() for _ in range(2))
+    weights = {
+        name: torch.tensor(array, dtype=torch.float64, requires_grad=True)
+        for name, array in network.weights.items()
+    }
+    rates, outputs, _ = forward_loop(
+        weights,
+        torch.from_numpy(batch.inputs).double(),
+        mask=torch.from_numpy(wiring.mask),
+        sign=torch.from_numpy(wiring.sign).double(),
+        alpha=torch.from_numpy(wiring.alpha).double(),
+        sigma_pre=torch.from_numpy(wiring.noise_per_step).double(),
+        sigma_post=wiring.settings.sigma_post,
+        activation=wiring.settings.activation,
+        dale=wiring.settings.dale,
+        xi=xi,
+        eta=eta,
+    )
+    loss = loss_of(outputs, rates, torch.from_numpy(batch.targets), torch.from_numpy(batch.mask))
+    gradients = torch.autograd.grad(loss, list(weights.values()))
+    return rates.detach(), loss.detach(), dict(zip(weights, gradients, strict=True))
+
+
+@pytest.mark.parametrize("changes", CASES)
+@pytest.mark.parametrize("noise", [None, 5])
+def test_the_torch_backend_agrees_with_the_definition(
+    changes: dict[str, Any], noise: int | None
+) -> None:
+    networks, backend = population(**changes), TorchBackend("cpu")
+    batches = [taught(noise, seed) for seed in (0, 1)]
+    results = backend.loss_and_gradients(networks, batches, ALL)
+    activities = backend.activity(networks, batches)
+    for network, batch, (loss, gradients), activity in zip(
+        networks, batches, results, activities, strict=True
+    ):
+        rates, expected_loss, expected = by_definition(network, batch, noise)
+        np.testing.assert_allclose(activity.rates, rates.numpy(), atol=1e-5)
+        assert loss == pytest.approx(float(expected_loss), rel=1e-5)
+        assert set(gradients) == ALL
+        for name, gradient in gradients.items():
+            if name == "W_rec":  # off the pattern there is no weight to have a gradient
+                assert not gradient[~network.wiring.mask].any()
+            largest = float(expected[name].abs().max())
+            np.testing.assert_allclose(gradient, expected[name].numpy(), atol=1e-4 * largest)
+
+
+@pytest.mark.parametrize("changes", CASES)
+def test_backends_agree_where_there_is_no_noise(changes: dict[str, Any]) -> None:
+    networks, batches = population(**changes), [taught(None, seed) for seed in (0, 1)]
+    native, other = (
+        get_backend(settings(train__backend=name).train) for name in ("native", "torch")
+    )
+    for ours, theirs in zip(
+        native.activity(networks, batches), other.activity(networks, batches), strict=True
+    ):
+        np.testing.assert_allclose(ours.rates, theirs.rates, atol=1e-5)
+        np.testing.assert_allclose(ours.outputs, theirs.outputs, atol=1e-5)
+    pairs = zip(
+        native.loss_and_gradients(networks, batches, ALL),
+        other.loss_and_gradients(networks, batches, ALL),
+        strict=True,
+    )
+    for (loss, gradients), (their_loss, their_gradients) in pairs:
+        assert loss == pytest.approx(their_loss, rel=1e-5)
+        for name, gradient in gradients.items():
+            largest = np.abs(their_gradients[name]).max()
+            np.testing.assert_allclose(gradient, their_gradients[name], atol=1e-4 * largest)
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+def test_only_the_wanted_gradients_are_given(name: str) -> None:
+    backend = get_backend(settings(train__backend=name).train)
+    wanted = frozenset({"W_out", "b_rec"})
+    for _, gradients in backend.loss_and_gradients(population(), [taught(1), taught(2)], wanted):
+        assert set(gradients) == wanted
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+def test_noise_follows_from_its_key(name: str) -> None:
+    backend, networks = get_backend(settings(train__backend=name).train), population()[:1]
+    trials = [taught(None)]
+
+    def outputs(noise: int | None) -> np.ndarray:
+        return backend.outputs(networks, [Trials(trials[0].inputs, noise)])[0]
+
+    np.testing.assert_array_equal(outputs(3), outputs(3))
+    assert np.abs(outputs(3) - outputs(4)).max() > 1e-4
+    assert np.abs(outputs(3) - outputs(None)).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+@pytest.mark.parametrize("tau", [5, 20, 100])
+def test_stationary_noise_has_the_same_size_whatever_tau_is(name: str, tau: int) -> None:
+    chosen = network_settings(
+        n_units=50, p_rec=0, tau=tau, sigma_pre=0.1, sigma_post=0, W_in_sd=0, activation="relu"
+    )
+    network = initialise(chosen, 1, 1, seed=1)
+    weights = {**network.weights, "b_rec": np.full(50, 5, np.float32)}  # far from relu's kink
+    network = Network(network.wiring, weights)
+    inputs = np.zeros((10 * tau, 64, 1), np.float32)
+    (activity,) = get_backend(settings(train__backend=name).train).activity(
+        [network], [Trials(inputs, 1)]
+    )
+    # Euler steps of size alpha make the stationary variance sigma^2 / (1 - alpha / 2).
+    expected = 0.1 / np.sqrt(1 - 1 / (2 * tau))
+    assert activity.rates[-1].std() == pytest.approx(expected, rel=0.04)
+
+
+def test_a_device_that_is_not_there_is_one_sentence() -> None:
+    missing = "mps" if not torch.backends.mps.is_available() else "cuda"
+    with pytest.raises(ParamsError, match=rf"train\.device = '{missing}' is not on this machine"):
+        TorchBackend(missing)
