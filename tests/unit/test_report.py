@@ -17,8 +17,9 @@ from tests.settings import settings
 FIGURES = ["outputs", "sample_trials", "spectrum", "state_space", "training_curves", "weights"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def params() -> Params:
+    """Two tasks, two networks each, eight test trials."""
     small = settings(
         tasks__go_nogo__test_trials=8,
         tasks__xor__test_trials=8,
@@ -118,6 +119,20 @@ def built(root: Path, params: Params, *failed: tuple[str, int]) -> str:
     return (root / "reports" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def root(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a run in which every network converged, with its report."""
+    folder = tmp_path_factory.mktemp("run")
+    built(folder, params)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> str:
+    """The page of that run."""
+    return (root / "reports" / "index.html").read_text(encoding="utf-8")
+
+
 class References(HTMLParser):
     """Every address that the page points to or loads."""
 
@@ -131,8 +146,7 @@ class References(HTMLParser):
         self.found += [value or "" for name, value in attrs if name in names]
 
 
-def test_the_page_loads_nothing_from_outside(tmp_path: Path, params: Params) -> None:
-    page = built(tmp_path, params)
+def test_the_page_loads_nothing_from_outside(page: str) -> None:
     addresses = References(page).found
     assert sum(address.startswith("data:image/png;base64,") for address in addresses) == 12
     assert all(address.startswith(("data:image/png;base64,", "#")) for address in addresses)
@@ -140,15 +154,13 @@ def test_the_page_loads_nothing_from_outside(tmp_path: Path, params: Params) -> 
     assert not re.search(r"url\(|@import|<script|<link", style + page.split("</style>")[1][:2000])
 
 
-def test_the_same_files_give_the_same_bytes(tmp_path: Path, params: Params) -> None:
-    first = built(tmp_path / "one", params)
-    assert built(tmp_path / "another", params) == first
+def test_the_same_files_give_the_same_bytes(tmp_path: Path, params: Params, page: str) -> None:
+    assert built(tmp_path, params) == page
 
 
-def test_every_figure_is_in_the_folder_of_its_task(tmp_path: Path, params: Params) -> None:
-    built(tmp_path, params)
+def test_every_figure_is_in_the_folder_of_its_task(root: Path) -> None:
     for name in ("go_nogo", "xor"):
-        folder = tmp_path / "reports" / "figures" / name
+        folder = root / "reports" / "figures" / name
         assert sorted(path.stem for path in folder.iterdir()) == FIGURES
 
 
@@ -160,8 +172,7 @@ def test_networks_that_did_not_converge_are_red_and_named(tmp_path: Path, params
     assert "1 of 2 networks reached accuracy 0.98 after 100 iterations; accuracy on test" in xor
 
 
-def test_where_all_converged_nothing_is_red(tmp_path: Path, params: Params) -> None:
-    page = built(tmp_path, params)
+def test_where_all_converged_nothing_is_red(page: str) -> None:
     assert 'class="missed"' not in page
     assert "2 of 2 networks reached accuracy 0.98 after 100–125 iterations" in page
 
@@ -174,8 +185,7 @@ def test_where_none_converged_there_is_no_number_of_iterations(
     assert "0 of 2 networks reached accuracy 0.98; accuracy on test trials 0.600 ± 0.000." in page
 
 
-def test_captions_say_the_numbers_and_name_the_artifact(tmp_path: Path, params: Params) -> None:
-    page = built(tmp_path, params)
+def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
     for sentence in (
         "fell to 0.01–0.02; by then 12.5–25.0% of the synapses had vanished",
         "is 0.00 off its target on average. Least often right: stimulus=go, 87.5%.",
@@ -188,10 +198,7 @@ def test_captions_say_the_numbers_and_name_the_artifact(tmp_path: Path, params: 
     assert "<code>artifacts/analyze/xor/spectrum.npz</code>" in page
 
 
-def test_settings_are_listed_but_not_those_that_change_no_result(
-    tmp_path: Path, params: Params
-) -> None:
-    page = built(tmp_path, params)
+def test_settings_are_listed_but_not_those_that_change_no_result(page: str) -> None:
     assert "<tr><th>network.p_inh</th><td>0.2</td></tr>" in page
     assert "<tr><th>train.trainable.W_in</th><td>False</td></tr>" in page
     assert "<th>stim_on</th>" in page
