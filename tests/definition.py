@@ -52,6 +52,8 @@ def forward_loop(
     return torch.stack(rates), torch.stack(outputs), torch.stack(currents)
 
 
-def loss_of(outputs: Tensor, rates: Tensor, targets: Tensor, mask: Tensor, rate_penalty: float = 0.0) -> Tensor:
+def loss_of(
+    outputs: Tensor, rates: Tensor, targets: Tensor, mask: Tensor, rate_penalty: float = 0.0
+) -> Tensor:
     """sum(mask (z - y)^2) / sum(mask) + rate_penalty mean(r^2)."""
     return (mask * (outputs - targets) ** 2).sum() / mask.sum() + rate_penalty * (rates**2).mean()

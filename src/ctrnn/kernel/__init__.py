@@ -5,4 +5,13 @@ from ctrnn.kernel.network import Network
 from ctrnn.kernel.normals import normals
 from ctrnn.kernel.run import ForwardJob, TrainJob, forward, loss_and_gradients, noise
 
-__all__ = ["ForwardJob", "Network", "TrainJob", "forward", "isa", "loss_and_gradients", "noise", "normals"]
+__all__ = [
+    "ForwardJob",
+    "Network",
+    "TrainJob",
+    "forward",
+    "isa",
+    "loss_and_gradients",
+    "noise",
+    "normals",
+]

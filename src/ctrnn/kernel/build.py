@@ -2,7 +2,7 @@
 
 The library lies in the user's cache under a hash of the source, the flags and the compiler's version, so that a new
 source or compiler never meets an old library. `CTRNN_ISA` and `CTRNN_CC` force an instruction set and a compiler;
-neither changes a bit of any result.
+neither changes a bit of any result. `CTRNN_CFLAGS` adds flags, for the sanitizers.
 """
 
 from __future__ import annotations
@@ -22,12 +22,23 @@ from pathlib import Path
 SOURCE = Path(__file__).with_name("kernel.c")
 STRICT = ("-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared")
 FLAGS = {
-    "avx512": ("-DCTRNN_AVX512", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"),
+    "avx512": (
+        "-DCTRNN_AVX512",
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mavx2",
+        "-mfma",
+    ),
     "avx2": ("-DCTRNN_AVX2", "-mavx2", "-mfma"),
     "neon": ("-DCTRNN_NEON",),
     "baseline": (),
 }
-NEEDS = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma"}, "avx2": {"avx2", "fma"}}
+NEEDS = {
+    "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx2", "fma"},
+    "avx2": {"avx2", "fma"},
+}
 
 
 @cache
@@ -37,7 +48,9 @@ def isa() -> str:
     if forced is None:
         return best_isa()
     if forced not in FLAGS:
-        raise RuntimeError(f"CTRNN_ISA={forced} is not an instruction set; give one of {', '.join(FLAGS)}.")
+        raise RuntimeError(
+            f"CTRNN_ISA={forced} is not an instruction set; give one of {', '.join(FLAGS)}."
+        )
     return forced
 
 
@@ -72,7 +85,9 @@ def compiler() -> list[str]:
         if command and shutil.which(command[0]):
             return command
         if command and variable == "CTRNN_CC":
-            raise RuntimeError(f"CTRNN_CC={command[0]} is not a program on the PATH; name an installed C compiler.")
+            raise RuntimeError(
+                f"CTRNN_CC={command[0]} is not a program on the PATH; name an installed C compiler."
+            )
     for name in ("cc", "gcc", "clang"):
         if shutil.which(name):
             return [name]
@@ -101,23 +116,32 @@ def cache_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="ctrnn-kernel-"))
 
 
-def library(isa_name: str | None = None, extra: tuple[str, ...] = ()) -> Path:
+def library() -> Path:
     """The path of the compiled kernel, built where the cache does not hold it.
 
     Many processes may build at once: each compiles into a file of its own and renames it into place. Raises
     RuntimeError where there is no compiler, or with the compiler's words where it fails.
     """
     command = compiler()
-    flags = [*STRICT, *FLAGS[isa_name or isa()], *extra]
-    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
-    recipe = "\0".join([SOURCE.read_text(), *flags, *command, version, platform.machine(), sys.platform])
+    flags = [*STRICT, *FLAGS[isa()], *shlex.split(os.environ.get("CTRNN_CFLAGS", ""))]
+    if "ziglang" in command:
+        flags.append("-fno-sanitize=undefined")  # which zig adds of its own accord
+    version = subprocess.run(
+        [*command, "--version"], capture_output=True, text=True, check=False
+    ).stdout
+    recipe = "\0".join(
+        [SOURCE.read_text(), *flags, *command, version, platform.machine(), sys.platform]
+    )
     target = cache_folder() / f"kernel-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.so"
     if target.exists():
         return target
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         made = Path(scratch) / "kernel.so"
         run = subprocess.run(
-            [*command, *flags, str(SOURCE), "-o", str(made), "-lm"], capture_output=True, text=True, check=False
+            [*command, *flags, str(SOURCE), "-o", str(made), "-lm"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if run.returncode != 0:
             raise RuntimeError(

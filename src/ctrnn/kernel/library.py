@@ -61,7 +61,10 @@ def library() -> ctypes.CDLL:
         "ctrnn_forward": (None, [network, one_slice]),
         "ctrnn_gradients": (None, [network, one_slice]),
         "ctrnn_effective": (None, [i64, i64, pointer, pointer, pointer, pointer, i64, pointer]),
-        "ctrnn_scatter": (None, [i64, i64, pointer, pointer, pointer, pointer, pointer, i64, pointer]),
+        "ctrnn_scatter": (
+            None,
+            [i64, i64, pointer, pointer, pointer, pointer, pointer, i64, pointer],
+        ),
         "ctrnn_sum": (c_double, [pointer, i64]),
         "ctrnn_normals": (None, [pointer, i64, i64, pointer]),
         "ctrnn_noise": (None, [one_slice, i64, pointer, pointer]),

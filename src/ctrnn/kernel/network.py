@@ -95,7 +95,9 @@ class Network:
     def __post_init__(self) -> None:
         n = self.mask.shape[0]
         if self.mask.shape != (n, n):
-            raise ValueError(f"mask has shape {self.mask.shape}; give [post, pre], as many rows as columns.")
+            raise ValueError(
+                f"mask has shape {self.mask.shape}; give [post, pre], as many rows as columns."
+            )
         object.__setattr__(self, "mask", np.array(self.mask, bool))
         for name in ("sign", "alpha", "sigma_pre"):
             object.__setattr__(self, name, floats(name, getattr(self, name), (n,)))
@@ -105,7 +107,7 @@ class Network:
     @property
     def n_units(self) -> int:
         """How many units there are."""
-        return self.mask.shape[0]
+        return len(self.mask)
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -139,7 +141,11 @@ class Effective:
     """A network with the weights of this moment: the C structure, and the arrays that it points into."""
 
     def __init__(self, network: Network, weights: Mapping[str, Floats]) -> None:
-        n, channels, outputs = network.n_units, np.shape(weights["W_in"])[1], np.shape(weights["W_out"])[0]
+        n, channels, outputs = (
+            network.n_units,
+            np.shape(weights["W_in"])[1],
+            np.shape(weights["W_out"])[0],
+        )
         self.network, self.channels, self.outputs = network, channels, outputs
         self.W_rec = floats("W_rec", weights["W_rec"], (n, n))
         alpha = network.alpha

@@ -48,7 +48,9 @@ def _mixed(a: Words) -> Words:
 def _seeded(seeds: NDArray[np.uint64], of_slice: int) -> list[Words]:
     """Four words of state [trial, lane], hashes of the seed, the word's number and the lane's."""
     low, high = seeds.astype(np.uint32), (seeds >> np.uint64(32)).astype(np.uint32)
-    lane = np.arange(of_slice * LANES, (of_slice + 1) * LANES).astype(np.uint32) * np.uint32(0x85EBCA6B)
+    lane = np.arange(of_slice * LANES, (of_slice + 1) * LANES).astype(np.uint32) * np.uint32(
+        0x85EBCA6B
+    )
     steps = np.arange(1, 5, dtype=np.uint32) * np.uint32(0x9E3779B9)
     return [_mixed(_mixed(_mixed(low + step) ^ high)[:, None] + lane) for step in steps]
 
@@ -69,12 +71,16 @@ def _pair(p: Words, q: Words) -> tuple[Floats, Floats]:
     e = (157 - (k >> 23)).astype(f)
     m = ((k & 0x7FFFFF) | 0x3F800000).view(f)
     mm = m * m
-    P = (f(2.583935427) - f(2.061298864) * m) + mm * ((f(1.1878655663) - f(0.3719279291) * m) + mm * f(0.0476672633))
+    P = (f(2.583935427) - f(2.061298864) * m) + mm * (
+        (f(1.1878655663) - f(0.3719279291) * m) + mm * f(0.0476672633)
+    )
     radius = np.sqrt(e * f(1.3862943611) + (f(2) - m) * P)
     turn = q.view(np.int32).astype(f) * f(2.0**-31)
     y = turn * turn
     yy = y * y
-    sine = turn * ((f(1.5707951251) - f(0.6459262326) * y) + yy * (f(0.0795016341) - f(0.0043716726) * y))
+    sine = turn * (
+        (f(1.5707951251) - f(0.6459262326) * y) + yy * (f(0.0795016341) - f(0.0043716726) * y)
+    )
     cosine = (f(0.9999932956) - f(1.2334844955) * y) + yy * (f(0.2525802152) - f(0.0190957195) * y)
     xi = ((radius * cosine).view(np.uint32) ^ (p & np.uint32(0x80000000))).view(f)
     return xi, radius * sine

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ctypes import byref
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,13 @@ class TrainJob:
     wanted: frozenset[str] = NAMES
 
 
-def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Floats | None, ...]]:
+def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Any, ...]]:
     """(rates [time, trial, unit], outputs [time, trial, output]) of every job; (rates, outputs, x) where it wants x.
 
     rates are r_t = f(x_t) + s_post eta_t, what the readout sees, None where not wanted; t = 1 .. T.
     """
-    results, work = [], []
+    results: list[tuple[Any, ...]] = []
+    work = []
     for job in jobs:
         net = Effective(job.network, job.weights)
         T, trials, inputs = _inputs(net, job.inputs)
@@ -79,7 +81,9 @@ def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Floats | Non
     return results
 
 
-def loss_and_gradients(jobs: Sequence[TrainJob], threads: int) -> list[tuple[float, dict[str, Floats]]]:
+def loss_and_gradients(
+    jobs: Sequence[TrainJob], threads: int
+) -> list[tuple[float, dict[str, Floats]]]:
     """(loss, {name: gradient}) of every job, gradients float32 in the shape of the weights.
 
     loss = sum(mask (z - y)^2) / sum(mask) + rate_penalty mean(r^2). W_rec's gradient is 0 off the pattern. A loss or a
@@ -104,7 +108,9 @@ class _Gradients:
 
     def __init__(self, job: TrainJob) -> None:
         if unknown := job.wanted - NAMES:
-            raise ValueError(f"wanted = {sorted(unknown)} are not weights; give some of {sorted(NAMES)}.")
+            raise ValueError(
+                f"wanted = {sorted(unknown)} are not weights; give some of {sorted(NAMES)}."
+            )
         self.job, self.net = job, Effective(job.network, job.weights)
         T, trials, inputs = _inputs(self.net, job.inputs)
         targets = floats("targets", job.targets, (T, trials, self.net.outputs))
@@ -121,7 +127,9 @@ class _Gradients:
         }
         slices = _slices(trials)
         self.losses = np.empty((slices, 2), np.float64)
-        self.parts = {name: np.empty((slices, sizes[name]), np.float32) for name in NAMES & job.wanted}
+        self.parts = {
+            name: np.empty((slices, sizes[name]), np.float32) for name in NAMES & job.wanted
+        }
         places = {"W_rec": "dA", "W_in": "dB", "b_rec": "dc", "W_out": "dW_out", "b_out": "db_out"}
         self.work = []
         for s in range(slices):
@@ -151,9 +159,9 @@ class _Gradients:
         return loss, made
 
 
-def _in_order(parts: NDArray[np.floating]) -> NDArray[np.floating]:
+def _in_order(parts: NDArray[Any]) -> NDArray[Any]:
     """The sum over slices, one after the other."""
-    total = parts[0].copy()
+    total: NDArray[Any] = parts[0].copy()
     for part in parts[1:]:
         total += part
     return total
@@ -161,7 +169,9 @@ def _in_order(parts: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _inputs(net: Effective, inputs: Floats) -> tuple[int, int, Floats]:
     if np.ndim(inputs) != 3:
-        raise ValueError(f"inputs have shape {list(np.shape(inputs))}; give [time, trial, channel].")
+        raise ValueError(
+            f"inputs have shape {list(np.shape(inputs))}; give [time, trial, channel]."
+        )
     T, trials, _ = np.shape(inputs)
     return T, trials, floats("inputs", inputs, (T, trials, net.channels))
 
@@ -174,7 +184,9 @@ def _noise(key: int | None) -> dict[str, int]:
     return {"noisy": 0, "key": 0} if key is None else {"noisy": 1, "key": int(key) % 2**64}
 
 
-def _call(name: str, net: Effective, part: SliceC, T: int, kept: tuple[object, ...]) -> Callable[[], None]:
+def _call(
+    name: str, net: Effective, part: SliceC, T: int, kept: tuple[object, ...]
+) -> Callable[[], None]:
     """A call of the kernel for one slice, in whatever thread; `kept` are the arrays that `part` points into."""
     lib = library()
 

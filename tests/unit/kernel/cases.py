@@ -118,5 +118,7 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
     loss = loss_of(outputs, rates, tensor(job.targets), tensor(job.mask), job.rate_penalty)
     loss.backward()
     found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
-    found |= {name: w.grad if w.grad is not None else torch.zeros_like(w) for name, w in weights.items()}
+    found |= {
+        name: w.grad if w.grad is not None else torch.zeros_like(w) for name, w in weights.items()
+    }
     return {name: value.detach().numpy() for name, value in found.items()}

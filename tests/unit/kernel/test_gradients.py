@@ -39,7 +39,9 @@ def test_rates_loss_and_gradients_agree_with_the_plain_loop(case: Case) -> None:
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
 def test_a_long_trial_agrees_with_the_plain_loop(activation: str) -> None:
-    assert_agrees(job_of(Case(n=100, T=300, trials=33, activation=activation, dale=activation == "sigmoid")))
+    assert_agrees(
+        job_of(Case(n=100, T=300, trials=33, activation=activation, dale=activation == "sigmoid"))
+    )
 
 
 def test_gradient_is_zero_off_the_pattern_and_at_vanished_synapses() -> None:
@@ -71,7 +73,9 @@ def test_x_starts_where_it_is_told_and_is_returned() -> None:
     assert rates is not None and x is not None and outputs is not None
     assert np.abs(rates - expected["rates"]).max() < 1e-5
     assert np.abs(x - expected["x"]).max() < 1e-5
-    without, same, _ = forward([forward_job(job, x0=x0, want_x=True, want_rates=False)], threads=1)[0]
+    without, same, _ = forward([forward_job(job, x0=x0, want_x=True, want_rates=False)], threads=1)[
+        0
+    ]
     assert without is None
     assert same is not None and np.array_equal(same, outputs)
 
@@ -94,4 +98,11 @@ def test_rates_that_overflow_are_returned_as_they_come() -> None:
 def test_a_wrong_shape_is_named() -> None:
     job = job_of(Case())
     with pytest.raises(ValueError, match=r"b_rec has shape \[36\]; give \[37\]"):
-        forward([forward_job(TrainJob(**{**vars(job), "weights": {**job.weights, "b_rec": np.zeros(36)}}))], threads=1)
+        forward(
+            [
+                forward_job(
+                    TrainJob(**{**vars(job), "weights": {**job.weights, "b_rec": np.zeros(36)}})
+                )
+            ],
+            threads=1,
+        )

@@ -21,12 +21,16 @@ SAMPLE = normals(np.arange(1000, 1064, dtype=np.uint64), 62_500)  # 4 million
 
 @settings(max_examples=40, deadline=None)
 @given(seeds=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=9), count=st.integers(0, 300))
-def test_the_compiled_function_has_the_bits_of_the_numpy_definition(seeds: list[int], count: int) -> None:
+def test_the_compiled_function_has_the_bits_of_the_numpy_definition(
+    seeds: list[int], count: int
+) -> None:
     keys = np.array(seeds, np.uint64)
     assert np.array_equal(normals(keys, count), normals_definition(keys, count))
 
 
-def test_the_numpy_definition_serves_where_nothing_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_numpy_definition_serves_where_nothing_can_be_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def no_compiler() -> None:
         raise RuntimeError
 
@@ -99,4 +103,6 @@ def test_sixty_four_rows_of_a_thousand_are_quick() -> None:
         begun = time.thread_time_ns()
         normals(seeds, 1000)
         took.append((time.thread_time_ns() - begun) / 1e6)
-    assert np.median(took) < 1.5  # ms; 0.06 on a CPU of 2021 with AVX2, and this must hold on a slow baseline one
+    assert (
+        np.median(took) < 1.5
+    )  # ms; 0.06 on a CPU of 2021 with AVX2, and this must hold on a slow baseline one

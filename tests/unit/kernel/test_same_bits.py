@@ -21,6 +21,7 @@ CASES = [
     Case(n=33, T=13, trials=7, activation="relu", dale=False, density=0.7, seed=2),
     Case(n=1, T=1, trials=1, density=1.0, seed=3),
 ]
+PINNED = "7e5905aa546ccbc65281f96a1857fed04c826d35fbf7278902ddaa741cd2769d"
 
 
 def digest(threads: int = 1) -> str:
@@ -31,7 +32,8 @@ def digest(threads: int = 1) -> str:
         for name in sorted(gradients):
             hashed.update(gradients[name].tobytes())
     for rates, outputs in forward([forward_job(job) for job in jobs], threads):
-        assert rates is not None and outputs is not None
+        assert rates is not None
+        assert outputs is not None
         hashed.update(rates.tobytes() + outputs.tobytes())
     hashed.update(normals(np.arange(5, dtype=np.uint64), 77).tobytes())
     hashed.update(b"".join(part.tobytes() for part in noise(jobs[0].network, 3, 2, 40)))
@@ -53,7 +55,13 @@ def test_instruction_set_and_compiler_change_no_bit(isa: str, compiler: str) -> 
     environment = {**os.environ, "CTRNN_ISA": isa, "CTRNN_CC": compiler}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     program = "from tests.unit.kernel.test_same_bits import digest; print(digest())"
-    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == digest()
 
@@ -64,7 +72,8 @@ def test_a_trial_depends_on_its_place_and_not_on_the_others() -> None:
     fewer = forward_job(job)
     some = type(fewer)(**{**vars(fewer), "inputs": np.ascontiguousarray(job.inputs[:, :41])})
     few, _ = forward([some], threads=1)[0]
-    assert rates is not None and few is not None
+    assert rates is not None
+    assert few is not None
     assert np.array_equal(few, rates[:, :41])
 
 
@@ -73,5 +82,13 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
     rates, _ = forward([forward_job(job)], threads=1)[0]
     whole = forward_job(job)
     short, _ = forward([type(whole)(**{**vars(whole), "inputs": job.inputs[:7]})], threads=1)[0]
-    assert rates is not None and short is not None
+    assert rates is not None
+    assert short is not None
     assert np.array_equal(short, rates[:7])
+
+
+def test_the_bits_are_those_of_every_release() -> None:
+    """A change here changes every trained network: raise the version, and say so in the notes."""
+    _, gradients = loss_and_gradients([job_of(CASES[0])], threads=1)[0]
+    hashed = hashlib.sha256(b"".join(gradients[name].tobytes() for name in sorted(gradients)))
+    assert hashed.hexdigest() == PINNED

@@ -1,0 +1,74 @@
+"""The kernel on instruction sets that this machine does not have, and under the sanitizers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ctrnn.kernel import build
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+STRICT = [flag for flag in build.STRICT if flag not in ("-fPIC", "-shared")]
+
+
+def replay(compiler: list[str], isa: str, folder: Path, *runner: str) -> str:
+    """What replay.c prints, compiled so and run by `runner`."""
+    program = folder / f"replay-{isa}"
+    flags = [*STRICT, *build.FLAGS[isa]]
+    subprocess.run(
+        [*compiler, *flags, str(HERE / "replay.c"), "-o", str(program), "-lm"], check=True
+    )
+    return subprocess.run(
+        [*runner, str(program)], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_arm_under_an_emulator_has_the_same_bits(tmp_path: Path) -> None:
+    cross, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
+    if not cross or not emulator:
+        pytest.skip("needs gcc-aarch64-linux-gnu and qemu-user")
+    if sys.platform != "linux":
+        pytest.skip("needs Linux")
+    here = replay(build.compiler(), build.best_isa(), tmp_path)
+    assert replay([cross, "-static"], "neon", tmp_path, emulator) == here
+
+
+def test_the_sources_baseline_has_the_same_bits_on_its_own(tmp_path: Path) -> None:
+    here = replay(build.compiler(), build.best_isa(), tmp_path)
+    assert replay(build.compiler(), "baseline", tmp_path) == here
+
+
+@pytest.mark.slow
+def test_address_and_undefined_behaviour_sanitizers_are_silent() -> None:
+    compiler = shutil.which("gcc")
+    if not compiler or sys.platform != "linux":
+        pytest.skip("needs gcc on Linux")
+    runtime = [
+        subprocess.check_output([compiler, f"-print-file-name={name}"], text=True).strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    environment = {
+        **os.environ,
+        "CTRNN_CC": compiler,
+        "CTRNN_CFLAGS": "-g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer",
+        "LD_PRELOAD": " ".join(runtime),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+    }
+    tests = [
+        str(HERE / "test_gradients.py"),
+        str(HERE / "test_normals.py"),
+        "-k",
+        "agree or wanted or starts or bits",
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
