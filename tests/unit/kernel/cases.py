@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ class Case:
     channels: int = 3
     outputs: int = 2
     density: float = 0.2
-    activation: str = "sigmoid"
+    activation: Literal["sigmoid", "relu"] = "sigmoid"
     dale: bool = True
     noisy: bool = True
     rate_penalty: float = 0.0

@@ -40,7 +40,7 @@ def test_without_a_compiler_the_sentence_names_every_way_out(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.delenv("CTRNN_CC", raising=False)
-    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(
         RuntimeError, match=r"install one .*ctrnn\[compiler\].*train.backend: torch"
     ):

@@ -1,0 +1,169 @@
+"""Contenders of the training step's benchmark. Each is a function that prepares one step and returns it to be called.
+
+One step: forward, loss (mean squared error over all of time) and gradients of W_rec, W_out and b_out of one network,
+with both noises drawn anew and without the optimiser. Each runs in a process of its own:
+`python benchmarks/contenders.py NAME T N TRIALS THREADS` answers each line of its input with one step's cost.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[], Any]
+CHANNELS, OUTPUTS = 4, 1
+WANTED = frozenset({"W_rec", "W_out", "b_out"})
+
+
+def problem(T: int, n: int, trials: int) -> tuple[Any, Any]:
+    """A network of the project's settings with n units, and random trials to train it on."""
+    from ctrnn import params
+    from ctrnn.network.backends import TaughtTrials
+    from ctrnn.network.initialise import initialise
+
+    settings = params.load("params.yaml").network.model_copy(update={"n_units": n})
+    rng = np.random.default_rng(0)
+    batch = TaughtTrials(
+        inputs=rng.standard_normal((T, trials, CHANNELS)).astype(np.float32),
+        noise=1,
+        targets=rng.standard_normal((T, trials, OUTPUTS)).astype(np.float32),
+        mask=np.ones((T, trials, OUTPUTS), bool),
+    )
+    return initialise(settings, CHANNELS, OUTPUTS, seed=1), batch
+
+
+def native(T: int, n: int, trials: int, threads: int) -> Step:
+    from ctrnn.network.native_backend import NativeBackend
+
+    network, batch = problem(T, n, trials)
+    backend = NativeBackend(threads)
+    return lambda: backend.loss_and_gradients([network], [batch], WANTED)
+
+
+def torch(T: int, n: int, trials: int, threads: int) -> Step:
+    from ctrnn.network.torch_backend import TorchBackend
+
+    network, batch = problem(T, n, trials)
+    backend = TorchBackend("cpu")
+    return lambda: backend.loss_and_gradients([network], [batch], WANTED)
+
+
+def loop(T: int, n: int, trials: int, threads: int) -> Step:
+    """Autograd through a Python loop, W_eff made anew at every step, as the tutorial's layer does."""
+    import torch
+
+    network, batch = problem(T, n, trials)
+    w = {name: torch.tensor(a, requires_grad=name in WANTED) for name, a in network.weights.items()}
+    wiring = network.wiring
+    mask, sign, alpha, s_pre = (
+        torch.tensor(np.asarray(a, np.float32))
+        for a in (wiring.mask, wiring.sign, wiring.alpha, wiring.noise_per_step)
+    )
+    inputs, targets = torch.tensor(batch.inputs), torch.tensor(batch.targets)
+
+    def step() -> None:
+        x = torch.zeros(trials, n)
+        r, outputs = torch.sigmoid(x), []
+        for u in inputs:
+            W = torch.relu(w["W_rec"]) * mask * sign
+            drive = r @ W.T + u @ w["W_in"].T + w["b_rec"]
+            x = (1 - alpha) * x + alpha * drive + s_pre * torch.randn(trials, n)
+            r = torch.sigmoid(x) + 0.01 * torch.randn(trials, n)
+            outputs.append(r @ w["W_out"].T + w["b_out"])
+        torch.nn.functional.mse_loss(torch.stack(outputs), targets).backward()
+
+    return step
+
+
+def torch_rnn(T: int, n: int, trials: int, threads: int) -> Step:
+    """torch.nn.RNN: no leak, no noise, no Dale; the library's own speed limit."""
+    import torch
+
+    rnn, readout = torch.nn.RNN(CHANNELS, n), torch.nn.Linear(n, OUTPUTS)
+    inputs, targets = torch.randn(T, trials, CHANNELS), torch.randn(T, trials, OUTPUTS)
+    return lambda: torch.nn.functional.mse_loss(readout(rnn(inputs)[0]), targets).backward()
+
+
+def jax(T: int, n: int, trials: int, threads: int) -> Step:
+    """jit and scan, noise from JAX's own generator."""
+    import jax
+    import jax.numpy as jnp
+
+    network, batch = problem(T, n, trials)
+    w, wiring = {k: jnp.asarray(a) for k, a in network.weights.items()}, network.wiring
+    alpha, s_pre = jnp.asarray(wiring.alpha), jnp.asarray(wiring.noise_per_step)
+    inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
+
+    def loss(trained: dict[str, Any], key: Any) -> Any:
+        all_w = {**w, **trained}
+        W = jax.nn.relu(all_w["W_rec"]) * wiring.mask * wiring.sign
+
+        def one(state: tuple[Any, Any], now: tuple[Any, Any]) -> tuple[tuple[Any, Any], Any]:
+            (x, r), (u, key) = state, now
+            xi, eta = jax.random.normal(key, (2, trials, n))
+            x = (1 - alpha) * x + alpha * (r @ W.T + u @ w["W_in"].T + w["b_rec"]) + s_pre * xi
+            r = jax.nn.sigmoid(x) + 0.01 * eta
+            return (x, r), r @ all_w["W_out"].T + all_w["b_out"]
+
+        start = (jnp.zeros((trials, n)), jnp.full((trials, n), 0.5))
+        outputs = jax.lax.scan(one, start, (inputs, jax.random.split(key, T)))[1]
+        return jnp.mean((outputs - targets) ** 2)
+
+    gradient = jax.jit(jax.value_and_grad(loss))
+    trained, key = {name: w[name] for name in WANTED}, jax.random.PRNGKey(0)
+    return lambda: jax.block_until_ready(gradient(trained, key))
+
+
+def nn4n(T: int, n: int, trials: int, threads: int) -> Step:
+    """CTRNN of the package NN4N, both noises on."""
+    import torch
+    from nn4n.model import CTRNN
+
+    model = CTRNN(
+        dims=[CHANNELS, n, OUTPUTS],
+        preact_noise=0.01,
+        postact_noise=0.01,
+        activation="sigmoid",
+        tau=20,
+        dt=1,
+    )
+    inputs, targets = torch.randn(T, trials, CHANNELS), torch.randn(T, trials, OUTPUTS)
+    return lambda: torch.nn.functional.mse_loss(model(inputs)[0], targets).backward()
+
+
+CONTENDERS = {c.__name__: c for c in (loop, native, torch, torch_rnn, jax, nn4n)}
+
+
+def main(name: str, T: int, n: int, trials: int, threads: int) -> None:
+    """Serve steps: one line in, one line of JSON out; the first line out says whether the contender is there."""
+    if name != "native":
+        import torch
+
+        torch.set_num_threads(threads)
+    try:
+        step = CONTENDERS[name](T, n, trials, threads)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        step()
+    except ImportError as missing:
+        print(json.dumps({"missing": str(missing)}), flush=True)
+        return
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        cpu, wall = time.process_time(), time.perf_counter()
+        step()
+        cost = {
+            "cpu_ms": 1e3 * (time.process_time() - cpu),
+            "wall_ms": 1e3 * (time.perf_counter() - wall),
+        }
+        peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        print(json.dumps({**cost, "peak_mb": peak}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(int, sys.argv[2:]))
