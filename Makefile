@@ -65,6 +65,6 @@ lock: $(STAMP)  ## solve the dependencies anew into requirements.lock
 	  --extra dev --unsafe-package torch --output-file $(VENV)/solved.lock pyproject.toml
 	awk '/^# WARNING/ {exit} /^[a-z]/ {drop = /^(cuda-|nvidia-|triton)/} !drop' $(VENV)/solved.lock > requirements.lock
 
-clean:  ## remove results, tools' caches and the environment; the DVC cache and the tracked runs stay
-	rm -rf artifacts reports/figures reports/index.html
+clean:  ## remove results, checkpoints, tools' caches and the environment; the DVC cache and the tracked runs stay
+	rm -rf artifacts .checkpoints reports/figures reports/index.html
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)

@@ -120,6 +120,7 @@ class TrainSettings(Section):
     clip_norm: Positive | None
     max_iterations: Count
     check_every: Count
+    checkpoint_every: NotNegative
     stop_at: Literal["accuracy", "loss", "either", "both"]
     accuracy_criterion: Share
     loss_criterion: NotNegative

@@ -80,7 +80,7 @@ def test_the_import_closure_sees_what_it_should() -> None:
     assert not any("analysis" in file.parts for file in closure("train"))
 
 
-def test_threads_are_the_only_setting_of_train_that_dvc_is_not_told_of() -> None:
+def test_dvc_is_told_of_every_setting_of_train_that_decides_a_result() -> None:
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())["train"]
     told = {key.removeprefix("train.") for key in definition("train")["params"] if "train." in key}
-    assert set(settings) - told == {"threads"}
+    assert set(settings) - told == {"threads", "checkpoint_every"}

@@ -78,6 +78,7 @@ TRAINED = ("train", "evaluate", "analyze", "report", "publish")
         ("train.n_networks", 1, stages(*TRAINED)),
         ("train.trainable.W_in", True, stages(*TRAINED)),
         ("train.threads", 1, set()),
+        ("train.checkpoint_every", 5, set()),
         ("tasks.mante.evidence_sd", 0.5, stages(*CHAIN, "report", tasks=("mante",))),
         ("evaluate.sample_trials", 1, stages("evaluate", "report", "publish")),
         ("analyze.n_components", 2, stages("analyze", "report", "publish")),

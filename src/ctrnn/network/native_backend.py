@@ -32,7 +32,7 @@ class NativeBackend:
     def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
         """See `Backend.activity`."""
         jobs = [self._forward(*pair, rates=True) for pair in zip(networks, trials, strict=True)]
-        return [Activity(rates, outputs) for rates, outputs in self._run(jobs)]
+        return [Activity(rates, z) for rates, z in self._run(jobs) if rates is not None]
 
     def loss_and_gradients(
         self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
@@ -52,9 +52,11 @@ class NativeBackend:
         ]
         return kernel.loss_and_gradients(jobs, self.threads)
 
-    def _run(self, jobs: list[kernel.ForwardJob]) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _run(self, jobs: list[kernel.ForwardJob]) -> list[tuple[np.ndarray | None, np.ndarray]]:
         """Rates, where the job wants them, and outputs of every job."""
-        return cast("list[tuple[np.ndarray, np.ndarray]]", kernel.forward(jobs, self.threads))
+        return cast(
+            "list[tuple[np.ndarray | None, np.ndarray]]", kernel.forward(jobs, self.threads)
+        )
 
     def _forward(self, network: Network, trials: Trials, rates: bool) -> kernel.ForwardJob:
         return kernel.ForwardJob(

@@ -68,7 +68,10 @@ class TorchBackend:
     """Runs populations with torch. Raises ParamsError where torch does not find the device."""
 
     def __init__(self, device: str) -> None:
-        found = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+        found: dict[str, Callable[[], bool]] = {
+            "cuda": torch.cuda.is_available,
+            "mps": torch.backends.mps.is_available,
+        }
         if device in found and not found[device]():
             raise ParamsError(
                 f"train.device = {device!r} is not on this machine; give train.device = 'cpu'"

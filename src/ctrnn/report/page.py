@@ -25,7 +25,8 @@ def build(params: Params, root: str | Path = ".") -> None:
         _section(name, params, root) for name in tqdm(params.tasks, desc="report", unit="task")
     ]
     shared = params.model_dump(include={"seed", "network", "train", "evaluate", "analyze"})
-    shared["train"].pop("threads")  # changes no result
+    for key in ("threads", "checkpoint_every"):  # they change no result
+        shared["train"].pop(key)
     page = _template().render(tasks=sections, settings=flat(shared))
     (root / "reports" / "index.html").write_text(page + "\n", encoding="utf-8")
 

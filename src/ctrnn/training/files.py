@@ -10,7 +10,7 @@ import pandas as pd
 
 from ctrnn import artifacts
 from ctrnn.params import Params
-from ctrnn.training.loop import Trainee
+from ctrnn.training.trainee import Trainee
 
 
 def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -> None:
@@ -19,7 +19,7 @@ def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -
         settings: dict[str, Any] = {
             "task": {"name": task, **params.tasks[task].model_dump()},
             "network": params.network.model_dump(),
-            "train": params.train.model_dump(exclude={"threads"}),
+            "train": params.train.model_dump(exclude={"threads", "checkpoint_every"}),
             "training": trainee.summary(),
         }
         for stem, network in (("network", trainee.network), ("initial", trainee.start)):
@@ -38,7 +38,9 @@ def learning_curve(history: pd.DataFrame) -> pd.DataFrame:
 
     A network that has finished counts with its last values, so that the curve does not jump when it leaves.
     """
-    checks = history.dropna(subset=["accuracy"])
     columns = ["loss", "accuracy"]
+    checks = history.dropna(subset=["accuracy"])
+    if checks.empty:  # training ended before the first check
+        return checks[["iteration", *columns]]
     wide = checks.pivot_table(index="iteration", columns="network", values=columns)
     return wide.ffill().T.groupby(level=0).mean().T[columns].reset_index()

@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 import math
+import signal
+import sys
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
 
 from ctrnn.complaints import Complaint
-from ctrnn.network import Backend, Network, TaughtTrials, initialise
+from ctrnn.network import Backend, Network, TaughtTrials
 from ctrnn.params import Params, TrainSettings
 from ctrnn.streams import key
-from ctrnn.tasks import Batch, Task, batches
-from ctrnn.training.adam import Adam, clip, gradient_norm
-from ctrnn.training.stopping import Check, check_networks, meets_criterion
+from ctrnn.tasks import Batch, Task
+from ctrnn.training import checkpoint
+from ctrnn.training.adam import clip, gradient_norm
+from ctrnn.training.stopping import check_networks, meets_criterion
+from ctrnn.training.trainee import Trainee, enrol
+
+# Settings of train that do not decide how one network is trained.
+NOT_IN_KEY = {"n_networks", "threads", "max_iterations", "checkpoint_every", "require_convergence"}
 
 
 class TrainingError(Complaint, RuntimeError):
     """Training cannot go on."""
-
-
-@dataclass
-class Trainee:
-    """One network of the population, in training."""
-
-    index: int
-    seed: int
-    start: Network
-    network: Network
-    adam: Adam
-    batches: Iterator[Batch]
-    history: list[dict[str, Any]] = field(default_factory=list)
-    met_in_a_row: int = 0
-    last_check: Check | None = None
-    converged: bool = False
-
-    def summary(self) -> dict[str, Any]:
-        """How training ended."""
-        assert self.last_check is not None  # the last iteration is always followed by a check
-        return {
-            "network": self.index,
-            "seed": self.seed,
-            "converged": self.converged,
-            "iterations": len(self.history),
-            "validation_accuracy": self.last_check.accuracy,
-            "validation_loss": self.last_check.loss,
-        }
 
 
 def train(
@@ -58,66 +38,85 @@ def train(
     validation_table: pd.DataFrame,
     params: Params,
     backend: Backend,
+    store: Path = checkpoint.STORE,
 ) -> list[Trainee]:
     """Train `train.n_networks` networks side by side until each meets the criterion.
 
-    Networks are independent: each has its own seed, and none's result depends on how many others there are. Raises
-    TrainingError where a loss is not finite, or where a network misses the criterion and
-    `train.require_convergence` is set.
+    Networks are independent: each has its own seed, and none's result depends on how many others there are. Each goes
+    on from its checkpoint in `store`, if there is one of these settings, trials and code. Raises TrainingError where a
+    loss is not finite, or where a network misses the criterion and `train.require_convergence` is set;
+    KeyboardInterrupt at Ctrl-C, after a checkpoint.
     """
     settings = params.train
     wanted = settings.trainable.names
     validation = task.render(validation_table)
+    name = checkpoint_name(task, train_table, validation_table, params)
     trainees = [
-        enrol(task, train_table, params, index, seed)
-        for index, seed in enumerate(params.network_seeds)
+        enrol(task, train_table, params, i, seed, checkpoint.read(f"{name}-{seed}", store))
+        for i, seed in enumerate(params.network_seeds)
     ]
 
-    bar = tqdm(total=settings.max_iterations, desc=f"train {task.name}", unit="it", smoothing=0.05)
-    for iteration in range(1, settings.max_iterations + 1):
-        active = [trainee for trainee in trainees if not trainee.converged]
-        taught = [
-            teach(next(trainee.batches), key(trainee.seed, "train", "noise", iteration))
-            for trainee in active
+    def unfinished() -> list[Trainee]:
+        return [
+            one for one in trainees if not one.converged and one.iteration < settings.max_iterations
         ]
-        networks = [trainee.network for trainee in active]
-        results = backend.loss_and_gradients(networks, taught, wanted)
 
-        for trainee, (loss, gradients) in zip(active, results, strict=True):
-            norm = gradient_norm(gradients)
-            if not math.isfinite(loss) or not math.isfinite(norm):
-                raise TrainingError(diverged(task.name, trainee.index, iteration, settings))
-            clipped = clip(gradients, norm, settings.clip_norm)
-            weights = trainee.adam.step(trainee.network.weights, clipped)
-            trainee.network = Network(trainee.network.wiring, weights)
-            trainee.history.append(
-                {
-                    "iteration": iteration,
-                    "network": trainee.index,
-                    "loss": loss,
-                    "accuracy": math.nan,
-                    "gradient_norm": norm,
-                    "vanished_synapses": trainee.network.vanished_synapses,
-                }
-            )
+    def save(some: list[Trainee]) -> None:
+        for one in some:
+            checkpoint.write(f"{name}-{one.seed}", one.state(), store)
 
-        if iteration % settings.check_every == 0 or iteration == settings.max_iterations:
-            networks = [trainee.network for trainee in active]
-            seeds = [trainee.seed for trainee in active]
-            checks = check_networks(task, validation, networks, seeds, iteration, backend)
-            for trainee, check in zip(active, checks, strict=True):
-                trainee.last_check = check
-                trainee.history[-1]["accuracy"] = check.accuracy
-                met = meets_criterion(check, settings)
-                trainee.met_in_a_row = trainee.met_in_a_row + 1 if met else 0
-                trainee.converged = trainee.met_in_a_row >= settings.checks_in_a_row
-            bar.set_postfix_str(progress(trainees))
-        bar.update()
-        if all(trainee.converged for trainee in trainees):
-            break
-    bar.close()
+    bar = tqdm(
+        total=settings.max_iterations,
+        initial=max((one.iteration for one in unfinished()), default=0),
+        desc=f"train {task.name}",
+        unit="it",
+        smoothing=0.05,
+        mininterval=0.2 if sys.stderr.isatty() else 10,  # a log need not hold every step
+    )
+    saved = time.monotonic()
+    with bar, told_to_stop() as stop:
+        while active := unfinished():
+            taught = [
+                teach(next(one.batches), key(one.seed, "train", "noise", one.iteration + 1))
+                for one in active
+            ]
+            networks = [one.network for one in active]
+            results = backend.loss_and_gradients(networks, taught, wanted)
 
-    missed = [trainee.index for trainee in trainees if not trainee.converged]
+            for one, (loss, gradients) in zip(active, results, strict=True):
+                norm = gradient_norm(gradients)
+                if not math.isfinite(loss) or not math.isfinite(norm):
+                    raise TrainingError(diverged(task.name, one, settings))
+                clipped = clip(gradients, norm, settings.clip_norm)
+                weights = one.adam.step(one.network.weights, clipped)
+                one.network = Network(one.network.wiring, weights)
+                one.record(loss, norm)
+
+            due = [one for one in active if one.iteration % settings.check_every == 0]
+            check(task, validation, due, backend)
+            for one in due:
+                assert one.last_check is not None
+                one.history[-1]["accuracy"] = one.last_check.accuracy
+                met = meets_criterion(one.last_check, settings)
+                one.met_in_a_row = one.met_in_a_row + 1 if met else 0
+                one.converged = one.met_in_a_row >= settings.checks_in_a_row
+            if due:
+                bar.set_postfix_str(progress(trainees), refresh=False)
+            bar.update()
+
+            ended = [one for one in active if one not in unfinished()]
+            save(ended)
+            if stop or time.monotonic() - saved > settings.checkpoint_every:
+                save(unfinished())
+                saved = time.monotonic()
+            if stop:
+                raise KeyboardInterrupt
+    checkpoint.prune(store)
+
+    # Networks that ended between two checks: the check tells how they ended, and is no part of their training.
+    late = [one for one in trainees if one.iteration % settings.check_every]
+    check(task, validation, late, backend)
+    missed = [one.index for one in trainees if not one.converged]
     if missed and settings.require_convergence:
         raise TrainingError(
             f"networks {missed} of {task.name} missed the criterion after "
@@ -127,22 +126,15 @@ def train(
     return trainees
 
 
-def enrol(task: Task[Any], table: pd.DataFrame, params: Params, index: int, seed: int) -> Trainee:
-    """A new trainee, with its batches rendered ahead in the background."""
-    network = initialise(params.network, len(task.channels), len(task.outputs), seed)
-    rows = batches(table, params.train.trials_per_batch, seed)
-    rendered = ahead(map(task.render, rows))
-    return Trainee(index, seed, network, network, Adam(params.train), rendered)
-
-
-def ahead(items: Iterator[Batch]) -> Iterator[Batch]:
-    """The same items, each made in a thread while the one before is used."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        coming = pool.submit(next, items)
-        while True:
-            item = coming.result()
-            coming = pool.submit(next, items)
-            yield item
+def check(task: Task[Any], validation: Batch, some: list[Trainee], backend: Backend) -> None:
+    """Every one of them on the validation trials, with noise of its iteration."""
+    if some:
+        networks, seeds = [one.network for one in some], [one.seed for one in some]
+        checks = check_networks(
+            task, validation, networks, seeds, [one.iteration for one in some], backend
+        )
+        for one, result in zip(some, checks, strict=True):
+            one.last_check = result
 
 
 def teach(batch: Batch, noise: int) -> TaughtTrials:
@@ -150,19 +142,52 @@ def teach(batch: Batch, noise: int) -> TaughtTrials:
     return TaughtTrials(inputs=batch.inputs, noise=noise, targets=batch.targets, mask=batch.mask)
 
 
-def diverged(task: str, network: int, iteration: int, settings: TrainSettings) -> str:
+def checkpoint_name(
+    task: Task[Any], train_table: pd.DataFrame, validation_table: pd.DataFrame, params: Params
+) -> str:
+    """Name of the checkpoints of these settings, trials and this code; a network adds its seed."""
+    settings = {
+        "task": {"name": task.name, **task.settings.model_dump()},
+        "network": params.network.model_dump(),
+        "train": params.train.model_dump(exclude=NOT_IN_KEY),
+    }
+    tables = (table.to_csv().encode() for table in (train_table, validation_table))
+    return f"{task.name}-{checkpoint.key(settings, tables)[:32]}"
+
+
+@contextmanager
+def told_to_stop() -> Iterator[list[int]]:
+    """A list that is empty until Ctrl-C; the second Ctrl-C interrupts at once."""
+    told: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        told.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def diverged(task: str, one: Trainee, settings: TrainSettings) -> str:
     """The sentence for a loss that is not finite."""
     return (
-        f"the loss of network {network} of {task} is not finite at iteration {iteration}; lower "
-        f"train.learning_rate = {settings.learning_rate:g}, train.clip_norm = {settings.clip_norm} "
-        "or network.w_gain"
+        f"the loss of network {one.index} of {task} is not finite at iteration {one.iteration + 1}; "
+        f"lower train.learning_rate = {settings.learning_rate:g}, train.clip_norm = "
+        f"{settings.clip_norm} or network.w_gain"
     )
 
 
 def progress(trainees: list[Trainee]) -> str:
     """Mean loss and accuracy of the population, and how many networks are done."""
-    checks = [trainee.last_check for trainee in trainees if trainee.last_check]
-    loss = sum(trainee.history[-1]["loss"] for trainee in trainees) / len(trainees)
-    accuracy = sum(check.accuracy for check in checks) / len(checks)
-    done = sum(trainee.converged for trainee in trainees)
-    return f"loss {loss:.4f}, accuracy {accuracy:.3f}, {done}/{len(trainees)} done"
+    checks = [one.last_check for one in trainees if one.last_check]
+    losses = [one.history[-1]["loss"] for one in trainees if one.history]
+    done = sum(one.converged for one in trainees)
+    return (
+        f"loss {sum(losses) / len(losses):.4f}, "
+        f"accuracy {sum(one.accuracy for one in checks) / len(checks):.3f}, "
+        f"{done}/{len(trainees)} done"
+    )

@@ -27,11 +27,14 @@ def check_networks(
     validation: Batch,
     networks: Sequence[Network],
     seeds: Sequence[int],
-    iteration: int,
+    iterations: Sequence[int],
     backend: Backend,
 ) -> list[Check]:
-    """Every network on the validation trials, with noise of this iteration."""
-    trials = [Trials(validation.inputs, key(seed, "validation", iteration)) for seed in seeds]
+    """Every network on the validation trials, with noise of its iteration."""
+    trials = [
+        Trials(validation.inputs, key(seed, "validation", iteration))
+        for seed, iteration in zip(seeds, iterations, strict=True)
+    ]
     return [
         Check(
             accuracy=float(task.score(outputs, validation.conditions).correct.mean()),

@@ -1,0 +1,129 @@
+"""A network in training: everything that training changes, in one place, and what a checkpoint keeps of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ctrnn.network import Network, initialise
+from ctrnn.params import Params
+from ctrnn.tasks import Batch, Task, batches
+from ctrnn.training.adam import Adam
+from ctrnn.training.checkpoint import State
+from ctrnn.training.stopping import Check
+
+HISTORY = (
+    "iteration",
+    "network",
+    "loss",
+    "accuracy",
+    "gradient_norm",
+    "vanished_synapses",
+)
+
+
+@dataclass
+class Trainee:
+    """One network of the population, in training."""
+
+    index: int
+    seed: int
+    start: Network
+    network: Network
+    adam: Adam
+    batches: Iterator[Batch]
+    history: list[dict[str, Any]] = field(default_factory=list)
+    met_in_a_row: int = 0
+    last_check: Check | None = None
+    converged: bool = False
+
+    @property
+    def iteration(self) -> int:
+        """Iterations done."""
+        return len(self.history)
+
+    def record(self, loss: float, gradient_norm: float) -> None:
+        """Enter an iteration into the history; its accuracy is blank until a check."""
+        row = (
+            self.iteration + 1,
+            self.index,
+            loss,
+            math.nan,
+            gradient_norm,
+            self.network.vanished_synapses,
+        )
+        self.history.append(dict(zip(HISTORY, row, strict=True)))
+
+    def summary(self) -> dict[str, Any]:
+        """How training ended."""
+        assert self.last_check is not None  # the loop ends with a check
+        return {
+            "network": self.index,
+            "seed": self.seed,
+            "converged": self.converged,
+            "iterations": self.iteration,
+            "validation_accuracy": self.last_check.accuracy,
+            "validation_loss": self.last_check.loss,
+        }
+
+    def state(self) -> State:
+        """What a checkpoint keeps."""
+        moments = {"first": self.adam.first, "second": self.adam.second}
+        arrays = {f"weights/{name}": array for name, array in self.network.weights.items()}
+        for moment, stored in moments.items():
+            arrays |= {f"{moment}/{name}": array for name, array in stored.items()}
+        return State(
+            arrays,
+            {
+                "history": self.history,
+                "met_in_a_row": self.met_in_a_row,
+                "last_check": asdict(self.last_check) if self.last_check else None,
+                "converged": self.converged,
+                "beta_1_power": self.adam.beta_1_power,
+                "beta_2_power": self.adam.beta_2_power,
+            },
+        )
+
+
+def enrol(
+    task: Task[Any],
+    table: pd.DataFrame,
+    params: Params,
+    index: int,
+    seed: int,
+    state: State | None = None,
+) -> Trainee:
+    """A trainee at its start, or where a checkpoint left it, with its batches rendered ahead in the background."""
+    start = initialise(params.network, len(task.channels), len(task.outputs), seed)
+    trainee = Trainee(index, seed, start, start, Adam(params.train), iter(()))
+    if state is not None:
+        parts: dict[str, dict[str, Any]] = {"weights": {}, "first": {}, "second": {}}
+        for name, array in state.arrays.items():
+            part, _, own = name.partition("/")
+            parts[part][own] = array
+        powers = (state.rest["beta_1_power"], state.rest["beta_2_power"])
+        trainee.network = Network(start.wiring, parts["weights"])
+        trainee.adam = Adam(params.train, parts["first"], parts["second"], *powers)
+        trainee.history = [{**row, "network": index} for row in state.rest["history"]]
+        trainee.met_in_a_row = state.rest["met_in_a_row"]
+        check = state.rest["last_check"]
+        trainee.last_check = Check(**check) if check else None
+        trainee.converged = state.rest["converged"]
+    rows = batches(table, params.train.trials_per_batch, seed, start=trainee.iteration)
+    trainee.batches = ahead(map(task.render, rows))
+    return trainee
+
+
+def ahead(items: Iterator[Batch]) -> Iterator[Batch]:
+    """The same items, each made in a thread while the one before is used."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(next, items)
+        while True:
+            item = coming.result()
+            coming = pool.submit(next, items)
+            yield item

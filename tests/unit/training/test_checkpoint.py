@@ -1,0 +1,163 @@
+"""An interrupted training goes on with the bits of an undisturbed one; torn and foreign checkpoints are not used."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ctrnn.network import Backend, get_backend
+from ctrnn.params import Params
+from ctrnn.tasks import get_task, trial_table
+from ctrnn.training import checkpoint, train
+from ctrnn.training.checkpoint import State
+from ctrnn.training.trainee import Trainee
+from tests.settings import settings
+from tests.unit.training.test_loop import SMALL
+
+STATE = State({"weights/W": np.arange(4, dtype=np.float32)}, {"converged": False})
+
+
+class Counting:
+    """A backend that counts training steps, and does something before one of them."""
+
+    def __init__(self, params: Params, at: int = 0, act: Callable[[], None] | None = None) -> None:
+        self.backend, self.steps, self.at, self.act = get_backend(params.train), 0, at, act
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def loss_and_gradients(self, *args: Any) -> Any:
+        self.steps += 1
+        if self.act and self.steps == self.at:
+            self.act()
+        return self.backend.loss_and_gradients(*args)
+
+
+def run(
+    store: Path, changes: dict[str, Any] | None = None, **how: Any
+) -> tuple[list[Trainee], int]:
+    """The trainees, and how many steps they took."""
+    params = settings(**{**SMALL, "train__checkpoint_every": 0, **(changes or {})})
+    task = get_task("go_nogo", params)
+    backend: Any = Counting(params, **how)
+    tables = {split: trial_table(task, split, params.seed) for split in ("train", "validation")}
+    bound: Backend = backend
+    done = train(task, tables["train"], tables["validation"], params, bound, store)
+    return done, backend.steps
+
+
+def assert_same(ones: list[Trainee], others: list[Trainee]) -> None:
+    for one, other in zip(ones, others, strict=True):
+        for name, array in one.network.weights.items():
+            np.testing.assert_array_equal(array, other.network.weights[name])
+        assert repr(one.history) == repr(other.history)
+        assert one.summary() == other.summary()
+
+
+class PowerCutError(Exception):
+    """What ends a training in these tests."""
+
+
+def power_cut() -> None:
+    raise PowerCutError
+
+
+@pytest.mark.parametrize("at", [1, 2, 6, 7, 12])
+def test_a_training_that_died_goes_on_with_the_same_bits(tmp_path: Path, at: int) -> None:
+    undisturbed, _ = run(tmp_path / "a")
+    with pytest.raises(PowerCutError):
+        run(tmp_path / "b", at=at, act=power_cut)
+    resumed, steps = run(tmp_path / "b")
+    assert steps == 12 - (at - 1)
+    assert_same(undisturbed, resumed)
+
+
+def test_ctrl_c_leaves_a_checkpoint_of_the_step(tmp_path: Path) -> None:
+    undisturbed, _ = run(tmp_path / "a")
+    rare = {"train__checkpoint_every": 1000}
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", rare, at=6, act=lambda: os.kill(os.getpid(), signal.SIGINT))
+    resumed, steps = run(tmp_path / "b")
+    assert steps == 6
+    assert_same(undisturbed, resumed)
+
+
+def test_what_is_finished_is_not_trained_again(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    again, steps = run(tmp_path)
+    assert steps == 0
+    assert_same(first, again)
+
+
+def test_more_iterations_train_only_what_is_missing(tmp_path: Path) -> None:
+    scratch, _ = run(tmp_path / "a", {"train__max_iterations": 20})
+    run(tmp_path / "b", {"train__max_iterations": 12})
+    extended, steps = run(tmp_path / "b", {"train__max_iterations": 20})
+    assert steps == 8
+    assert_same(scratch, extended)
+
+
+def test_more_networks_train_only_what_is_missing(tmp_path: Path) -> None:
+    scratch, _ = run(tmp_path / "a", {"train__n_networks": 3})
+    run(tmp_path / "b", {"train__n_networks": 2})
+    extended, _ = run(tmp_path / "b", {"train__n_networks": 3})
+    assert len(list((tmp_path / "b").glob("*.state"))) == 3
+    assert_same(scratch, extended)
+
+
+@pytest.mark.parametrize(
+    "key", ["network__p_inh", "train__learning_rate", "tasks__go_nogo__threshold"]
+)
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, key: str) -> None:
+    run(tmp_path)
+    _, steps = run(tmp_path, {key: 0.31})
+    assert steps == 12
+
+
+def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    checkpoint.write("a", STATE, tmp_path)
+    checkpoint.write("a", State(STATE.arrays, {"converged": True}), tmp_path)
+    current = tmp_path / "a.state"
+    content = current.read_bytes()
+    for torn in (b"", content[:20], content[:-1], content[:-1] + b"!"):
+        current.write_bytes(torn)
+        state = checkpoint.read("a", tmp_path)
+        assert state is not None
+        assert state.rest == STATE.rest
+        np.testing.assert_array_equal(state.arrays["weights/W"], STATE.arrays["weights/W"])
+    (tmp_path / "a.state-before").write_bytes(b"")
+    assert checkpoint.read("a", tmp_path) is None
+    assert checkpoint.read("b", tmp_path) is None
+
+
+def test_the_store_is_bounded_and_the_oldest_go_first(tmp_path: Path) -> None:
+    for age, name in enumerate("cba"):
+        checkpoint.write(name, STATE, tmp_path)
+        os.utime(tmp_path / f"{name}.state", (1000 - age, 1000 - age))
+    size = (tmp_path / "a.state").stat().st_size
+    checkpoint.prune(tmp_path, limit=2 * size)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["b.state", "c.state"]
+
+
+def test_the_key_covers_all_code_that_trains() -> None:
+    """Every module of the project that something in CODE imports is itself in CODE."""
+    files = [
+        file
+        for part in checkpoint.CODE
+        for path in [checkpoint.PACKAGE / part]
+        for file in (path.rglob("*.py") if path.is_dir() else [path])
+    ]
+    imported = {
+        str(node.module).split(".")[1]
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ctrnn.")
+    }
+    assert imported <= {part.removesuffix(".py") for part in checkpoint.CODE}
