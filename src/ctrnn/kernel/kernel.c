@@ -22,8 +22,11 @@ enum { W = 8 };
 #elif defined(CTRNN_NEON)
 #include <arm_neon.h>
 enum { W = 4 };
-#else
-enum { W = 4 };
+#else /* any CPU, slowly; of any width, so that the widest can be tested where there is none */
+#ifndef CTRNN_WIDTH
+#define CTRNN_WIDTH 4
+#endif
+enum { W = CTRNN_WIDTH };
 #endif
 
 enum { LANES = 32, NV = LANES / W, HALF = 16 / W };
@@ -54,12 +57,25 @@ static inline V root(V a) { return (V)vsqrtq_f32((float32x4_t)a); }
 static inline V four(const float *p) { return (V)vld1q_f32(p); }
 #define NTH(w, k) ((V)vdupq_laneq_f32((float32x4_t)(w), k))
 #else
+#define EACH_ELEMENT for (int i = 0; i < W; i++)
 static inline V fma_(V a, V b, V c) {
-    return (V){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3])};
+    EACH_ELEMENT c[i] = fmaf(a[i], b[i], c[i]);
+    return c;
 }
-static inline V spread(float a) { return (V){a, a, a, a}; }
-static inline V root(V a) { return (V){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])}; }
-static inline V four(const float *p) { return (V){p[0], p[1], p[2], p[3]}; }
+static inline V spread(float a) {
+    V made;
+    EACH_ELEMENT made[i] = a;
+    return made;
+}
+static inline V root(V a) {
+    EACH_ELEMENT a[i] = sqrtf(a[i]);
+    return a;
+}
+static inline V four(const float *p) {
+    V made;
+    EACH_ELEMENT made[i] = p[i % 4];
+    return made;
+}
 #define NTH(w, k) spread((w)[k])
 #endif
 
