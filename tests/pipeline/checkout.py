@@ -24,6 +24,7 @@ class Checkout:
 
     def __init__(self, folder: Path, tasks: tuple[str, ...]) -> None:
         self.folder = folder
+        self.shell: dict[str, str] = {}  # what else stands in the environment
         for part in PARTS:
             source = ROOT / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -45,7 +46,7 @@ class Checkout:
             for who in ("AUTHOR", "COMMITTER")
             for what in ("NAME", "EMAIL")
         }
-        return {**kept, **identity, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        return {**kept, **identity, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **self.shell}
 
     def run(self, *command: str) -> str:
         """Output of a command in the checkout. Fails the test with all of it where the command fails."""

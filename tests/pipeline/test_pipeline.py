@@ -169,9 +169,10 @@ def test_a_bad_setting_stops_the_stage_with_a_sentence_before_it_computes(params
     assert weights.exists()
 
 
-def test_the_same_settings_in_another_folder_give_the_same_lock(
+def test_another_folder_and_another_shell_give_the_same_lock(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     other = Checkout(tmp_path, TASKS)
+    other.shell = {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
     other.repro()
     assert (other.folder / "dvc.lock").read_text() == (checkout.folder / "dvc.lock").read_text()

@@ -6,6 +6,7 @@ Arrays here are [time, network, trial, unit], so that a step of time lies togeth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ from ctrnn.network.backends import Activity, TaughtTrials, Trials
 from ctrnn.network.initialise import RATE_AT_ZERO
 from ctrnn.network.network import Network
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"sigmoid": torch.sigmoid, "relu": torch.relu}
+ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "relu": partial(torch.clamp, min=0),
+}
 TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory
 
 
@@ -26,7 +30,8 @@ class RateDynamics(torch.autograd.Function):
     """Rates from the weights and what drives the units, step by step; the gradient by the equations, not by a tape.
 
     A = alpha W_eff [network, post, pre]; drive = alpha (W_in u + b_rec) + s_pre xi and
-    eta = s_post eta [time, network, trial, unit]; keep = 1 - alpha [network, 1, unit].
+    eta = s_post eta [time, network, trial, unit]; keep = 1 - alpha [network, 1, unit]. Arrays over time are large, so
+    each is written over one that has served: rates over eta, g over f(x).
     """
 
     @staticmethod
@@ -35,13 +40,14 @@ class RateDynamics(torch.autograd.Function):
     ) -> Tensor:
         """R [time, network, trial, unit]. x_t = (1-alpha) x_{t-1} + A r_{t-1} + drive_t; r_t = f(x_t) + eta_t."""
         A_T = A.transpose(1, 2).contiguous()
-        S, R = torch.empty_like(drive), torch.empty_like(drive)
+        S, R = torch.empty_like(drive), eta
         x = torch.zeros_like(drive[0])
         r = torch.full_like(x, RATE_AT_ZERO[activation])
         for t in range(len(drive)):
             x = torch.baddbmm(drive[t], r, A_T).addcmul_(x, keep)
-            S[t] = ACTIVATIONS[activation](x)
-            r = torch.add(S[t], eta[t], out=R[t])
+            ACTIVATIONS[activation](x, out=S[t])
+            r = R[t].add_(S[t])
+        ctx.mark_dirty(R)
         ctx.save_for_backward(A, S, R, keep)
         ctx.activation = activation
         return R
@@ -51,12 +57,15 @@ class RateDynamics(torch.autograd.Function):
         """g_t = f'(x_t) (dL/dr_t + A' g_{t+1}) + (1-alpha) g_{t+1}, where f' follows from f(x_t) alone."""
         A, S, R, keep = ctx.saved_tensors
         (dR,) = grads
-        G = torch.empty_like(dR)
+        G = S
         g = torch.zeros_like(dR[0])
         for t in reversed(range(len(dR))):
-            slope = S[t] * (1 - S[t]) if ctx.activation == "sigmoid" else (S[t] > 0).to(S.dtype)
-            g = torch.baddbmm(dR[t], g, A).mul_(slope).addcmul_(g, keep)
-            G[t] = g
+            h = torch.baddbmm(dR[t], g, A)
+            if ctx.activation == "sigmoid":
+                h = torch.ops.aten.sigmoid_backward(h, S[t])
+            else:
+                h.mul_(S[t] > 0)
+            g = torch.addcmul(h, g, keep, out=G[t])
         # dL/dA sums g_t r_{t-1}' over time and trials; r_0 is the same for every unit.
         flat_G, flat_R = (array.transpose(0, 1).flatten(1, 2) for array in (G[1:], R[:-1]))
         dA = flat_G.transpose(1, 2) @ flat_R
@@ -140,13 +149,14 @@ class TorchBackend:
         pattern = self._stack([network.wiring.mask for network in networks])
         W = torch.relu(weights["W_rec"]) * sign if settings.dale else weights["W_rec"]
         A = W * pattern * alpha.transpose(1, 2)
-        drive = alpha * (inputs @ weights["W_in"].transpose(1, 2) + weights["b_rec"].unsqueeze(1))
-        eta = torch.zeros_like(drive)
-        if generators is not None:
-            drive = drive + s_pre * self._normal(drive.shape, generators)
-            eta = settings.sigma_post * self._normal(drive.shape, generators)
+        drive = alpha * (apply(weights["W_in"], inputs) + weights["b_rec"].unsqueeze(1))
+        if generators is None:
+            eta = torch.zeros_like(drive)
+        else:
+            drive = torch.addcmul(drive, self._normal(drive.shape, generators), s_pre)
+            eta = self._normal(drive.shape, generators).mul_(settings.sigma_post)
         R: Tensor = RateDynamics.apply(A, drive, eta, 1 - alpha, settings.activation)
-        return R, R @ weights["W_out"].transpose(1, 2) + weights["b_out"].unsqueeze(1)
+        return R, apply(weights["W_out"], R) + weights["b_out"].unsqueeze(1)
 
     def _weights(self, networks: Sequence[Network], wanted: frozenset[str]) -> dict[str, Tensor]:
         return {
@@ -164,6 +174,11 @@ class TorchBackend:
         return [torch.Generator(self.device).manual_seed(key % 2**63) for key in keys]
 
     def _normal(self, shape: torch.Size, generators: list[torch.Generator]) -> Tensor:
+        """Standard normals [time, network, trial, unit], each network's from its own generator."""
+        if len(generators) == 1:  # no copy; and no view, which RateDynamics could not write over
+            normals = torch.empty(shape, device=self.device)
+            normals[:, 0].normal_(generator=generators[0])
+            return normals
         one = (shape[0], shape[2], shape[3])
         draws = [torch.randn(one, generator=own, device=self.device) for own in generators]
         return torch.stack(draws, dim=1)
@@ -173,3 +188,8 @@ class TorchBackend:
 
     def _by_time(self, arrays: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(arrays, axis=1)).to(self.device)
+
+
+def apply(W: Tensor, arrays: Tensor) -> Tensor:
+    """W [network, to, from] on [time, network, trial, from], in one matrix product per network."""
+    return torch.einsum("kij,tkbj->tkbi", W, arrays)

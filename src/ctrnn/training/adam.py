@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,9 +14,9 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def gradient_norm(gradients: Arrays) -> float:
-    """Euclidean norm over all arrays."""
+    """Euclidean norm over all arrays, whatever their order in the mapping."""
     squares = (float(np.sum(np.square(g, dtype=np.float64))) for g in gradients.values())
-    return float(np.sqrt(sum(squares)))
+    return math.sqrt(math.fsum(squares))
 
 
 def clip(gradients: Arrays, norm: float, longest: float | None) -> Arrays:

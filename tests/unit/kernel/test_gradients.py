@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,7 +40,9 @@ def test_rates_loss_and_gradients_agree_with_the_plain_loop(case: Case) -> None:
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-def test_a_long_trial_agrees_with_the_plain_loop(activation: str) -> None:
+def test_a_long_trial_agrees_with_the_plain_loop(
+    activation: Literal["sigmoid", "relu"],
+) -> None:
     assert_agrees(
         job_of(Case(n=100, T=300, trials=33, activation=activation, dale=activation == "sigmoid"))
     )

@@ -120,11 +120,19 @@ def test_backends_agree_where_there_is_no_noise(changes: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["native", "torch"])
-def test_only_the_wanted_gradients_are_given(name: str) -> None:
+@pytest.mark.parametrize("wanted", [*(frozenset({one}) for one in sorted(ALL)), ALL - {"W_in"}])
+@pytest.mark.parametrize("n_networks", [1, 2])
+def test_the_wanted_gradients_and_no_others_are_given(
+    name: str, wanted: frozenset[str], n_networks: int
+) -> None:
     backend = get_backend(settings(train__backend=name).train)
-    wanted = frozenset({"W_out", "b_rec"})
-    for _, gradients in backend.loss_and_gradients(population(), [taught(1), taught(2)], wanted):
+    networks, batches = population()[:n_networks], [taught(1), taught(2)][:n_networks]
+    every = backend.loss_and_gradients(networks, batches, ALL)
+    some = backend.loss_and_gradients(networks, batches, wanted)
+    for (_, gradients), (_, full) in zip(some, every, strict=True):
         assert set(gradients) == wanted
+        for array, gradient in gradients.items():
+            np.testing.assert_allclose(gradient, full[array], rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["native", "torch"])

@@ -31,6 +31,16 @@ def test_arrays_without_a_gradient_are_kept() -> None:
     assert (new["W_rec"] < 1).all()
 
 
+def test_the_norm_does_not_depend_on_the_order_of_the_arrays() -> None:
+    arrays = {str(i): np.array([10.0 ** (i - 4), 0.1 * i], np.float32) for i in range(8)}
+    orders = [
+        sorted(arrays),
+        sorted(arrays, reverse=True),
+        sorted(arrays, key=lambda i: int(i) % 3),
+    ]
+    assert len({gradient_norm({name: arrays[name] for name in order}) for order in orders}) == 1
+
+
 def test_clipping_shortens_long_gradients_only() -> None:
     gradients = {"a": np.array([3.0], np.float32), "b": np.array([[4.0]], np.float32)}
     norm = gradient_norm(gradients)
