@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui bench lock clean
+.PHONY: help setup init repro test lint format publish ui bench verify lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ ui: init  ## open the runs in MLflow, on this machine only
 
 bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)
 	PYTHONPATH=src python benchmarks/training_step.py $(ARGS)
+
+verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks
+	PYTHONPATH=src python -m ctrnn.verify $(ARGS)
 
 # What torch brings along on some platforms is left out with it, and so is pip-compile's remark on torch.
 lock: $(STAMP)  ## solve the dependencies anew into requirements.lock

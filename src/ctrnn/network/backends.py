@@ -55,7 +55,7 @@ class Backend(Protocol):
 
 
 def get_backend(settings: TrainSettings) -> Backend:
-    """The backend that `train.backend` names. Raises RuntimeError where this machine cannot run it."""
+    """The backend that `train.backend` names. Raises a Complaint where this machine cannot run it."""
     if settings.backend == "torch":  # importing torch takes seconds: only where it is used
         from ctrnn.network.torch_backend import TorchBackend
 

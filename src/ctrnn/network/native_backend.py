@@ -11,15 +11,28 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn import kernel
+from ctrnn.complaints import Complaint
+from ctrnn.kernel.library import library
 from ctrnn.network.backends import Activity, TaughtTrials, Trials
 from ctrnn.network.network import Network, Wiring
 
 
+class BackendError(Complaint, RuntimeError):
+    """This machine cannot run the backend."""
+
+
 class NativeBackend:
-    """Networks, and slices of their trials, side by side on `threads` cores (None: all that the process may use)."""
+    """Networks, and slices of their trials, side by side on `threads` cores (None: all that the process may use).
+
+    Raises BackendError where the kernel cannot be built.
+    """
 
     def __init__(self, threads: int | None) -> None:
         self.threads = threads or usable_cores()
+        try:
+            library()  # builds the kernel, so that what is missing is said before anything is computed
+        except RuntimeError as error:
+            raise BackendError(str(error)) from None
         self._prepared: WeakKeyDictionary[Wiring, kernel.Network] = WeakKeyDictionary()
 
     def outputs(

@@ -38,8 +38,8 @@ class Wiring:
     def noise_per_step(self) -> Float[np.ndarray, " unit"]:
         """s_pre: standard deviation of the noise that a step adds to x of each unit.
 
-        `stationary`: sigma sqrt(2 alpha), whatever tau is (Song, Yang & Wang 2016, PLoS Comput Biol 12:e1004792,
-        eq. 8); `tutorial`: alpha sigma.
+        `stationary`: sigma sqrt(2 alpha), whatever tau is (Song, Yang & Wang 2016, PLoS Comput Biol
+        12:e1004792); `tutorial`: alpha sigma.
         """
         sigma, alpha = self.settings.sigma_pre, self.alpha.astype(np.float64)
         stationary = self.settings.noise_scaling == "stationary"

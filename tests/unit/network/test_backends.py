@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from ctrnn.network.torch_backend import TorchBackend
 from tests.definition import forward_loop, loss_of
 from tests.settings import network_settings, settings
 
+ROOT = Path(__file__).parents[3]
 T, N_TRIALS, N_CHANNELS, N_OUTPUTS = 23, 9, 3, 2
 ALL = frozenset({"W_in", "W_rec", "b_rec", "W_out", "b_out"})
 CASES: list[dict[str, Any]] = [
@@ -170,3 +174,26 @@ def test_a_device_that_is_not_there_is_one_sentence() -> None:
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(ParamsError, match=rf"train\.device = '{missing}' is not on this machine"):
         TorchBackend(missing)
+
+
+def test_no_compiler_is_one_sentence_with_the_ways_out(tmp_path: Path) -> None:
+    """A process of its own: the kernel that is built already is found again in this one."""
+    code = (
+        "from ctrnn.complaints import one_sentence\n"
+        "from ctrnn.network.native_backend import NativeBackend\n"
+        "with one_sentence('train'): NativeBackend(None)"
+    )
+    bare = {"PATH": str(tmp_path), "PYTHONPATH": "src", "CTRNN_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("train: The native kernel needs a C compiler and found none; ")
+    assert "ctrnn[compiler]" in done.stderr
+    assert "train.backend: torch" in done.stderr
+    assert done.stderr.count("\n") == 1
