@@ -34,6 +34,8 @@ init: $(STAMP)
 repro: init  ## run the pipeline: what a change affects, and nothing else
 	dvc repro
 	@echo
+	@PYTHONPATH=src python -m ctrnn.tracking publish  # a stage that the lock calls unchanged may be new to this store
+	@echo
 	@echo "The report is reports/index.html; it opens in any browser, offline."
 	@echo "To compare runs: make ui"
 
@@ -50,7 +52,7 @@ format: $(STAMP)  ## put the code into its style
 	ruff format .
 
 publish: init  ## put the results into the tracking store, without running another stage
-	dvc repro --single-item --force publish
+	@PYTHONPATH=src python -m ctrnn.tracking publish
 
 ui: init  ## open the runs in MLflow, on this machine only
 	mlflow ui --host 127.0.0.1 --backend-store-uri "$$(PYTHONPATH=src python -m ctrnn.tracking uri)"

@@ -38,7 +38,9 @@ def nearest(key: str, known: Iterable[str]) -> str:
 
 def first_complaint(error: ValidationError, section: type[BaseModel], where: str) -> str:
     """The first of pydantic's errors as one sentence; `where` is the dotted key of the section."""
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A misspelled key is also a missing one: the misspelling says more.
+    first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
     inside = [str(part) for part in first["loc"]]
     key = ".".join(filter(None, [where, *inside]))
     value = first["input"]

@@ -64,6 +64,20 @@ def test_a_second_repro_runs_nothing_and_git_is_clean(checkout: Checkout) -> Non
     assert checkout.run("git", "status", "--porcelain") == ""
 
 
+def test_a_store_that_lacks_the_runs_gets_them_once(restored: Checkout) -> None:
+    """As in a clone whose dvc.lock came with git: DVC finds publish unchanged."""
+    runs = finished_runs(restored)
+    store = restored.folder / "mlflow.db"
+    kept = store.read_bytes()
+    store.unlink()
+    assert restored.repro() == set()
+    publish = ("env", "PYTHONPATH=src", "python", "-m", "ctrnn.tracking", "publish")
+    assert restored.run(*publish).count(" created") == len(TASKS)
+    assert restored.run(*publish).count(" unchanged") == len(TASKS)
+    assert finished_runs(restored) == runs
+    store.write_bytes(kept)
+
+
 TRAINED = ("train", "evaluate", "analyze", "report", "publish")
 
 

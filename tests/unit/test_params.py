@@ -54,6 +54,11 @@ def test_an_unknown_key_names_the_nearest(raw: dict[str, Any]) -> None:
     )
 
 
+def test_a_misspelled_key_is_told_as_such_and_not_as_missing(raw: dict[str, Any]) -> None:
+    raw["network"]["p_ihn"] = raw["network"].pop("p_inh")
+    assert sentence(raw) == "network.p_ihn is not a setting; did you mean network.p_inh?"
+
+
 def test_an_unknown_section_names_the_nearest(raw: dict[str, Any]) -> None:
     assert sentence(changed(raw, "trian", {})) == "trian is not a setting; did you mean train?"
 

@@ -1,4 +1,4 @@
-"""Command line of the tracking store: `python -m ctrnn.tracking init | uri`."""
+"""Command line of the tracking store: `python -m ctrnn.tracking init | uri | publish`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ import argparse
 
 from ctrnn import params, tracking
 from ctrnn.complaints import ParamsError
+from ctrnn.lock import LockError
 from ctrnn.tracking import place
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command in the current folder's checkout. Exits with one sentence where it fails."""
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tracking", description=main.__doc__)
-    parser.add_argument("command", choices=["init", "uri"])
+    parser.add_argument("command", choices=["init", "uri", "publish"])
     command = parser.parse_args(arguments).command
     try:
-        print(tracking.init(params.load()) if command == "init" else place.find().uri)
-    except (tracking.TrackingError, ParamsError) as error:
+        if command == "uri":
+            print(place.find().uri)
+        elif command == "init":
+            print(tracking.init(params.load()))
+        else:  # what a clone with results from git or from the cache has not put into its store
+            settings = params.load()
+            for task in settings.tasks:
+                done = tracking.publish(task, settings)
+                print(f"{done.name}: run {done.run_id} {done.action}")
+    except (tracking.TrackingError, LockError, ParamsError) as error:
         raise SystemExit(f"tracking {command}: {error}") from None
 
 
