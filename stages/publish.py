@@ -5,18 +5,15 @@ from __future__ import annotations
 import sys
 
 from ctrnn import params, tracking
-from ctrnn.complaints import ParamsError
-from ctrnn.lock import LockError
+from ctrnn.complaints import one_sentence
 
 
 def main(task: str) -> None:
-    """Publish the results in the current folder. Exits with one sentence where the store fails."""
-    try:
-        done = tracking.publish(task, params.load())
-    except (tracking.TrackingError, LockError, ParamsError) as error:
-        raise SystemExit(f"publish@{task}: {error}") from None
+    """Publish the results in the current folder."""
+    done = tracking.publish(task, params.load())
     print(f"publish@{task}: run {done.run_id} ({done.name}) {done.action}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    with one_sentence(f"publish@{sys.argv[1]}"):
+        main(sys.argv[1])

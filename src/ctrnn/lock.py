@@ -13,10 +13,12 @@ from typing import Any
 
 import yaml
 
+from ctrnn.complaints import Complaint
+
 STAGES = ("generate", "train", "evaluate", "analyze")
 
 
-class LockError(ValueError):
+class LockError(Complaint, ValueError):
     """dvc.lock is missing or does not hold the results of a task."""
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ctrnn import params, tracking
-from ctrnn.complaints import ParamsError
-from ctrnn.lock import LockError
+from ctrnn.complaints import one_sentence
 from ctrnn.tracking import place
 
 
@@ -15,7 +14,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tracking", description=main.__doc__)
     parser.add_argument("command", choices=["init", "uri", "publish"])
     command = parser.parse_args(arguments).command
-    try:
+    with one_sentence(f"tracking {command}"):
         if command == "uri":
             print(place.find().uri)
         elif command == "init":
@@ -25,8 +24,6 @@ def main(arguments: list[str] | None = None) -> None:
             for task in settings.tasks:
                 done = tracking.publish(task, settings)
                 print(f"{done.name}: run {done.run_id} {done.action}")
-    except (tracking.TrackingError, LockError, ParamsError) as error:
-        raise SystemExit(f"tracking {command}: {error}") from None
 
 
 if __name__ == "__main__":

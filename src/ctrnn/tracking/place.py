@@ -13,6 +13,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from ctrnn.complaints import Complaint
+
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 WAIT = 4  # seconds for an answer of the server; one call is tried twice, so that 10 s bound it
@@ -28,7 +30,7 @@ _DEFAULTS = {
 }
 
 
-class TrackingError(RuntimeError):
+class TrackingError(Complaint, RuntimeError):
     """Runs cannot be stored or read; the message is one sentence with its remedy."""
 
 
