@@ -269,30 +269,36 @@ static void start(const Network *net, const Slice *job, float *x, float *R) {
     for (int64_t i = 0; i < net->n * LANES; i += 2 * W) f((V *)(x + i), net->relu, (V *)(R + i));
 }
 
+enum { ROWS = 8 }; /* units whose activations are taken together: many independent ones hide each other's latency */
+
 /* One step of every unit: x is renewed in place, S_t and R_t are written. */
 static void step(const Network *net, const Slice *job, Generator *g, const float *u, const float *R_before, float *x,
                  float *S, float *R) {
     V s_post = spread(net->s_post);
-    for (int64_t i = 0; i < net->n; i++) {
-        V sum[NV], eta[NV] = {0};
-        V decay = spread(net->decay[i]), c = spread(net->c[i]), s_pre = spread(net->s_pre[i]);
-        EACH_VECTOR sum[v] = fma_(decay, load(x + i * LANES + v * W), c);
-        for (int64_t k = 0; k < net->channels; k++) {
-            V b = spread(net->B[i * net->channels + k]);
-            EACH_VECTOR sum[v] = fma_(b, load(u + k * LANES + v * W), sum[v]);
+    for (int64_t first = 0, last; first < net->n; first = last) {
+        last = first + ROWS < net->n ? first + ROWS : net->n;
+        for (int64_t i = first; i < last; i++) {
+            V sum[NV], eta[NV] = {0};
+            V decay = spread(net->decay[i]), c = spread(net->c[i]), s_pre = spread(net->s_pre[i]);
+            EACH_VECTOR sum[v] = fma_(decay, load(x + i * LANES + v * W), c);
+            for (int64_t k = 0; k < net->channels; k++) {
+                V b = spread(net->B[i * net->channels + k]);
+                EACH_VECTOR sum[v] = fma_(b, load(u + k * LANES + v * W), sum[v]);
+            }
+            if (job->noisy) {
+                V xi[NV];
+                for (int v = 0; v < NV; v += 2) pairs(g, v, xi + v, eta + v);
+                EACH_VECTOR sum[v] = fma_(s_pre, xi[v], sum[v]);
+            }
+            EACH_VECTOR store(R + i * LANES + v * W, eta[v]);
+            add_row(&net->A, i, R_before, sum);
+            EACH_VECTOR store(x + i * LANES + v * W, sum[v]);
         }
-        if (job->noisy) {
-            V xi[NV];
-            for (int v = 0; v < NV; v += 2) pairs(g, v, xi + v, eta + v);
-            EACH_VECTOR sum[v] = fma_(s_pre, xi[v], sum[v]);
-        }
-        add_row(&net->A, i, R_before, sum);
-        V s[NV];
-        for (int v = 0; v < NV; v += 2) f(sum + v, net->relu, s + v);
-        EACH_VECTOR {
-            store(x + i * LANES + v * W, sum[v]);
-            store(S + i * LANES + v * W, s[v]);
-            store(R + i * LANES + v * W, fma_(s_post, eta[v], s[v]));
+        for (int64_t at = first * LANES; at < last * LANES; at += 2 * W) {
+            V s[2];
+            f((const V *)(x + at), net->relu, s);
+            BOTH store(S + at + b * W, s[b]);
+            BOTH store(R + at + b * W, fma_(s_post, load(R + at + b * W), s[b]));
         }
     }
 }
@@ -342,41 +348,36 @@ static void step_back(const Network *net, const float *S, const float *R, const 
 
 enum { STEPS = 6 }; /* steps of g kept for one sweep of the weights' gradient */
 
-/* R of `steps` steps back from the one given, as the sweep below reads it: [half][unit][step][2 W]. */
-static void gather(const float *R, int64_t n, const int steps, float *packed) {
-    for (int h = 0; h < HALF; h++)
-        for (int64_t j = 0; j < n; j++, packed += STEPS * 2 * W)
-            for (int s = 0; s < steps; s++)
-                BOTH store(packed + (2 * s + b) * W, load(R - s * n * LANES + j * LANES + (2 * h + b) * W));
-}
-
-/* acc += g R for `entries` neighbouring entries at once, since the sums of one wait for each other. */
-static inline __attribute__((always_inline)) void add_entries(const V g[], const int steps, const uint32_t *column,
-                                                              const int entries, const float *R, float *acc) {
-    const float *Rj[4];
+/* acc += g R for `entries` neighbouring entries at once, since the sums of one wait for each other. R[s] is the layer
+   that goes with step s. */
+static inline __attribute__((always_inline)) void add_entries(const V g[], const float *const R[], const int steps,
+                                                              const uint32_t *column, const int entries, float *acc) {
     V sum[4];
-    for (int e = 0; e < entries; e++) Rj[e] = R + column[e] * (STEPS * 2 * W);
     for (int e = 0; e < entries; e++) sum[e] = load(acc + e * W);
-    for (int s = 0; s < 2 * steps; s++)
-        for (int e = 0; e < entries; e++) sum[e] = fma_(g[s], load(Rj[e] + s * W), sum[e]);
+    for (int s = 0; s < steps; s++)
+        BOTH for (int e = 0; e < entries; e++) sum[e] = fma_(g[2 * s + b], load(R[s] + column[e] + b * W), sum[e]);
     for (int e = 0; e < entries; e++) store(acc + e * W, sum[e]);
 }
 
-/* dA += g_t R_{t-1}' for `steps` steps, at existing synapses only: a row's g stay in registers while its synapses go
-   by, a block of columns at a time, so that their R stay in the first cache. acc [half][entry of the tiles][W]. */
-static inline __attribute__((always_inline)) void add_outer(const Network *net, const float *g, const float *R,
+/* dA += g_t R_{t-1}' for `steps` steps back, at existing synapses only: a row's g stay in registers while its synapses
+   go by, a block of columns at a time, so that their R stay in the first cache. g and R are those of the last of these
+   steps; g's layers follow, R's go before. acc [half][entry of the tiles][W]. */
+static inline __attribute__((always_inline)) void add_outer(const Network *net, const float *g, const float *R_last,
                                                             const int steps, float *acc) {
     int64_t layer = net->n * LANES;
-    for (int h = 0; h < HALF; h++, acc += net->entries * W, g += 2 * W, R += net->n * STEPS * 2 * W)
+    const float *R[STEPS];
+    for (int h = 0; h < HALF; h++, acc += net->entries * W, g += 2 * W, R_last += 2 * W) {
+        for (int s = 0; s < steps; s++) R[s] = R_last - s * layer;
         for (int64_t tile = 0; tile < net->tiles; tile++) {
             V row[2 * STEPS];
             for (int s = 0; s < steps; s++)
                 BOTH row[2 * s + b] = load(g + s * layer + net->tile_row[tile] + b * W);
             int64_t k = net->tile_begin[tile], end = net->tile_begin[tile + 1];
-            for (; k + 4 <= end; k += 4) add_entries(row, steps, net->tile_column + k, 4, R, acc + k * W);
-            for (; k + 2 <= end; k += 2) add_entries(row, steps, net->tile_column + k, 2, R, acc + k * W);
-            for (; k < end; k++) add_entries(row, steps, net->tile_column + k, 1, R, acc + k * W);
+            for (; k + 4 <= end; k += 4) add_entries(row, R, steps, net->tile_column + k, 4, acc + k * W);
+            for (; k + 2 <= end; k += 2) add_entries(row, R, steps, net->tile_column + k, 2, acc + k * W);
+            for (; k < end; k++) add_entries(row, R, steps, net->tile_column + k, 1, acc + k * W);
         }
+    }
 }
 
 /* Sum of each entry's 16 lanes, in order; W neighbours, then those `between` floats on. */
@@ -389,7 +390,7 @@ static void sum_lanes(const float *acc, int64_t count, int64_t apart, int64_t be
     }
 }
 
-typedef struct { int64_t x, u, dz, S, R, g, packed, dA, dB, dc, dW_out, db_out, end; } Layout;
+typedef struct { int64_t x, u, dz, S, R, g, dA, dB, dc, dW_out, db_out, end; } Layout;
 
 /* Where each array of a slice begins in its workspace. */
 static Layout layout(const Network *net, int64_t T) {
@@ -400,8 +401,7 @@ static Layout layout(const Network *net, int64_t T) {
     at.S = at.dz + T * net->outputs * LANES;
     at.R = at.S + T * layer;
     at.g = at.R + (T + 1) * layer;
-    at.packed = at.g + STEPS * layer;
-    at.dA = at.packed + STEPS * layer;
+    at.dA = at.g + STEPS * layer;
     at.dB = at.dA + net->entries * 16;
     at.dc = at.dB + net->n * net->channels * 16;
     at.dW_out = at.dc + net->n * 16;
@@ -432,8 +432,8 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
     int64_t n = net->n, layer = n * LANES, T = job->T;
     Layout at = layout(net, T);
     float *w = job->workspace, *x = w + at.x, *us = w + at.u, *dzs = w + at.dz, *Ss = w + at.S, *Rs = w + at.R;
-    float *ring = w + at.g, *packed = w + at.packed, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc;
-    float *dW_out = w + at.dW_out, *db_out = w + at.db_out;
+    float *ring = w + at.g, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc, *dW_out = w + at.dW_out;
+    float *db_out = w + at.db_out;
     double squares[LANES] = {0}, rates_squared[LANES] = {0};
     memset(dA, 0, (at.end - at.dA) * sizeof *dA);
 
@@ -479,15 +479,10 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
             for (int64_t o = 0; o < net->outputs; o++) add_product(db_out + o * 16, dz + o * LANES, ones);
         if (job->rate_penalty != 0.0)
             for (int64_t i = 0; i < layer; i++) rates_squared[trial_of(i % LANES)] += (double)R[i] * (double)R[i];
-        if (job->dA && held == STEPS) {
-            gather(Rs + (t + STEPS - 1) * layer, n, STEPS, packed);
-            add_outer(net, ring, packed, STEPS, dA);
-        }
+        if (job->dA && held == STEPS) add_outer(net, ring, Rs + (t + STEPS - 1) * layer, STEPS, dA);
         if (held == STEPS) held = 0;
-        for (int s = 0; job->dA && t == 0 && s < held; s++) {
-            gather(Rs + (held - 1 - s) * layer, n, 1, packed);
-            add_outer(net, ring + s * layer, packed, 1, dA);
-        }
+        for (int s = 0; job->dA && t == 0 && s < held; s++)
+            add_outer(net, ring + s * layer, Rs + (held - 1 - s) * layer, 1, dA);
     }
 
     /* Lanes and then slices are summed in a fixed order. */

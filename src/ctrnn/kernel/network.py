@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ctrnn.kernel.library import LANES, Floats, NetworkC, SparseC, address, library
 
-COLUMNS = 64  # of a block: with the rates of all the steps of one sweep it fits the first cache
+COLUMNS = 40  # of a block: with the rates of all the steps of one sweep it fits a first cache of 32 KiB
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Tiles:
     """The existing synapses once more, for the sweep of their gradients: by block of columns, then row by row.
 
     A block's rows with the same number of synapses follow each other, which the processor's branch prediction likes.
-    begin: [tile + 1]. row: [tile], the row's place as in `Pattern.column`. column: [entry]. source: [entry], the place
-    of the weight in W_rec.
+    begin: [tile + 1]. row: [tile] and column: [entry], places as in `Pattern.column`. source: [entry], the place of the
+    weight in W_rec.
     """
 
     begin: NDArray[np.int64]
@@ -69,7 +69,7 @@ class Tiles:
         return cls(
             begin=np.append(new, rows.size).astype(np.int64),
             row=(rows[new] * LANES).astype(np.uint32),
-            column=columns.astype(np.uint32),
+            column=(columns * LANES).astype(np.uint32),
             source=(rows * mask.shape[1] + columns).astype(np.int32),
         )
 

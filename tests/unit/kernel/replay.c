@@ -35,7 +35,7 @@ int main(void) {
         decay[i] = 0.9f + 0.05f * number(), s_pre[i] = 0.1f;
         for (int j = 0; j < N; j++)
             if ((i * 7 + j * 5) % 3 == 0) {
-                tile_column[entries++] = j;
+                tile_column[entries++] = j * LANES;
                 column[k] = j * LANES, value[k++] = 0.3f * number();
             }
         for (; k % 4; k++) column[k] = 0, value[k] = 0.0f;
