@@ -58,7 +58,8 @@ ui: init  ## open the runs in MLflow, on this machine only
 	mlflow ui --host 127.0.0.1 --backend-store-uri "$$(PYTHONPATH=src python -m ctrnn.tracking uri)"
 
 bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)
-	PYTHONPATH=src python benchmarks/training_step.py $(ARGS)
+	PYTHONPATH=src:. python benchmarks/training_step.py --growth $(ARGS)
+	PYTHONPATH=src:. python benchmarks/time_to_criterion.py
 
 verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks
 	PYTHONPATH=src python -m ctrnn.verify $(ARGS)

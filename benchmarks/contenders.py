@@ -2,7 +2,8 @@
 
 One step: forward, loss (mean squared error over all of time) and gradients of W_rec, W_out and b_out of one network,
 with both noises drawn anew and without the optimiser. Each runs in a process of its own:
-`python benchmarks/contenders.py NAME T N TRIALS THREADS` answers each line of its input with one step's cost.
+`python benchmarks/contenders.py NAME '{"T": 500}'` (a Size as JSON) answers each line of its input with one step's
+cost.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,44 +23,59 @@ CHANNELS, OUTPUTS = 4, 1
 WANTED = frozenset({"W_rec", "W_out", "b_out"})
 
 
-def problem(T: int, n: int, trials: int) -> tuple[Any, Any]:
-    """A network of the project's settings with n units, and random trials to train it on."""
+@dataclass(frozen=True)
+class Size:
+    """What a step is made of; the shipped settings where nothing else is said."""
+
+    T: int = 500
+    n: int = 200
+    trials: int = 64
+    threads: int = 1
+    density: float = 0.2
+    networks: int = 1
+
+
+def problem(size: Size) -> tuple[list[Any], list[Any]]:
+    """Networks of the project's settings, and random trials to train each on."""
     from ctrnn import params
     from ctrnn.network.backends import TaughtTrials
     from ctrnn.network.initialise import initialise
 
-    settings = params.load("params.yaml").network.model_copy(update={"n_units": n})
+    changed = {"n_units": size.n, "p_rec": size.density}
+    settings = params.load("params.yaml").network.model_copy(update=changed)
     rng = np.random.default_rng(0)
     batch = TaughtTrials(
-        inputs=rng.standard_normal((T, trials, CHANNELS)).astype(np.float32),
+        inputs=rng.standard_normal((size.T, size.trials, CHANNELS)).astype(np.float32),
         noise=1,
-        targets=rng.standard_normal((T, trials, OUTPUTS)).astype(np.float32),
-        mask=np.ones((T, trials, OUTPUTS), bool),
+        targets=rng.standard_normal((size.T, size.trials, OUTPUTS)).astype(np.float32),
+        mask=np.ones((size.T, size.trials, OUTPUTS), bool),
     )
-    return initialise(settings, CHANNELS, OUTPUTS, seed=1), batch
+    networks = [initialise(settings, CHANNELS, OUTPUTS, seed=1 + i) for i in range(size.networks)]
+    return networks, [batch] * size.networks
 
 
-def native(T: int, n: int, trials: int, threads: int) -> Step:
+def native(size: Size) -> Step:
     from ctrnn.network.native_backend import NativeBackend
 
-    network, batch = problem(T, n, trials)
-    backend = NativeBackend(threads)
-    return lambda: backend.loss_and_gradients([network], [batch], WANTED)
+    networks, batches = problem(size)
+    backend = NativeBackend(size.threads)
+    return lambda: backend.loss_and_gradients(networks, batches, WANTED)
 
 
-def torch(T: int, n: int, trials: int, threads: int) -> Step:
+def torch(size: Size) -> Step:
     from ctrnn.network.torch_backend import TorchBackend
 
-    network, batch = problem(T, n, trials)
+    networks, batches = problem(size)
     backend = TorchBackend("cpu")
-    return lambda: backend.loss_and_gradients([network], [batch], WANTED)
+    return lambda: backend.loss_and_gradients(networks, batches, WANTED)
 
 
-def loop(T: int, n: int, trials: int, threads: int) -> Step:
+def loop(size: Size) -> Step:
     """Autograd through a Python loop, W_eff made anew at every step, as the tutorial's layer does."""
     import torch
 
-    network, batch = problem(T, n, trials)
+    (network,), (batch,) = problem(size)
+    trials, n = size.trials, size.n
     w = {name: torch.tensor(a, requires_grad=name in WANTED) for name, a in network.weights.items()}
     wiring = network.wiring
     mask, sign, alpha, s_pre = (
@@ -81,21 +98,23 @@ def loop(T: int, n: int, trials: int, threads: int) -> Step:
     return step
 
 
-def torch_rnn(T: int, n: int, trials: int, threads: int) -> Step:
+def torch_rnn(size: Size) -> Step:
     """torch.nn.RNN: no leak, no noise, no Dale; the library's own speed limit."""
     import torch
 
+    T, n, trials = size.T, size.n, size.trials
     rnn, readout = torch.nn.RNN(CHANNELS, n), torch.nn.Linear(n, OUTPUTS)
     inputs, targets = torch.randn(T, trials, CHANNELS), torch.randn(T, trials, OUTPUTS)
     return lambda: torch.nn.functional.mse_loss(readout(rnn(inputs)[0]), targets).backward()
 
 
-def jax(T: int, n: int, trials: int, threads: int) -> Step:
+def jax(size: Size) -> Step:
     """jit and scan, noise from JAX's own generator."""
     import jax
     import jax.numpy as jnp
 
-    network, batch = problem(T, n, trials)
+    (network,), (batch,) = problem(size)
+    T, n, trials = size.T, size.n, size.trials
     w, wiring = {k: jnp.asarray(a) for k, a in network.weights.items()}, network.wiring
     alpha, s_pre = jnp.asarray(wiring.alpha), jnp.asarray(wiring.noise_per_step)
     inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
@@ -120,34 +139,35 @@ def jax(T: int, n: int, trials: int, threads: int) -> Step:
     return lambda: jax.block_until_ready(gradient(trained, key))
 
 
-def nn4n(T: int, n: int, trials: int, threads: int) -> Step:
+def nn4n(size: Size) -> Step:
     """CTRNN of the package NN4N, both noises on."""
     import torch
     from nn4n.model import CTRNN
 
     model = CTRNN(
-        dims=[CHANNELS, n, OUTPUTS],
+        dims=[CHANNELS, size.n, OUTPUTS],
         preact_noise=0.01,
         postact_noise=0.01,
         activation="sigmoid",
         tau=20,
         dt=1,
     )
-    inputs, targets = torch.randn(T, trials, CHANNELS), torch.randn(T, trials, OUTPUTS)
+    inputs = torch.randn(size.T, size.trials, CHANNELS)
+    targets = torch.randn(size.T, size.trials, OUTPUTS)
     return lambda: torch.nn.functional.mse_loss(model(inputs)[0], targets).backward()
 
 
 CONTENDERS = {c.__name__: c for c in (loop, native, torch, torch_rnn, jax, nn4n)}
 
 
-def main(name: str, T: int, n: int, trials: int, threads: int) -> None:
+def main(name: str, size: Size) -> None:
     """Serve steps: one line in, one line of JSON out; the first line out says whether the contender is there."""
     if name != "native":
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(size.threads)
     try:
-        step = CONTENDERS[name](T, n, trials, threads)
+        step = CONTENDERS[name](size)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         step()
     except ImportError as missing:
@@ -166,4 +186,4 @@ def main(name: str, T: int, n: int, trials: int, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    main(sys.argv[1], Size(**json.loads(sys.argv[2])))

@@ -1,7 +1,8 @@
 """One training step, this project's backends beside others: interleaved, medians, ratios to the plain loop.
 
 Every contender lives in a process of its own and makes a step when it is its turn, so that whatever else the machine
-does falls on all alike. Writes reports/benchmarks/training_step.{json,md,png}.
+does falls on all alike. Writes reports/benchmarks/training_step.{json,md,png}; with --growth, also how the time grows
+with each dimension (growth.{json,md}).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +23,28 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from benchmarks.contenders import CONTENDERS, Size
+
 HERE = Path(__file__).parent
 FOLDER = Path("reports/benchmarks")
-NAMES = ("loop", "native", "torch", "torch_rnn", "jax", "nn4n")
+NAMES = tuple(CONTENDERS)
+GROWTH: dict[str, list[Any]] = {  # one dimension at a time, the others as in Size
+    "T": [100, 200, 500, 1000, 2000],
+    "n": [50, 100, 200, 400, 1000],
+    "trials": [16, 32, 64, 128, 512],
+    "density": [0.05, 0.1, 0.2, 0.4, 1.0],
+    "networks": [1, 2, 4, 8],
+}
 Row = dict[str, Any]
 
 
 class Contender:
     """A contender's process; `missing` says what it lacks."""
 
-    def __init__(self, name: str, sizes: tuple[int, int, int], threads: int) -> None:
-        command = [sys.executable, str(HERE / "contenders.py"), name, *map(str, (*sizes, threads))]
-        pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-        if threads == 1:
+    def __init__(self, name: str, size: Size) -> None:
+        command = [sys.executable, str(HERE / "contenders.py"), name, json.dumps(asdict(size))]
+        pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(size.threads))
+        if size.threads == 1:
             pinned["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         self.process = subprocess.Popen(
             command,
@@ -62,9 +73,9 @@ class Contender:
         return answer
 
 
-def measure(names: list[str], sizes: tuple[int, int, int], threads: int, rounds: int) -> list[Row]:
+def measure(names: list[str], size: Size, rounds: int) -> list[Row]:
     """Medians of `rounds` interleaved steps of every contender that is installed, as rows."""
-    contenders = {name: Contender(name, sizes, threads) for name in names}
+    contenders = {name: Contender(name, size) for name in names}
     for name, contender in contenders.items():
         if contender.missing:
             print(f"{name} is left out: {contender.missing}")
@@ -78,16 +89,13 @@ def measure(names: list[str], sizes: tuple[int, int, int], threads: int, rounds:
             key: statistics.median(cost[key] for cost in contender.costs)
             for key in ("cpu_ms", "wall_ms", "peak_mb")
         }
-        ratios = [
-            mine["cpu_ms"] / theirs["cpu_ms"]
-            for mine, theirs in zip(contenders["loop"].costs, contender.costs, strict=True)
-        ]
-        row = {
-            "contender": name,
-            **dict(zip(("T", "n", "trials"), sizes, strict=True)),
-            "threads": threads,
-        }
-        rows.append({**row, **median, "ratio_to_loop": statistics.median(ratios)})
+        row = {"contender": name, **asdict(size), **median}
+        if "loop" in present:
+            row["ratio_to_loop"] = statistics.median(
+                mine["cpu_ms"] / theirs["cpu_ms"]
+                for mine, theirs in zip(present["loop"].costs, contender.costs, strict=True)
+            )
+        rows.append(row)
     for contender in contenders.values():
         contender.close()
     return rows
@@ -123,6 +131,28 @@ def table(rows: list[Row], peak: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def growth_table(rows: list[Row]) -> str:
+    """CPU time of a step by dimension: a column per value, a line per backend."""
+    parts = [
+        "CPU time of a training step, ms, one thread; one dimension grows, the others are "
+        + (
+            ", ".join(f"{key} {value}" for key, value in asdict(Size()).items() if key in GROWTH)
+            + "."
+        )
+    ]
+    for dimension, values in GROWTH.items():
+        own = [row for row in rows if row["grows"] == dimension]
+        lines = [
+            f"| {dimension} | {' | '.join(map(str, values))} |",
+            f"|---|{'---|' * len(values)}",
+        ]
+        for name in dict.fromkeys(row["contender"] for row in own):
+            costs = [f"{row['cpu_ms']:.1f}" for row in own if row["contender"] == name]
+            lines.append(f"| {name} | {' | '.join(costs)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
 def figure(rows: list[Row], path: Path) -> None:
     """Step time against T, a line for each contender, on one thread."""
     made, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
@@ -145,25 +175,34 @@ def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--T", type=int, nargs="+", default=[100, 300, 500])
-    parser.add_argument("--units", type=int, default=200)
-    parser.add_argument("--trials", type=int, default=64)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--growth", action="store_true", help="also grow one dimension at a time")
     given = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
     names = ["loop", *(name for name in given.contenders if name != "loop")]
     rows = [
         row
         for threads in given.threads
         for T in given.T
-        for row in measure(names, (T, given.units, given.trials), threads, given.rounds)
+        for row in measure(names, Size(T=T, threads=threads), given.rounds)
     ]
-    FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "training_step.json").write_text(json.dumps(rows, indent=1) + "\n")
     text = table(rows, fma_peak())
     (FOLDER / "training_step.md").write_text(text)
     figure(rows, FOLDER / "training_step.png")
     print(text)
+    if given.growth:
+        grown = [
+            {"grows": dimension, **row}
+            for dimension, values in GROWTH.items()
+            for value in values
+            for row in measure(["native", "torch"], replace(Size(), **{dimension: value}), 3)
+        ]
+        (FOLDER / "growth.json").write_text(json.dumps(grown, indent=1) + "\n")
+        (FOLDER / "growth.md").write_text(growth_table(grown))
+        print(growth_table(grown))
 
 
 if __name__ == "__main__":

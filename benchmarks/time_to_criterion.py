@@ -1,0 +1,114 @@
+"""From the start of Python to a trained network on one thread, beside the tutorial's settings in its loop.
+
+Each task is trained in a process of its own: imports, trial tables, training, checks. The tutorial's side is the
+number of its iterations to criterion (learned once, counted; none where it was still at chance after 4900) times the
+median cost of a step of its loop, measured here at the task's own length. Writes
+reports/benchmarks/time_to_criterion.{json,md}.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path("reports/benchmarks")
+TASKS = ("go_nogo", "dmts", "mante", "xor")
+TUTORIAL = {"go_nogo": 725, "mante": 1925}  # iterations to criterion of the tutorial's settings
+SEEDS = (1, 2, 3)
+
+
+def train_one(name: str, seed: int) -> dict[str, Any]:
+    """Train one network of the shipped settings on one thread; what took how long, in seconds."""
+    begun = time.perf_counter()
+    from ctrnn import network, params, tasks, training
+
+    imported = time.perf_counter()
+    shipped = params.load("params.yaml")
+    changed = {"n_networks": 1, "threads": 1}
+    settings = shipped.model_copy(
+        update={"seed": seed, "train": shipped.train.model_copy(update=changed)}
+    )
+    task = tasks.get_task(name, settings)
+    train, validation = (tasks.trial_table(task, split, seed) for split in ("train", "validation"))
+    drawn = time.perf_counter()
+    with tempfile.TemporaryDirectory() as store:
+        backend = network.get_backend(settings.train)
+        (one,) = training.train(task, train, validation, settings, backend, Path(store))
+    return {
+        "task": name,
+        "seed": seed,
+        "iterations": one.iteration,
+        "converged": one.converged,
+        "imports_s": imported - begun,
+        "trials_s": drawn - imported,
+        "training_s": time.perf_counter() - drawn,
+    }
+
+
+def measure(name: str, seed: int) -> dict[str, Any]:
+    """The same in a process of its own, with the wall time of all of it."""
+    begun = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, __file__, name, str(seed)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    row: dict[str, Any] = json.loads(done.stdout)
+    return {**row, "total_s": time.perf_counter() - begun}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table."""
+    lines = [
+        "Seconds from the start of Python to a trained network, one thread. The tutorial's: iterations times a step.",
+        "",
+        "| task | seed | iterations | imports | trials | training | all | tutorial's loop | times less |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        seconds = " | ".join(
+            f"{row[key]:.2f}" for key in ("imports_s", "trials_s", "training_s", "total_s")
+        )
+        loop = (
+            f"{row['tutorial_s']:.0f} | {row['ratio']:.0f}"
+            if row["tutorial_s"]
+            else "not learned | "
+        )
+        lines.append(
+            f"| {row['task']} | {row['seed']} | {row['iterations']} | {seconds} | {loop} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, write, print."""
+    from benchmarks.contenders import Size
+    from benchmarks.training_step import measure as measure_step
+    from ctrnn import params
+
+    settings = params.load("params.yaml")
+    rows = []
+    for name in TASKS:
+        size = Size(T=settings.task(name).T)
+        (loop,) = measure_step(["loop"], size, 5)
+        tutorial = TUTORIAL[name] * loop["wall_ms"] / 1e3 if name in TUTORIAL else None
+        for seed in SEEDS:
+            row = measure(name, seed)
+            ratio = tutorial / row["total_s"] if tutorial else None
+            rows.append(
+                {**row, "loop_step_ms": loop["wall_ms"], "tutorial_s": tutorial, "ratio": ratio}
+            )
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "time_to_criterion.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (FOLDER / "time_to_criterion.md").write_text(table(rows))
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        print(json.dumps(train_one(sys.argv[1], int(sys.argv[2]))))
+    else:
+        main()
