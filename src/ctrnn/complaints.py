@@ -41,7 +41,9 @@ def first_complaint(error: ValidationError, section: type[BaseModel], where: str
     errors = error.errors(include_url=False)
     # A misspelled key is also a missing one: the misspelling says more.
     first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
-    inside = [str(part) for part in first["loc"]]
+    inside = [
+        str(part) for part in first["loc"] if not str(part).startswith("(")
+    ]  # tag of a choice
     key = ".".join(filter(None, [where, *inside]))
     value = first["input"]
     if first["type"] == "extra_forbidden":
@@ -59,7 +61,10 @@ def first_complaint(error: ValidationError, section: type[BaseModel], where: str
 
 
 def _keys(section: type[BaseModel], path: list[str]) -> list[str]:
-    return list(_schema(section, path).get("properties", {}))
+    at = _schema(section, path)
+    root = section.model_json_schema()
+    choices = [_follow(choice, root) for choice in at.get("oneOf", [at])]
+    return [key for choice in choices for key in choice.get("properties", {})]
 
 
 def _allowed(section: type[BaseModel], path: list[str]) -> str:
@@ -72,7 +77,11 @@ def _schema(section: type[BaseModel], path: list[str]) -> dict[str, Any]:
     at = root
     for part in path:
         at = _follow(at, root)
-        at = at.get("properties", {}).get(part) or at.get("items") or {}
+        choices = [_follow(choice, root) for choice in at.get("oneOf", [at])]
+        found = (
+            choice.get("properties", {}).get(part) or choice.get("items") for choice in choices
+        )
+        at = next(filter(None, found), {})
     return _follow(at, root)
 
 
@@ -83,8 +92,11 @@ def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(schema: dict[str, Any]) -> str:
-    if "anyOf" in schema:
-        return " or ".join(_words(choice) for choice in schema["anyOf"])
+    for choice in ("anyOf", "oneOf"):
+        if choice in schema:
+            return " or ".join(_words(one) for one in schema[choice])
+    if "$ref" in schema:  # one choice of several
+        return "a section of its own"
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     kind = {

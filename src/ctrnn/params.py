@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from ctrnn.complaints import ParamsError, first_complaint, nearest
 
@@ -48,6 +56,26 @@ class TaskSettings(Section):
             TaskSettings.registry[task] = cls
 
 
+class PairDensities(Section):
+    """Densities of the recurrent pattern by pair, the postsynaptic population first: `ei` is from I to E."""
+
+    ee: Share
+    ei: Share
+    ie: Share
+    ii: Share
+
+
+def _kind(value: Any) -> str:
+    return "(section)" if isinstance(value, dict | PairDensities) else "(number)"
+
+
+# Where the brackets of a tag stand, `complaints` knows that it is no key.
+Density = Annotated[
+    Annotated[Share, Tag("(number)")] | Annotated[PairDensities, Tag("(section)")],
+    Discriminator(_kind),
+]
+
+
 class NetworkSettings(Section):
     """Section `network`: the equations of a network and how its weights start."""
 
@@ -57,11 +85,15 @@ class NetworkSettings(Section):
     tau_inh: Positive | None
     activation: Literal["sigmoid", "relu"]
     dale: bool
-    p_rec: Share
+    dale_inputs: bool
+    dale_readout: bool
+    p_rec: Density
+    self_connections: bool
     p_inh: Share
     inhibitory_count: Literal["exact", "random"]
-    weight_distribution: Literal["gaussian", "gamma"]
+    weight_distribution: Literal["gaussian", "gamma", "lognormal"]
     gamma_shape: Positive
+    lognormal_sigma: Positive
     w_gain: NotNegative
     gain: Literal["spectral_radius", "scale"]
     balance_rows: bool
@@ -105,6 +137,14 @@ class Trainable(Section):
         return self
 
 
+class Penalties(Section):
+    """Section `train.penalties`: what is added to the loss, each a factor times a mean square."""
+
+    rates: NotNegative
+    W_rec: NotNegative
+    W_out: NotNegative
+
+
 class TrainSettings(Section):
     """Section `train`: how many networks are trained, how, and until when."""
 
@@ -127,6 +167,7 @@ class TrainSettings(Section):
     checks_in_a_row: Count
     require_convergence: bool
     trainable: Trainable
+    penalties: Penalties
 
     @model_validator(mode="after")
     def _device(self) -> Self:

@@ -59,6 +59,13 @@ def test_a_misspelled_key_is_told_as_such_and_not_as_missing(raw: dict[str, Any]
     assert sentence(raw) == "network.p_ihn is not a setting; did you mean network.p_inh?"
 
 
+def test_an_unknown_pair_of_populations_names_the_nearest(raw: dict[str, Any]) -> None:
+    raw["network"]["p_rec"] = {"ee": 0.1, "e1": 0.1, "ie": 0.1, "ii": 0.1}
+    assert sentence(raw).startswith(
+        "network.p_rec.e1 is not a setting; did you mean network.p_rec.e"
+    )
+
+
 def test_an_unknown_section_names_the_nearest(raw: dict[str, Any]) -> None:
     assert sentence(changed(raw, "trian", {})) == "trian is not a setting; did you mean train?"
 
@@ -79,6 +86,8 @@ def test_an_unknown_key_of_a_task_names_the_nearest(raw: dict[str, Any]) -> None
         ("network.p_inh", 1.2, "a number at least 0 and at most 1"),
         ("network.p_inh", -0.1, "a number at least 0 and at most 1"),
         ("network.p_rec", 2, "a number at least 0 and at most 1"),
+        ("network.p_rec", "x", "a number at least 0 and at most 1 or a section of its own"),
+        ("network.p_rec.ei", 2, "a number at least 0 and at most 1"),
         ("network.p_inh", "0.2", "a number at least 0 and at most 1"),
         ("network.n_units", 0, "a whole number at least 1"),
         ("network.n_units", 10.5, "a whole number at least 1"),
@@ -102,6 +111,8 @@ def test_an_unknown_key_of_a_task_names_the_nearest(raw: dict[str, Any]) -> None
 def test_a_wrong_value_names_key_value_and_what_is_allowed(
     raw: dict[str, Any], key: str, value: Any, allowed: str
 ) -> None:
+    if key == "network.p_rec.ei":
+        raw["network"]["p_rec"] = dict.fromkeys(("ee", "ei", "ie", "ii"), 0.2)
     text = sentence(changed(raw, key, value))
     assert text.startswith(key)
     assert "is not allowed; give " + allowed in text

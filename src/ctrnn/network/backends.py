@@ -23,10 +23,11 @@ class Trials:
 
 @dataclass(frozen=True)
 class TaughtTrials(Trials):
-    """Trials with what the network should answer, and where the loss counts."""
+    """Trials with what the network should answer, and where the loss counts; rate_penalty: factor of mean(r^2)."""
 
     targets: Float[np.ndarray, "time trial output"]
     mask: Bool[np.ndarray, "time trial output"]
+    rate_penalty: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,39 @@ class Backend(Protocol):
     def loss_and_gradients(
         self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
-        """Mean squared error of every network where the mask counts, and its gradient by the arrays in `wanted`."""
+        """Loss of every network and its gradient by the arrays in `wanted`.
+
+        The loss is the mean squared error where the mask counts, plus rate_penalty mean(r^2) over time, trial and
+        unit, with rates as the readout sees them.
+        """
+
+
+class Signed:
+    """A backend that is given input and readout weights as they act (`Network.acting`), whichever computes."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def outputs(
+        self, networks: Sequence[Network], trials: Sequence[Trials]
+    ) -> list[Float[np.ndarray, "time trial output"]]:
+        """See `Backend.outputs`."""
+        return self.backend.outputs([network.acting for network in networks], trials)
+
+    def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
+        """See `Backend.activity`."""
+        return self.backend.activity([network.acting for network in networks], trials)
+
+    def loss_and_gradients(
+        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+    ) -> list[tuple[float, dict[str, np.ndarray]]]:
+        """See `Backend.loss_and_gradients`; gradients are by the weights as trained."""
+        acting = [network.acting for network in networks]
+        results = self.backend.loss_and_gradients(acting, batches, wanted)
+        return [
+            (loss, dict(network.through_signs(gradients)))
+            for network, (loss, gradients) in zip(networks, results, strict=True)
+        ]
 
 
 def get_backend(settings: TrainSettings) -> Backend:
@@ -59,7 +92,7 @@ def get_backend(settings: TrainSettings) -> Backend:
     if settings.backend == "torch":  # importing torch takes seconds: only where it is used
         from ctrnn.network.torch_backend import TorchBackend
 
-        return TorchBackend(settings.device)
+        return Signed(TorchBackend(settings.device))
     from ctrnn.network.native_backend import NativeBackend
 
-    return NativeBackend(settings.threads)
+    return Signed(NativeBackend(settings.threads))

@@ -7,11 +7,13 @@ gain is that of the linearised recurrence, and the bias centres the units.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 
 from ctrnn.network.network import Network, Wiring
-from ctrnn.params import NetworkSettings
+from ctrnn.params import NetworkSettings, PairDensities
 from ctrnn.streams import generator
 
 RATE_AT_ZERO = {"sigmoid": 0.5, "relu": 0.0}  # f(0)
@@ -23,7 +25,9 @@ def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed:
     """A network at the start of training. Each part is drawn from a stream of its own."""
     n = settings.n_units
     sign = signs(settings, seed)
-    mask = generator(seed, "network", "pattern").random((n, n)) < settings.p_rec
+    mask = generator(seed, "network", "pattern").random((n, n)) < densities(settings, sign)
+    if not settings.self_connections:
+        np.fill_diagonal(mask, False)
     tau_inh = settings.tau if settings.tau_inh is None else settings.tau_inh
     tau = np.where(sign > 0, settings.tau, tau_inh).astype(np.float32)
     wiring = Wiring(mask, sign, tau, settings)
@@ -32,12 +36,15 @@ def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed:
     b_rec = np.zeros(n)
     if settings.centring_bias:
         b_rec = -RATE_AT_ZERO[settings.activation] * in_order_sum(W)
+    W_in = settings.W_in_sd * generator(seed, "network", "W_in").standard_normal((n, n_channels))
+    W_out = readout_weights(settings, n_outputs, seed)
     weights = {
-        "W_in": settings.W_in_sd
-        * generator(seed, "network", "W_in").standard_normal((n, n_channels)),
+        "W_in": np.abs(W_in)
+        if settings.dale_inputs
+        else W_in,  # so that none starts at relu's kink
         "W_rec": np.abs(W) if settings.dale else W,
         "b_rec": b_rec,
-        "W_out": readout_weights(settings, n_outputs, seed),
+        "W_out": np.abs(W_out) if settings.dale_readout else W_out,
         "b_out": np.zeros(n_outputs),
     }
     return Network(wiring, {name: array.astype(np.float32) for name, array in weights.items()})
@@ -56,6 +63,20 @@ def signs(settings: NetworkSettings, seed: int) -> Float[np.ndarray, " unit"]:
     return np.where(inhibitory, -1, 1).astype(np.float32)
 
 
+def densities(settings: NetworkSettings, sign: Float[np.ndarray, " unit"]) -> Any:
+    """Probability of each synapse: one number, or [post, pre] where p_rec is given by pair.
+
+    Cortical connection probabilities differ by pair of populations; those of inhibitory cells are the higher ones
+    (mouse visual cortex: Billeh et al. 2020, Neuron 106:388).
+    """
+    p = settings.p_rec
+    if not isinstance(p, PairDensities):
+        return p
+    to_from = np.array([[p.ee, p.ei], [p.ie, p.ii]])  # [post, pre], excitatory first
+    population = (sign < 0).astype(int)
+    return to_from[population[:, None], population]
+
+
 def recurrent_weights(wiring: Wiring, seed: int) -> Float[np.ndarray, "post pre"]:
     """Signed starting weights on the pattern: drawn, balanced and scaled as the settings say."""
     settings = wiring.settings
@@ -65,20 +86,27 @@ def recurrent_weights(wiring: Wiring, seed: int) -> Float[np.ndarray, "post pre"
         if settings.balance_rows:
             W = balance(W, wiring.sign)
     if settings.gain == "scale":
-        expected_inputs = settings.n_units * settings.p_rec
+        expected_inputs = settings.n_units * np.mean(densities(settings, wiring.sign))
         return W * (settings.w_gain / np.sqrt(expected_inputs)) if expected_inputs else W
     radius = SLOPE_AT_ZERO[settings.activation] * spectral_radius(W)
     return W * (settings.w_gain / radius) if radius else W
 
 
 def draw(settings: NetworkSettings, seed: int) -> Float[np.ndarray, "post pre"]:
-    """Weights of either sign with mean square 1: normal, or gamma-distributed sizes with a random sign."""
+    """Weights of either sign with mean square 1: normal, or gamma or lognormal sizes with a random sign.
+
+    Sizes of cortical synapses are near lognormal, with many weak and a few strong ones (Song, Sjostrom, Reigl, Nelson
+    & Chklovskii 2005, PLoS Biol 3:e68); gamma is the choice of Song, Yang & Wang 2016.
+    """
     random = generator(seed, "network", "W_rec")
     size = (settings.n_units, settings.n_units)
     if settings.weight_distribution == "gaussian":
         return random.standard_normal(size)
-    shape = settings.gamma_shape
-    sizes = random.gamma(shape, 1 / np.sqrt(shape * (shape + 1)), size)
+    if settings.weight_distribution == "gamma":
+        shape = settings.gamma_shape
+        sizes = random.gamma(shape, 1 / np.sqrt(shape * (shape + 1)), size)
+    else:  # E[exp(2 N(mu, s^2))] = exp(2 mu + 2 s^2)
+        sizes = random.lognormal(-(settings.lognormal_sigma**2), settings.lognormal_sigma, size)
     return sizes * np.where(random.random(size) < 0.5, -1.0, 1.0)
 
 

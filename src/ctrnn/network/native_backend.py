@@ -59,6 +59,7 @@ class NativeBackend:
                 targets=batch.targets,
                 mask=batch.mask,
                 key=batch.noise,
+                rate_penalty=batch.rate_penalty,
                 wanted=wanted,
             )
             for network, batch in zip(networks, batches, strict=True)

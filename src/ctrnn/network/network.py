@@ -38,19 +38,22 @@ class Wiring:
     def noise_per_step(self) -> Float[np.ndarray, " unit"]:
         """s_pre: standard deviation of the noise that a step adds to x of each unit.
 
-        `stationary`: sigma sqrt(2 alpha), whatever tau is (Song, Yang & Wang 2016, PLoS Comput Biol
-        12:e1004792); `tutorial`: alpha sigma.
+        `stationary`: sigma sqrt(alpha (2 - alpha)), with which x of an unconnected unit has standard deviation
+        sigma whatever tau is: x_t = (1 - alpha) x_{t-1} + s xi keeps the variance s^2 / (alpha (2 - alpha)). Song,
+        Yang & Wang (2016, PLoS Comput Biol 12:e1004792) give its first order in alpha, sigma sqrt(2 alpha), which is
+        5% too much at tau = 5. `tutorial`: alpha sigma.
         """
         sigma, alpha = self.settings.sigma_pre, self.alpha.astype(np.float64)
         stationary = self.settings.noise_scaling == "stationary"
-        return (sigma * (np.sqrt(2 * alpha) if stationary else alpha)).astype(np.float32)
+        per_step = np.sqrt(alpha * (2 - alpha)) if stationary else alpha
+        return (sigma * per_step).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
     """Wiring and weights: W_in [unit, channel], W_rec [post, pre], b_rec [unit], W_out [output, unit], b_out [output].
 
-    W_rec is as trained, before sign and rectification.
+    Weights are as trained, before sign and rectification; `acting` gives those that act.
     """
 
     wiring: Wiring
@@ -63,6 +66,35 @@ class Network:
         if wiring.settings.dale:
             W = np.maximum(W, 0) * wiring.sign
         return np.where(wiring.mask, W, np.float32(0))
+
+    @cached_property
+    def acting(self) -> Network:
+        """The network with input and readout weights as they act, signs by Dale's principle where it is asked for.
+
+        Inputs excite only: relu(W_in). The readout reads excitatory units with weights of one sign: relu(W_out) on
+        these, 0 on inhibitory ones, since long-range projections are excitatory. Song, Yang & Wang 2016.
+        """
+        settings, weights = self.wiring.settings, dict(self.weights)
+        if settings.dale_inputs:
+            weights["W_in"] = np.maximum(weights["W_in"], 0)
+        if settings.dale_readout:
+            weights["W_out"] = np.maximum(weights["W_out"], 0) * (self.wiring.sign > 0)
+        changed = settings.dale_inputs or settings.dale_readout
+        return Network(self.wiring, weights) if changed else self
+
+    def through_signs(self, gradients: Weights) -> Weights:
+        """Gradients by the weights as trained, from those by the acting input and readout weights: the chain rule.
+
+        relu'(0) is 0, as in the backends.
+        """
+        signed = {
+            "W_in": self.wiring.settings.dale_inputs,
+            "W_out": self.wiring.settings.dale_readout,
+        }
+        return {
+            name: g * (self.acting.weights[name] > 0) if signed.get(name) else g
+            for name, g in gradients.items()
+        }
 
     @property
     def vanished_synapses(self) -> float:

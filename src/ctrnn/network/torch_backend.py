@@ -109,8 +109,10 @@ class TorchBackend:
         targets = self._by_time([batch.targets for batch in batches])
         mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
         generators = self._generators(batches)
-        _, Z = self._run(networks, weights, inputs, generators)
+        R, Z = self._run(networks, weights, inputs, generators)
         losses = (mask * (Z - targets) ** 2).sum(dim=(0, 2, 3)) / mask.sum(dim=(0, 2, 3))
+        if batches[0].rate_penalty:
+            losses = losses + batches[0].rate_penalty * R.square().mean(dim=(0, 2, 3))
         names = sorted(wanted)
         grads = torch.autograd.grad(losses.sum(), [weights[name] for name in names])
         arrays = {name: grad.cpu().numpy() for name, grad in zip(names, grads, strict=True)}

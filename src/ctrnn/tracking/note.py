@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ctrnn.params import Params
+from ctrnn.params import PairDensities, Params
 
 
 def write(
@@ -48,8 +48,14 @@ def _what(params: Params) -> str:
     seeds = f"seeds {params.seed} to {params.seed + n - 1}" if n > 1 else f"seed {params.seed}"
     return (
         f"{n} network{'s' * (n > 1)} ({seeds}) of {network.n_units} {network.activation} units, "
-        f"{inhibitory}; {tau}, dt {network.dt:g}, density {network.p_rec:g}, {dale}."
+        f"{inhibitory}; {tau}, dt {network.dt:g}, density {_density(network.p_rec)}, {dale}."
     )
+
+
+def _density(p_rec: float | PairDensities) -> str:
+    if isinstance(p_rec, PairDensities):
+        return " ".join(f"{pair}={p:g}" for pair, p in p_rec.model_dump().items())
+    return f"{p_rec:g}"
 
 
 def _learning(training: Mapping[str, Any], params: Params) -> str:

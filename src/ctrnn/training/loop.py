@@ -21,6 +21,7 @@ from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
 from ctrnn.training import checkpoint
 from ctrnn.training.adam import clip, gradient_norm
+from ctrnn.training.penalties import with_weight_penalties
 from ctrnn.training.stopping import check_networks, meets_criterion
 from ctrnn.training.trainee import Trainee, enrol
 
@@ -77,13 +78,20 @@ def train(
     with bar, told_to_stop() as stop:
         while active := unfinished():
             taught = [
-                teach(next(one.batches), key(one.seed, "train", "noise", one.iteration + 1))
-                for one in active
+                TaughtTrials(
+                    inputs=batch.inputs,
+                    noise=key(one.seed, "train", "noise", one.iteration + 1),
+                    targets=batch.targets,
+                    mask=batch.mask,
+                    rate_penalty=settings.penalties.rates,
+                )
+                for one, batch in ((one, next(one.batches)) for one in active)
             ]
             networks = [one.network for one in active]
             results = backend.loss_and_gradients(networks, taught, wanted)
 
-            for one, (loss, gradients) in zip(active, results, strict=True):
+            for one, result in zip(active, results, strict=True):
+                loss, gradients = with_weight_penalties(*result, one.network, settings.penalties)
                 norm = gradient_norm(gradients)
                 if not math.isfinite(loss) or not math.isfinite(norm):
                     raise TrainingError(diverged(task.name, one, settings))
@@ -135,11 +143,6 @@ def check(task: Task[Any], validation: Batch, some: list[Trainee], backend: Back
         )
         for one, result in zip(some, checks, strict=True):
             one.last_check = result
-
-
-def teach(batch: Batch, noise: int) -> TaughtTrials:
-    """A batch with the noise stream that it is seen with."""
-    return TaughtTrials(inputs=batch.inputs, noise=noise, targets=batch.targets, mask=batch.mask)
 
 
 def checkpoint_name(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from ctrnn.complaints import ParamsError
 from ctrnn.network import Network, TaughtTrials, Trials, get_backend, initialise
+from ctrnn.network.backends import Signed
 from ctrnn.network.torch_backend import TorchBackend
 from tests.definition import forward_loop, loss_of
 from tests.settings import network_settings, settings
@@ -27,21 +29,29 @@ CASES: list[dict[str, Any]] = [
     {"activation": "relu", "w_gain": 0.9},
     {"activation": "relu", "w_gain": 0.9, "dale": False, "tau_inh": 7},
     {"tau_inh": 10, "noise_scaling": "tutorial", "p_rec": 0.9},
+    {"dale_inputs": True, "dale_readout": True},
 ]
 
 
 def population(**changes: Any) -> list[Network]:
     chosen = network_settings(**{"n_units": 17, "sigma_pre": 0.1, "sigma_post": 0.05, **changes})
-    return [initialise(chosen, N_CHANNELS, N_OUTPUTS, seed) for seed in (1, 2)]
+    networks = [initialise(chosen, N_CHANNELS, N_OUTPUTS, seed) for seed in (1, 2)]
+    random = np.random.default_rng(3)
+    for network in networks:  # inputs and readout of either sign, as training may leave them
+        for name in ("W_in", "W_out"):
+            flips = np.where(random.random(network.weights[name].shape) < 0.3, -1, 1)
+            network.weights[name][:] *= flips.astype(np.float32)
+    return networks
 
 
-def taught(noise: int | None, seed: int = 0) -> TaughtTrials:
+def taught(noise: int | None, seed: int = 0, rate_penalty: float = 0.3) -> TaughtTrials:
     random = np.random.default_rng(seed)
     return TaughtTrials(
         inputs=random.standard_normal((T, N_TRIALS, N_CHANNELS)).astype(np.float32),
         noise=noise,
         targets=random.standard_normal((T, N_TRIALS, N_OUTPUTS)).astype(np.float32),
         mask=random.random((T, N_TRIALS, N_OUTPUTS)) < 0.7,
+        rate_penalty=rate_penalty,
     )
 
 
@@ -59,8 +69,14 @@ def by_definition(
         name: torch.tensor(array, dtype=torch.float64, requires_grad=True)
         for name, array in network.weights.items()
     }
+    acting = dict(weights)
+    if wiring.settings.dale_inputs:
+        acting["W_in"] = torch.relu(weights["W_in"])
+    if wiring.settings.dale_readout:
+        excitatory = torch.from_numpy(wiring.sign).double() > 0
+        acting["W_out"] = torch.relu(weights["W_out"]) * excitatory
     rates, outputs, _ = forward_loop(
-        weights,
+        acting,
         torch.from_numpy(batch.inputs).double(),
         mask=torch.from_numpy(wiring.mask),
         sign=torch.from_numpy(wiring.sign).double(),
@@ -72,7 +88,8 @@ def by_definition(
         xi=xi,
         eta=eta,
     )
-    loss = loss_of(outputs, rates, torch.from_numpy(batch.targets), torch.from_numpy(batch.mask))
+    targets, mask = torch.from_numpy(batch.targets), torch.from_numpy(batch.mask)
+    loss = loss_of(outputs, rates, targets, mask, batch.rate_penalty)
     gradients = torch.autograd.grad(loss, list(weights.values()))
     return rates.detach(), loss.detach(), dict(zip(weights, gradients, strict=True))
 
@@ -82,7 +99,7 @@ def by_definition(
 def test_the_torch_backend_agrees_with_the_definition(
     changes: dict[str, Any], noise: int | None
 ) -> None:
-    networks, backend = population(**changes), TorchBackend("cpu")
+    networks, backend = population(**changes), Signed(TorchBackend("cpu"))
     batches = [taught(noise, seed) for seed in (0, 1)]
     results = backend.loss_and_gradients(networks, batches, ALL)
     activities = backend.activity(networks, batches)
@@ -153,11 +170,22 @@ def test_noise_follows_from_its_key(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["native", "torch"])
-@pytest.mark.parametrize("tau", [5, 20, 100])
-def test_stationary_noise_has_the_same_size_whatever_tau_is(name: str, tau: int) -> None:
+@pytest.mark.parametrize("tau", [5, 10, 20, 50, 100])
+@pytest.mark.parametrize(
+    ("scaling", "expected_sd"),
+    [
+        ("stationary", lambda tau: 0.1),
+        # alpha sigma xi a step, the tutorial's: x = sum (1 - alpha)^k alpha sigma xi
+        ("tutorial", lambda tau: 0.1 / np.sqrt(2 * tau - 1)),
+    ],
+)
+def test_noise_on_x_is_what_its_scaling_says(
+    name: str, tau: int, scaling: str, expected_sd: Callable[[int], float]
+) -> None:
     chosen = network_settings(
-        n_units=50, p_rec=0, tau=tau, sigma_pre=0.1, sigma_post=0, W_in_sd=0, activation="relu"
-    )
+        n_units=50, p_rec=0, tau=tau, sigma_pre=0.1, sigma_post=0, W_in_sd=0, activation="relu",
+        noise_scaling=scaling,
+    )  # fmt: skip
     network = initialise(chosen, 1, 1, seed=1)
     weights = {**network.weights, "b_rec": np.full(50, 5, np.float32)}  # far from relu's kink
     network = Network(network.wiring, weights)
@@ -165,9 +193,9 @@ def test_stationary_noise_has_the_same_size_whatever_tau_is(name: str, tau: int)
     (activity,) = get_backend(settings(train__backend=name).train).activity(
         [network], [Trials(inputs, 1)]
     )
-    # Euler steps of size alpha make the stationary variance sigma^2 / (1 - alpha / 2).
-    expected = 0.1 / np.sqrt(1 - 1 / (2 * tau))
-    assert activity.rates[-1].std() == pytest.approx(expected, rel=0.04)
+    currents = activity.rates[5 * tau :: tau]
+    sd = np.sqrt(currents.var(axis=(1, 2), dtype=np.float64).mean())  # over trials and units
+    assert sd == pytest.approx(expected_sd(tau), rel=0.02)
 
 
 def test_a_device_that_is_not_there_is_one_sentence() -> None:

@@ -83,6 +83,54 @@ def test_gamma_weights_have_the_distribution_of_their_shape() -> None:
     assert sizes.mean() == pytest.approx(2 / np.sqrt(6), rel=0.03)
 
 
+def test_lognormal_weights_have_the_distribution_of_their_sigma() -> None:
+    network = start(weight_distribution="lognormal", gain="scale", balance_rows=False, p_rec=1.0)
+    sizes = np.abs(network.W_eff) * np.sqrt(200) / 1.5
+    assert (sizes**2).mean() == pytest.approx(1, rel=0.1)
+    assert np.log(sizes).mean() == pytest.approx(-(0.94**2), abs=0.02)
+    assert np.log(sizes).std() == pytest.approx(0.94, rel=0.01)
+
+
+def test_densities_by_pair_name_the_postsynaptic_population_first() -> None:
+    by_pair = {"ee": 0.1, "ei": 0.9, "ie": 0.5, "ii": 0.0}
+    wiring = start(p_rec=by_pair, p_inh=0.5).wiring
+    e, i = slice(0, 100), slice(100, 200)
+    found = {
+        "ee": wiring.mask[e, e],
+        "ei": wiring.mask[e, i],
+        "ie": wiring.mask[i, e],
+        "ii": wiring.mask[i, i],
+    }
+    for pair, mask in found.items():
+        assert mask.mean() == pytest.approx(by_pair[pair], abs=0.02), pair
+    uniform = start(p_rec=dict.fromkeys(by_pair, 0.2)).wiring
+    np.testing.assert_array_equal(uniform.mask, start(p_rec=0.2).wiring.mask)
+
+
+def test_self_connections_can_be_left_out_and_nothing_else_changes() -> None:
+    with_them, without = start().wiring.mask, start(self_connections=False).wiring.mask
+    assert with_them.diagonal().any()
+    assert not without.diagonal().any()
+    np.testing.assert_array_equal(with_them & ~np.eye(200, dtype=bool), without)
+
+
+def test_inputs_excite_only_where_asked() -> None:
+    free, signed = start(), start(dale_inputs=True)
+    assert free.acting is free
+    assert (free.weights["W_in"] < 0).any()
+    assert (signed.acting.weights["W_in"] > 0).all()
+    np.testing.assert_array_equal(signed.weights["W_rec"], free.weights["W_rec"])
+
+
+def test_only_excitatory_units_are_read_out_where_asked_with_one_sign() -> None:
+    network = start(dale_readout=True)
+    excitatory = network.wiring.sign > 0
+    W_out = network.acting.weights["W_out"]
+    assert (W_out[:, excitatory] > 0).all()
+    assert not W_out[:, ~excitatory].any()
+    assert (start().weights["W_out"][:, ~excitatory] != 0).all()
+
+
 def test_the_readout_starts_as_asked() -> None:
     assert np.abs(start(n_units=2000, p_rec=0.01).weights["W_out"]).std() < 0.02
     tutorial = start(readout_start="uniform").weights["W_out"]
@@ -102,7 +150,8 @@ def test_time_constants_follow_the_population() -> None:
 
 
 def test_noise_scaling() -> None:
-    np.testing.assert_allclose(start().wiring.noise_per_step, 0.01 * np.sqrt(2 / 20), rtol=1e-6)
+    per_step = 0.01 * np.sqrt(1 - (1 - 1 / 20) ** 2)  # what the leak takes from sigma^2 in a step
+    np.testing.assert_allclose(start().wiring.noise_per_step, per_step, rtol=1e-6)
     np.testing.assert_allclose(
         start(noise_scaling="tutorial").wiring.noise_per_step, 0.01 / 20, rtol=1e-6
     )

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctrnn.network import get_backend
+from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Params
 from ctrnn.tasks import get_task, trial_table
 from ctrnn.training import TrainingError, train
+from ctrnn.training.penalties import with_weight_penalties
 from ctrnn.training.stopping import Check, meets_criterion
 from ctrnn.training.trainee import Trainee
 from tests.settings import settings
@@ -73,15 +74,80 @@ def test_no_weight_changes_sign_or_leaves_its_pattern(dale: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["W_in", "W_rec", "b_rec", "W_out", "b_out"])
-def test_only_what_is_trainable_changes(name: str) -> None:
+@pytest.mark.parametrize("signed", [False, True])
+def test_only_what_is_trainable_changes(name: str, signed: bool) -> None:
     flags = {
         f"train__trainable__{other}": other == name
         for other in ("W_in", "W_rec", "b_rec", "W_out", "b_out")
     }
-    (trainee, _), _ = run(**flags)
+    penalties = dict.fromkeys(("rates", "W_rec", "W_out"), 0.1 if signed else 0.0)
+    signs = {"network__dale_inputs": signed, "network__dale_readout": signed}
+    (trainee, _), _ = run(**flags, **signs, train__penalties=penalties)
     for array, before in trainee.start.weights.items():
         changed = not np.array_equal(before, trainee.network.weights[array])
         assert changed == (array == name), array
+
+
+def test_signed_inputs_and_readout_keep_their_signs_and_still_learn() -> None:
+    trainees, _ = run(
+        network__dale_inputs=True,
+        network__dale_readout=True,
+        train__trainable__W_in=True,
+        train__max_iterations=120,
+    )
+    for trainee in trainees:
+        acting, before = (one.acting.weights for one in (trainee.network, trainee.start))
+        excitatory = trainee.network.wiring.sign > 0
+        for name in ("W_in", "W_out"):
+            assert (acting[name] >= 0).all()
+            assert not np.array_equal(acting[name], before[name])
+        assert not acting["W_out"][:, ~excitatory].any()
+        assert trainee.history[-1]["loss"] < 0.7 * trainee.history[0]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "backend"),
+    [
+        ("rates", 3.0, "native"),
+        ("rates", 3.0, "torch"),
+        ("W_rec", 30.0, "native"),
+        ("W_out", 300.0, "native"),
+    ],
+)
+def test_a_penalty_makes_smaller_what_it_names(name: str, factor: float, backend: str) -> None:
+    def size(penalty: float) -> float:
+        (trainee,), params = run(
+            train__n_networks=1,
+            train__max_iterations=30,
+            train__backend=backend,
+            **{f"train__penalties__{name}": penalty},
+        )
+        network = trainee.network
+        trials = [Trials(np.ones((40, 8, 1), np.float32), noise=None)]
+        (activity,) = get_backend(params.train).activity([network], trials)
+        sizes = {"rates": activity.rates, "W_rec": network.W_eff, "W_out": network.weights["W_out"]}
+        return float(np.square(sizes[name]).mean())
+
+    assert size(factor) < 0.97 * size(0.0)
+
+
+def test_the_gradient_of_the_weight_penalties_is_that_of_their_value() -> None:
+    (trainee, _), params = run(network__dale_readout=True)
+    network = trainee.network
+    penalties = params.train.penalties.model_copy(update={"W_rec": 0.5, "W_out": 2.0})
+    zero = {name: np.zeros_like(network.weights[name]) for name in ("W_rec", "W_out")}
+
+    def value(weights: dict[str, np.ndarray]) -> float:
+        changed = Network(network.wiring, {**network.weights, **weights})
+        return with_weight_penalties(0.0, {}, changed, penalties)[0]
+
+    _, gradients = with_weight_penalties(0.0, zero, network, penalties)
+    for name, gradient in gradients.items():
+        step = (1e-2 * np.random.default_rng(0).standard_normal(gradient.shape)).astype(np.float32)
+        step[np.abs(network.weights[name]) < 0.1 * np.abs(network.weights[name]).max()] = 0
+        ends = [value({name: network.weights[name] + sign * step / 10}) for sign in (1, -1)]
+        expected = float((gradient.astype(float) * step / 5).sum())
+        assert ends[0] - ends[1] == pytest.approx(expected, rel=1e-2)
 
 
 def test_a_network_does_not_know_how_many_others_there_are() -> None:

@@ -1,0 +1,34 @@
+"""What is added to the loss to keep weights small. The penalty on firing rates is the backend's, which has the rates.
+
+Song, Yang & Wang (2016, PLoS Comput Biol 12:e1004792) and Yang et al. (2019, Nat Neurosci 22:297) penalise rates and
+weights. All are mean squares here, so that a factor means the same in a network of any size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ctrnn.network import Network
+from ctrnn.params import Penalties
+
+
+def with_weight_penalties(
+    loss: float, gradients: Mapping[str, np.ndarray], network: Network, penalties: Penalties
+) -> tuple[float, dict[str, np.ndarray]]:
+    """The loss with the mean squares of W_eff over the pattern and of the acting W_out, and its gradient."""
+    gradients = dict(gradients)
+    n_synapses = max(1, int(network.wiring.mask.sum()))
+    W_out = network.acting.weights["W_out"]
+    for name, factor, acting, n in (
+        ("W_rec", penalties.W_rec, network.W_eff, n_synapses),
+        ("W_out", penalties.W_out, W_out, W_out.size),
+    ):
+        if factor:
+            loss += factor * float(np.square(acting, dtype=np.float64).sum()) / n
+            if name in gradients:
+                # By the weights as trained: what acts is +-W where it is not 0, so d(acting^2)/dW = 2 |acting| sign(W).
+                slope = 2 * np.abs(acting) * np.sign(network.weights[name])
+                gradients[name] = gradients[name] + np.float32(factor / n) * slope
+    return loss, gradients
