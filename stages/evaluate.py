@@ -21,7 +21,7 @@ def main(name: str) -> None:
     artifacts.write_table(folder / "outcomes.csv", result.outcomes)
     artifacts.write_arrays(folder / "outputs.npz", result.samples())
     summary = artifacts.read_json(weights / "summary.json")
-    metrics = evaluation.metrics(result.outcomes, summary)
+    metrics = evaluation.metrics(result, summary)
     artifacts.write_json(artifacts.metrics_path("evaluate", name), metrics)
 
 

@@ -14,7 +14,7 @@ def main(name: str) -> None:
     example = tasks.one_of_each(tasks.save(folder, task, settings.seed))
     figure = figures.sample_trials(
         example.inputs,
-        example.targets[:, :, 0],
+        example.targets,
         example.conditions["condition"].tolist(),
         task.channels,
         task.settings.window,

@@ -37,7 +37,7 @@ def fabricate(root: Path, params: Params, failed: tuple[tuple[str, int], ...] = 
         labels = sorted(set(test.conditions["condition"]))
         picture = artifacts.folder("generate", name, root) / "sample_trials.png"
         picture.write_bytes(figures.png(figures.outputs(
-            np.zeros((1, 4, 1), np.float32), np.zeros((4, 1), np.float32), ["a=1"], slice(0, 2)
+            np.zeros((1, 4, 1, 1), np.float32), np.zeros((4, 1, 1), np.float32), ["a=1"], slice(0, 2)
         ), 40))  # fmt: skip
         converged = [(name, network) not in failed for network in (0, 1)]
         train(artifacts.folder("train", name, root), converged)
@@ -70,7 +70,7 @@ def train(folder: Path, converged: list[bool]) -> None:
 
 
 def evaluate(name: str, root: Path, converged: list[bool], labels: list[str], test) -> None:
-    targets = test.targets[:, :2, 0]
+    targets = test.targets[:, :2]
     arrays = {"trials": np.arange(2), "outputs": np.stack(2 * [targets]), "targets": targets}
     artifacts.write_arrays(artifacts.folder("evaluate", name, root) / "outputs.npz", arrays)
     metrics = {

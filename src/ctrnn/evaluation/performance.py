@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.statistics import spread
@@ -16,6 +16,7 @@ from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
 
 TABLE_COLUMNS = ("split", "noise_seed")  # of the trial table, that outcomes leave out
+SATURATED = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Evaluation:
 
     outcomes: pd.DataFrame
     sample_trials: Int[np.ndarray, " sample"]
-    sample_outputs: Float[np.ndarray, "network time sample"]
-    sample_targets: Float[np.ndarray, "time sample"]
+    sample_outputs: Float[np.ndarray, "network time sample output"]
+    sample_targets: Float[np.ndarray, "time sample output"]
+    activity: list[dict[str, float]]  # of each network, on the sample trials
 
     def samples(self) -> dict[str, np.ndarray]:
         """The arrays of outputs.npz."""
@@ -44,38 +46,94 @@ def evaluate(
     n_samples: int,
     backend: Backend,
 ) -> Evaluation:
-    """Run every network on the test trials; `n_samples` trials per condition keep their whole output."""
+    """Run every network on the test trials; `n_samples` trials per condition keep their whole output.
+
+    A task of several outputs has the columns response and choice once for each, as response_<output>.
+    """
     rows = test.conditions
     samples = rows.groupby("condition", sort=True)["trial"].head(n_samples).to_numpy()
     trials = [Trials(test.inputs, key(seed, "evaluate")) for seed in seeds]
+    seen = [Trials(test.inputs[:, samples], key(seed, "evaluate", "samples")) for seed in seeds]
     tables, kept = [], []
     for index, outputs in enumerate(backend.outputs(networks, trials)):
         score = task.score(outputs, rows)
         table = rows.drop(columns=list(TABLE_COLUMNS))
         table.insert(0, "network", index)
-        tables.append(
-            table.assign(response=score.response, choice=score.choice, correct=score.correct)
-        )
-        kept.append(outputs[:, samples, 0])
+        scored = {
+            **by_output("response", score.response, task.outputs),
+            **by_output("choice", score.choice, task.outputs),
+            "right_side": right_side(score.response, task.answer(rows)),
+            "correct": score.correct,
+        }
+        tables.append(table.assign(**scored))
+        kept.append(outputs[:, samples])
     return Evaluation(
         pd.concat(tables, ignore_index=True),
         samples,
         np.stack(kept),
-        test.targets[:, samples, 0],
+        test.targets[:, samples],
+        [
+            activity_of(network, one.rates)
+            for network, one in zip(networks, backend.activity(networks, seen), strict=True)
+        ],
     )
 
 
-def metrics(outcomes: pd.DataFrame, summary: dict[str, Any]) -> dict[str, Any]:
-    """reports/evaluate/<task>.json: accuracy on test trials, iterations to criterion, converged or not.
+def by_output(
+    name: str, values: Float[np.ndarray, " trial *output"], outputs: Sequence[str]
+) -> dict[str, Float[np.ndarray, " trial"]]:
+    """A column, or a column for each of several outputs."""
+    if values.ndim == 1:
+        return {name: values}
+    return {f"{name}_{output}": values[:, i] for i, output in enumerate(outputs)}
+
+
+def right_side(
+    response: Float[np.ndarray, " trial *output"], answer: Float[np.ndarray, " trial *output"]
+) -> Bool[np.ndarray, " trial"]:
+    """Whether a response is nearer to its right answer than to any other, however far it falls short of it.
+
+    It tells a network that knows the answer but does not reach the threshold from one that does not know it.
+    """
+    answers = np.unique(answer)
+    nearest = answers[np.abs(response[..., None] - answers).argmin(axis=-1)]
+    on_side: np.ndarray = (nearest == answer).reshape(len(answer), -1).all(axis=1)
+    return on_side
+
+
+def activity_of(network: Network, rates: Float[np.ndarray, "time trial unit"]) -> dict[str, float]:
+    """Why a network may not have learned: its mean rate, the share of rates without slope, of synapses without weight.
+
+    Saturated is a rate below 0.05 or above 0.95 of the sigmoid, where its slope is under a fifth of that at 0; for relu
+    units, a rate of 0 or below, where the slope is 0.
+    """
+    if network.wiring.settings.activation == "sigmoid":
+        saturated = (rates < SATURATED) | (rates > 1 - SATURATED)
+    else:
+        saturated = rates <= 0
+    return {
+        "mean_rate": float(rates.mean(dtype=np.float64)),
+        "saturated_rates": float(saturated.mean()),
+        "vanished_synapses": network.vanished_synapses,
+    }
+
+
+def metrics(evaluation: Evaluation, summary: dict[str, Any]) -> dict[str, Any]:
+    """reports/evaluate/<task>.json: accuracy on test trials, iterations to criterion, converged or not, activity.
 
     A network that did not converge has no number of iterations to criterion (null), and mean and spread leave it out.
     """
-    trained = summary["networks"]
+    trained, outcomes = summary["networks"], evaluation.outcomes
     reached = [run["iterations"] if run["converged"] else None for run in trained]
     by_condition = outcomes.groupby("condition")["correct"].mean()
     return {
         "accuracy": spread(outcomes.groupby("network")["correct"].mean().tolist()),
         "iterations_to_criterion": spread(reached),
         "converged": [run["converged"] for run in trained],
+        "right_side": spread(outcomes.groupby("network")["right_side"].mean().tolist()),
+        **{
+            name: spread([one[name] for one in evaluation.activity])
+            for name in evaluation.activity[0]
+        },
         "accuracy_by_condition": {label: float(share) for label, share in by_condition.items()},
     }

@@ -15,39 +15,44 @@ COLUMNS = 3
 
 @style.styled
 def outputs(
-    outputs: Float[np.ndarray, "network time sample"],
-    targets: Float[np.ndarray, "time sample"],
+    outputs: Float[np.ndarray, "network time sample output"],
+    targets: Float[np.ndarray, "time sample output"],
     labels: Sequence[str],
     window: slice,
 ) -> Figure:
-    """A panel per network: its output on every sample trial, by condition; targets are dotted.
+    """A panel per network and output: the output on every sample trial, by condition; targets are dotted.
 
     labels [sample]: condition of each trial; window: steps of the response window, shaded.
     """
-    n_networks = len(outputs)
+    n_outputs = outputs.shape[-1]
+    n_panels = len(outputs) * n_outputs
     conditions = sorted(set(labels))
     look = dict(zip(conditions, style.lines(conditions), strict=True))
-    columns = min(COLUMNS, n_networks)
-    rows = -(-n_networks // columns)
+    columns = min(COLUMNS, n_panels)
+    rows = -(-n_panels // columns)
     entries = [*conditions, "target"]
     n_legend = style.columns_for(entries)
     figure = style.blank(0.2 + 2.1 * rows + style.legend_rows(len(entries), n_legend))
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for place, axes in enumerate(grid.flat):
-        if place >= n_networks:
+        if place >= n_panels:
             axes.set_visible(False)
             continue
+        network, output = divmod(place, n_outputs)
         axes.axvspan(window.start, window.stop, color=style.SKY, alpha=0.2, lw=0)
         for label in conditions:
             samples = [sample for sample, its in enumerate(labels) if its == label]
-            drawn = axes.plot(outputs[place][:, samples], lw=0.9, alpha=0.85, **look[label])
+            drawn = axes.plot(
+                outputs[network][:, samples, output], lw=0.9, alpha=0.85, **look[label]
+            )
             drawn[0].set_label(label)
-        axes.plot(np.unique(targets, axis=1), color="black", lw=0.9, ls=":")
+        axes.plot(np.unique(targets[..., output], axis=1), color="black", lw=0.9, ls=":")
         axes.plot([], [], color="black", lw=0.9, ls=":", label="target")
-        axes.set_title(f"network {place}", loc="left")
+        which = "" if n_outputs == 1 else f", output {output + 1}"
+        axes.set_title(f"network {network}{which}", loc="left")
         if place % columns == 0:
             axes.set_ylabel("output")
-        if place + columns >= n_networks:
+        if place + columns >= n_panels:
             axes.set_xlabel("time (steps)")
             axes.tick_params(labelbottom=True)
     style.legend_below(figure, grid[0, 0], n_legend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -18,13 +19,13 @@ MOST = 8  # trials drawn
 @style.styled
 def sample_trials(
     inputs: Float[np.ndarray, "time trial channel"],
-    targets: Float[np.ndarray, "time trial"],
+    targets: Float[np.ndarray, "time trial output"],
     labels: Sequence[str],
     channels: Sequence[str],
     window: slice,
     most: int = MOST,
 ) -> Figure:
-    """A panel per trial: its input channels, under them its target, the response window shaded.
+    """A panel per trial: its input channels, under them its targets, the response window shaded.
 
     labels [trial]: titles, broken at spaces; channels: their names; window: steps of the response
     window. Several channels are drawn in lanes of one scale, each with its zero as a thin line. Of
@@ -54,7 +55,8 @@ def sample_trials(
             continue
         _inputs(above, inputs[:, place], top, channels)
         above.set_title("\n".join(labels[shown[place]].split()), loc="left", fontsize=8)
-        below.plot(targets[:, place], color="black", lw=1.2)
+        for output, colour in enumerate(_target_colours(targets.shape[2])):
+            below.plot(targets[:, place, output], color=colour, lw=1.2)
         below.axvspan(window.start, window.stop, color=style.SKY, alpha=0.25, lw=0)
         if place % columns == 0:
             above.set_ylabel("input" if n_channels == 1 else f"input\n(a lane is {2 * top:.2g})")
@@ -67,6 +69,11 @@ def sample_trials(
         below.set_ylim(low - 0.15 * max(high - low, 1), high + 0.15 * max(high - low, 1))
     figure.align_ylabels()
     return figure
+
+
+def _target_colours(n_outputs: int) -> list[Any]:
+    """Black for one output; of several, each has the colour of its channel."""
+    return ["black"] if n_outputs == 1 else style.colours(n_outputs)
 
 
 def _inputs(

@@ -105,6 +105,9 @@ def lines(labels: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
+MOST_ENTRIES = 16  # of a legend; of more, some are named, evenly spread
+
+
 def columns_for(labels: Sequence[str]) -> int:
     """Columns of a legend that fit the page's width."""
     longest = max(map(len, labels), default=1)
@@ -113,10 +116,13 @@ def columns_for(labels: Sequence[str]) -> int:
 
 def legend_rows(n_entries: int, columns: int) -> float:
     """Height of a legend, in inches."""
-    return 0.19 * -(-n_entries // columns) + 0.1
+    return 0.19 * -(-min(n_entries, MOST_ENTRIES) // columns) + 0.1
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
     """The legend of one of the axes, below the figure."""
     handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > MOST_ENTRIES:
+        some = np.unique(np.linspace(0, len(labels) - 1, MOST_ENTRIES).round().astype(int))
+        handles, labels = [handles[i] for i in some], [labels[i] for i in some]
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)

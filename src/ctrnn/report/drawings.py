@@ -82,7 +82,7 @@ def _outputs(results: Results) -> tuple[Figure, str]:
     verdict = f"Least often right: {worst}, {percent(shares[worst])}."
     if shares[worst] == 1:
         verdict = "Every test trial of every condition is answered right."
-    off = np.abs(outputs - targets)[:, results.window].mean(axis=(1, 2))
+    off = np.abs(outputs - targets)[:, results.window].mean(axis=(1, 2, 3))
     return figure, (
         f"Outputs on {len(labels)} test trials, targets dotted. In the response window (shaded) an "
         f"output is {span(off, '.2f')} off its target on average. "

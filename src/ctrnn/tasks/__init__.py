@@ -7,10 +7,14 @@ from typing import Any
 from ctrnn.params import Params
 from ctrnn.tasks.dmts import Dmts
 from ctrnn.tasks.files import one_of_each, read_test, save
+from ctrnn.tasks.flip_flop import FlipFlop
 from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante
+from ctrnn.tasks.mante_graded import ManteGraded
+from ctrnn.tasks.perceptual_decision import PerceptualDecision
 from ctrnn.tasks.task import Batch, Score, Task
 from ctrnn.tasks.trials import batches, trial_table
+from ctrnn.tasks.working_memory import WorkingMemory
 from ctrnn.tasks.xor import Xor
 
 __all__ = [
@@ -26,7 +30,8 @@ __all__ = [
     "trial_table",
 ]
 
-TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in (GoNogo, Dmts, Mante, Xor)}
+ALL = (GoNogo, Dmts, Mante, Xor, PerceptualDecision, WorkingMemory, FlipFlop, ManteGraded)
+TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in ALL}
 
 
 def get_task(name: str, params: Params) -> Task[Any]:

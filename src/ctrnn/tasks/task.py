@@ -27,23 +27,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class Score:
-    """Outcome of trials."""
+    """Outcome of trials. A task of several outputs has a response and a choice of each: [trial, output]."""
 
-    response: Float[np.ndarray, " trial"]  # mean output over the response window
-    choice: Float[np.ndarray, " trial"]  # the answer it amounts to; nan where it is none
+    response: Float[np.ndarray, " trial *output"]  # mean output over the response window
+    choice: Float[np.ndarray, " trial *output"]  # the answer it amounts to; nan where it is none
     correct: Bool[np.ndarray, " trial"]
 
 
 class Task(ABC, Generic[S]):
     """A task with its settings. A batch is a pure function of rows of the trial table.
 
-    A subclass sets `name`, `channels` and `outputs`, and defines `conditions`, `inputs` and `answer`; one
-    whose answer is not a sign overrides `choice`, one whose target is not a step `targets` and `score` too.
+    A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
+    not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`.
     """
 
     name: ClassVar[str]
-    channels: ClassVar[tuple[str, ...]]
-    outputs: ClassVar[tuple[str, ...]] = ("answer",)
+    channels: tuple[str, ...]
+    outputs: tuple[str, ...] = ("answer",)
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -57,10 +57,12 @@ class Task(ABC, Generic[S]):
         """What the network sees on these trials."""
 
     @abstractmethod
-    def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
-        """The output that is right during the response window."""
+    def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial *output"]:
+        """The output that is right during the response window; [trial, output] where there are several."""
 
-    def choice(self, response: Float[np.ndarray, " trial"]) -> Float[np.ndarray, " trial"]:
+    def choice(
+        self, response: Float[np.ndarray, " trial *output"]
+    ) -> Float[np.ndarray, " trial *output"]:
         """The answer that a mean output amounts to, nan where it is none: here its sign, beyond the threshold."""
         beyond = np.abs(response) > self.settings.threshold
         return np.where(beyond, np.sign(response), np.nan).astype(np.float32)
@@ -68,7 +70,7 @@ class Task(ABC, Generic[S]):
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
         """The right output at every step: the answer during the response window, else 0."""
         targets = np.zeros((self.settings.T, len(rows), len(self.outputs)), np.float32)
-        targets[self.settings.window] = self.answer(rows)[:, None]
+        targets[self.settings.window] = self.answer(rows).reshape(len(rows), -1)
         return targets
 
     def mask(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial output"]:
@@ -86,8 +88,11 @@ class Task(ABC, Generic[S]):
     def score(self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame) -> Score:
         """Outcome of trials: the mean output over the response window must be beyond the right threshold.
 
-        A wrong-signed answer is wrong, and so is one that is right only outside the window.
+        A wrong-signed answer is wrong, and so is one that is right only outside the window. Of several outputs each
+        must be right.
         """
-        response = outputs[self.settings.window, :, 0].mean(axis=0)
+        answer = self.answer(rows)
+        response = outputs[self.settings.window].mean(axis=0).reshape(answer.shape)
         choice = self.choice(response)
-        return Score(response, choice, choice == self.answer(rows))
+        correct = (choice == answer).reshape(len(rows), -1).all(axis=1)
+        return Score(response, choice, correct)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from ctrnn.evaluation import evaluate, metrics
-from ctrnn.network import initialise
+from ctrnn.evaluation.performance import right_side
+from ctrnn.network import Activity, initialise
 from ctrnn.tasks import get_task, trial_table
 from tests.settings import settings
 
@@ -21,6 +23,12 @@ class Answers:
     def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
         return [np.float32(quality) * self.targets for quality in self.qualities]
 
+    def activity(self, networks: Any, trials: Any) -> list[Activity]:
+        """Rates of which a quarter is saturated."""
+        shape = (*trials[0].inputs.shape[:2], 4)
+        rates = np.broadcast_to(np.float32([0.01, 0.3, 0.5, 0.94]), shape)
+        return [Activity(rates, self.targets[:, : shape[1]]) for _ in networks]
+
 
 def results() -> tuple[Any, dict[str, Any]]:
     params = settings()
@@ -32,7 +40,7 @@ def results() -> tuple[Any, dict[str, Any]]:
     summary = {
         "networks": [{"network": i, "converged": i == 0, "iterations": 100 + i} for i in range(3)]
     }
-    return evaluation, metrics(evaluation.outcomes, summary)
+    return evaluation, metrics(evaluation, summary)
 
 
 def test_right_wrong_signed_and_weak_answers() -> None:
@@ -57,7 +65,7 @@ def test_outcomes_have_a_row_a_network_and_trial() -> None:
     outcomes = evaluation.outcomes
     assert len(outcomes) == 3 * 2048
     assert list(outcomes.columns) == [
-        "network", "trial", "sample", "test", "condition", "response", "choice", "correct",
+        "network", "trial", "sample", "test", "condition", "response", "choice", "right_side", "correct",
     ]  # fmt: skip
     assert np.isnan(outcomes.loc[outcomes["network"] == 2, "choice"]).all()
 
@@ -66,5 +74,39 @@ def test_sample_trials_are_the_same_number_of_every_condition() -> None:
     evaluation, _ = results()
     table = evaluation.outcomes.query("network == 0").set_index("trial")
     assert (table.loc[evaluation.sample_trials, "condition"].value_counts() == 2).all()
-    assert evaluation.sample_outputs.shape == (3, 300, 8)
+    assert evaluation.sample_outputs.shape == (3, 300, 8, 1)
     np.testing.assert_array_equal(evaluation.sample_outputs[1], -evaluation.sample_targets)
+
+
+def test_a_weak_answer_is_on_the_right_side_and_a_wrong_signed_one_is_not() -> None:
+    _, report = results()
+    assert report["right_side"]["per_network"] == [1.0, 0.0, 1.0]
+
+
+def test_the_right_side_lies_between_the_answers_of_the_task() -> None:
+    response, answer = np.float32([0.4, 0.6, 0.4]), np.float32([0, 1, 1])
+    assert right_side(response, answer).tolist() == [True, True, False]
+    both = right_side(np.float32([[0.1, -0.1], [0.1, 0.1]]), np.float32([[1, -1], [1, -1]]))
+    assert both.tolist() == [True, False]
+
+
+def test_activity_says_why_a_network_may_not_learn() -> None:
+    _, report = results()
+    assert report["mean_rate"]["mean"] == pytest.approx(np.mean([0.01, 0.3, 0.5, 0.94]))
+    assert report["saturated_rates"]["mean"] == pytest.approx(0.25)
+    assert report["vanished_synapses"]["per_network"] == [0, 0, 0]
+
+
+def test_several_outputs_have_columns_of_their_own() -> None:
+    params = settings()
+    task = get_task("flip_flop", params)
+    test = task.render(trial_table(task, "test", 1))
+    network = initialise(params.network, 3, 3, seed=1)
+    backend: Any = Answers(test.targets, 1.0)
+    evaluation = evaluate(task, test, [network], [1], 1, backend)
+    outcomes = evaluation.outcomes
+    for bit in ("bit_1", "bit_2", "bit_3"):
+        np.testing.assert_array_equal(outcomes[f"choice_{bit}"], outcomes[bit])
+        np.testing.assert_allclose(outcomes[f"response_{bit}"], outcomes[bit], rtol=1e-5)
+    assert evaluation.sample_outputs.shape == (1, 340, 8, 3)
+    assert outcomes["correct"].all()

@@ -27,7 +27,7 @@ def numbers(*shape: int) -> np.ndarray:
 def sample_trials(n_trials: int, n_channels: int) -> Figure:
     labels = [f"stimulus={i}" for i in range(n_trials)]
     channels = [f"channel_{i}" for i in range(n_channels)]
-    inputs, targets = numbers(10, n_trials, n_channels), numbers(10, n_trials)
+    inputs, targets = numbers(10, n_trials, n_channels), numbers(10, n_trials, 1)
     return figures.sample_trials(inputs, targets, labels, channels, WINDOW)
 
 
@@ -56,8 +56,9 @@ def weights() -> Figure:
     return figures.weights(bins=np.linspace(0, 3, 4), **counts)
 
 
-def outputs() -> Figure:
-    return figures.outputs(numbers(2, 10, 3), numbers(10, 3), ["b=1", "a=1", "b=1"], WINDOW)
+def outputs(n_outputs: int = 1) -> Figure:
+    labels = ["b=1", "a=1", "b=1"]
+    return figures.outputs(numbers(2, 10, 3, n_outputs), numbers(10, 3, n_outputs), labels, WINDOW)
 
 
 def drawn(figure: Figure) -> list:
@@ -98,6 +99,31 @@ def test_outputs_of_a_condition_share_a_colour_and_a_name() -> None:
     of_a, *of_b = (line.get_color() for line in figure.axes[0].lines[:3])
     assert len(set(of_b)) == 1
     assert of_a not in of_b
+
+
+def test_every_output_of_every_network_has_a_panel_of_its_own() -> None:
+    titles = [axes.get_title(loc="left") for axes in drawn(outputs(2))]
+    assert titles == [f"network {n}, output {o}" for n in (0, 1) for o in (1, 2)]
+    lines = [np.asarray(axes.lines[0].get_ydata()) for axes in drawn(outputs(2))]
+    assert not any(np.array_equal(a, b) for a, b in pairwise(lines))
+
+
+def test_every_target_of_a_trial_is_drawn() -> None:
+    inputs, targets = numbers(10, 1, 2), numbers(10, 1, 2)
+    figure = figures.sample_trials(inputs, targets, ["a=1"], ["one", "two"], WINDOW)
+    below = drawn(figure)[1]
+    for output, line in enumerate(below.lines):
+        np.testing.assert_array_equal(line.get_ydata(), targets[:, 0, output])
+    assert len(below.lines) == 2
+
+
+def test_a_legend_of_many_conditions_names_some_of_them_evenly_spread() -> None:
+    labels = [f"context={c} motion={m}" for c in "ab" for m in range(36)]
+    figure = figures.state_space(numbers(1, 72, 10, 3), np.full((1, 3), 0.25), labels)
+    named = label_of(figure)
+    assert len(named) == style.MOST_ENTRIES
+    assert (named[0], named[-1]) == (labels[0], labels[-1])
+    assert len(figure.axes[0].lines) == 3 * 72
 
 
 @pytest.mark.parametrize(

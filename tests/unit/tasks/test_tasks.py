@@ -1,4 +1,4 @@
-"""The four tasks: conditions in exact balance, rendering from rows alone, scores as a person would give them."""
+"""The tasks: conditions in exact balance, rendering from rows alone, scores as a person would give them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from ctrnn.tasks import TASKS, Task, batches, get_task, trial_table
 from tests.settings import settings
 
 NAMES = sorted(TASKS)
-N_CONDITIONS = {"go_nogo": 2, "dmts": 4, "mante": 8, "xor": 4}
-WINDOWS = {"go_nogo": (75, 100), "dmts": (170, 270), "mante": (250, 500), "xor": (170, 270)}
+N_CONDITIONS = {
+    "go_nogo": 2, "dmts": 4, "mante": 8, "xor": 4,
+    "perceptual_decision": 10, "working_memory": 10, "flip_flop": 8, "mante_graded": 72,
+}  # fmt: skip
+WINDOWS = {
+    "go_nogo": (75, 100), "dmts": (170, 270), "mante": (250, 500), "xor": (170, 270),
+    "perceptual_decision": (250, 500), "working_memory": (200, 300), "flip_flop": (290, 340),
+    "mante_graded": (250, 500),
+}  # fmt: skip
 
 
 @pytest.fixture(params=NAMES)
@@ -22,7 +29,7 @@ def task(request: pytest.FixtureRequest) -> Task[Any]:
     return get_task(request.param, settings())
 
 
-def rows_of(task: Task[Any], n: int = 64, seed: int = 1) -> pd.DataFrame:
+def rows_of(task: Task[Any], n: int = 72, seed: int = 1) -> pd.DataFrame:
     return trial_table(task, "test", seed).head(n)
 
 
@@ -67,23 +74,24 @@ def test_shapes_and_types(task: Task[Any]) -> None:
     batch = task.render(rows_of(task, 10))
     T = task.settings.T
     assert batch.inputs.shape == (T, 10, len(task.channels))
-    assert batch.targets.shape == batch.mask.shape == (T, 10, 1)
+    assert batch.targets.shape == batch.mask.shape == (T, 10, len(task.outputs))
     assert batch.inputs.dtype == batch.targets.dtype == np.float32
 
 
-def test_windows_are_the_tutorials(task: Task[Any]) -> None:
+def test_windows_are_the_tutorials_and_the_papers(task: Task[Any]) -> None:
     window = task.settings.window
     assert (window.start, window.stop) == WINDOWS[task.name]
 
 
 def test_targets_are_the_answer_in_the_window_and_zero_elsewhere(task: Task[Any]) -> None:
     rows = rows_of(task)
-    targets = task.targets(rows)[:, :, 0]
+    targets = task.targets(rows)
     start, stop = WINDOWS[task.name]
-    np.testing.assert_array_equal(
-        targets[start:stop], np.tile(task.answer(rows), (stop - start, 1))
-    )
-    assert not targets[:start].any()
+    answer = task.answer(rows).reshape(len(rows), -1)
+    assert (targets[start:stop] == answer).all()
+    assert not targets[: task.settings.stim_on].any()
+    if task.name != "flip_flop":  # which is to answer all along
+        assert not targets[:start].any()
     assert not targets[stop:].any()
 
 
@@ -99,6 +107,68 @@ def test_answers() -> None:
     assert answers("xor") == {(1, 1): -1, (1, -1): 1, (-1, 1): 1, (-1, -1): -1}
     for (context, motion, colour), answer in answers("mante").items():
         assert answer == np.sign(motion if context == "motion" else colour)
+
+
+def test_graded_conditions_hold_the_strengths_of_their_section() -> None:
+    motion = get_task("perceptual_decision", settings()).conditions()["coherence"]
+    assert sorted(motion) == [
+        -0.512,
+        -0.256,
+        -0.128,
+        -0.064,
+        -0.032,
+        0.032,
+        0.064,
+        0.128,
+        0.256,
+        0.512,
+    ]
+    graded = get_task("mante_graded", settings())
+    table, sizes = graded.conditions(), graded.settings.evidence
+    for channel in ("motion", "colour"):
+        assert set(table[channel]) == {sign * size for size in sizes for sign in (1, -1)}
+
+
+def test_motion_has_the_mean_and_spread_of_the_settings() -> None:
+    task = get_task("perceptual_decision", settings())
+    rows = trial_table(task, "test", 1)
+    inputs, sd = task.inputs(rows)[:, :, 0], task.settings.evidence_sd
+    noise = inputs[50:250] - rows["coherence"].to_numpy()
+    assert abs(noise.mean()) < 5 * sd / np.sqrt(noise.size)
+    assert abs(noise.std() - sd) < 5 * sd / np.sqrt(2 * noise.size)
+    assert abs(np.corrcoef(noise[0], noise[1])[0, 1]) < 0.1
+    assert not inputs[:50].any()
+    assert not inputs[250:].any()
+
+
+def test_working_memory_compares_in_both_orders_on_a_scale_from_minus_one_to_one() -> None:
+    task = get_task("working_memory", settings())
+    rows = task.conditions()
+    assert sorted(zip(rows["f1"], rows["f2"], strict=True)) == sorted(
+        pair for low in (10, 14, 18, 22, 26) for pair in ((low, low + 8), (low + 8, low))
+    )
+    inputs = task.inputs(rows)[:, :, 0]
+    first, second = inputs[50], inputs[150]
+    assert (inputs.min(), inputs.max()) == (-1, 1)
+    np.testing.assert_array_equal(np.sign(first - second), task.answer(rows))
+    assert not inputs[100:150].any()
+    assert (inputs[50:100] == first).all() and (inputs[150:200] == second).all()
+
+
+def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
+    task = get_task("flip_flop", settings())
+    rows = trial_table(task, "test", 1)
+    inputs, targets = task.inputs(rows), task.targets(rows)
+    state = np.zeros_like(inputs[0])
+    for t in range(task.settings.T):
+        state = np.where(inputs[t] != 0, inputs[t], state)
+        np.testing.assert_array_equal(targets[t], state)
+    np.testing.assert_array_equal(state, task.answer(rows))
+    onsets = (inputs != 0)[90:290:40]  # after the first, which sets every bit
+    assert abs(onsets.mean() - 0.5) < 5 * 0.5 / np.sqrt(onsets.size)
+    assert (inputs[50] != 0).all()
+    flips = (np.diff(targets[50:], axis=0) != 0).sum(axis=0)
+    assert flips.max() > 2
 
 
 def test_pulses_stand_where_the_settings_say() -> None:
@@ -139,6 +209,16 @@ def accuracy(task: Task[Any], outputs: np.ndarray, rows: pd.DataFrame) -> float:
     return float(task.score(outputs.astype(np.float32), rows).correct.mean())
 
 
+def answer_of(task: Task[Any], rows: pd.DataFrame) -> np.ndarray:
+    """The right answer [trial, output]."""
+    return task.answer(rows).reshape(len(rows), -1)
+
+
+def always(task: Task[Any], answer: np.ndarray) -> np.ndarray:
+    """Outputs that stay at `answer` for the whole trial."""
+    return np.repeat(answer[None], task.settings.T, axis=0)
+
+
 def test_a_network_that_answers_right_scores_one(task: Task[Any]) -> None:
     rows = rows_of(task)
     assert accuracy(task, task.targets(rows), rows) == 1
@@ -150,10 +230,11 @@ def test_silence_is_right_on_no_go_trials_only(task: Task[Any]) -> None:
     assert accuracy(task, silent, rows) == (0.5 if task.name == "go_nogo" else 0)
 
 
-def test_a_constant_answer_is_right_on_half_the_trials_at_most(task: Task[Any]) -> None:
+def test_a_constant_answer_is_right_where_it_is_the_answer(task: Task[Any]) -> None:
     rows = trial_table(task, "test", 1)
-    for constant in (1.0, -1.0):
-        assert accuracy(task, np.full_like(task.targets(rows), constant), rows) <= 0.5
+    chance = 1 / 8 if task.name == "flip_flop" else 1 / 2  # one of 2^3 states
+    for constant in (1.0, 0.0 if task.name == "go_nogo" else -1.0):
+        assert accuracy(task, np.full_like(task.targets(rows), constant), rows) == chance
 
 
 def test_a_wrong_signed_answer_is_wrong(task: Task[Any]) -> None:
@@ -163,9 +244,27 @@ def test_a_wrong_signed_answer_is_wrong(task: Task[Any]) -> None:
     assert accuracy(task, wrong, rows) == 0
 
 
+def test_the_size_of_an_answer_does_not_make_up_for_its_sign(task: Task[Any]) -> None:
+    """The tutorial's dmts took absolute values: |z| of the right size counted as right."""
+    rows = trial_table(task, "test", 1)
+    share_positive = (answer_of(task, rows) > 0).all(axis=1).mean()
+    assert accuracy(task, np.abs(task.targets(rows)), rows) == (
+        1 if task.name == "go_nogo" else share_positive
+    )
+
+
+def test_a_late_answer_is_wrong(task: Task[Any]) -> None:
+    """Right only from the middle of the window on: the mean over the window stays short of the threshold."""
+    rows = rows_of(task)
+    outputs = always(task, answer_of(task, rows))
+    start, stop = WINDOWS[task.name]
+    outputs[: (start + stop) // 2] = 0.5 if task.name == "go_nogo" else 0
+    assert accuracy(task, outputs, rows) == 0
+
+
 def test_an_answer_outside_the_window_does_not_count(task: Task[Any]) -> None:
     rows = rows_of(task)
-    outputs = np.repeat(task.answer(rows)[None, :, None], task.settings.T, axis=0)
+    outputs = always(task, answer_of(task, rows))
     outputs[task.settings.window] = 0.5
     assert accuracy(task, outputs, rows) == 0
 
@@ -175,7 +274,17 @@ def test_an_answer_short_of_the_threshold_is_no_choice(task: Task[Any]) -> None:
     score = task.score(0.79 * task.targets(rows), rows)
     answered = task.answer(rows) != 0
     assert np.isnan(score.choice[answered]).all()
-    assert not score.correct[answered].any()
+    assert not score.correct[answered.reshape(len(rows), -1).any(axis=1)].any()
+
+
+def test_one_wrong_output_of_several_makes_a_trial_wrong() -> None:
+    task = get_task("flip_flop", settings())
+    rows = rows_of(task)
+    outputs = task.targets(rows)
+    outputs[:, :, 1] *= -1
+    score = task.score(outputs, rows)
+    assert not score.correct.any()
+    assert (score.choice == task.answer(rows)).mean(axis=0).tolist() == [1, 0, 1]
 
 
 def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:

@@ -1,0 +1,50 @@
+"""Perceptual decision: noisy motion of graded coherence to one of two sides; answer the side.
+
+The random-dot task of Britten, Shadlen, Newsome & Movshon (1992, J Neurosci 12:4745) and, with the subject's own time
+of response, Roitman & Shadlen (2002, J Neurosci 22:9475), whose coherences these are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pydantic import Field
+
+from ctrnn.kernel import normals
+from ctrnn.tasks.task import Task
+from ctrnn.tasks.timing import OneStimulus
+
+
+class PerceptualDecisionSettings(OneStimulus, task="perceptual_decision"):
+    """Section `tasks.perceptual_decision`."""
+
+    coherences: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
+    evidence_sd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class PerceptualDecision(Task[PerceptualDecisionSettings]):
+    """Evidence N(coherence, evidence_sd^2) at every step of the stimulus, coherence with the sign of the side."""
+
+    name = "perceptual_decision"
+    channels = ("motion",)
+
+    def conditions(self) -> pd.DataFrame:
+        """Column coherence, with its sign."""
+        sizes = self.settings.coherences
+        return pd.DataFrame({"coherence": [sign * size for size in sizes for sign in (1, -1)]})
+
+    def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
+        """The evidence; a trial's noise follows from its noise seed alone."""
+        times = self.settings
+        inputs = np.zeros((times.T, len(rows), 1), np.float32)
+        noise = normals(rows["noise_seed"].to_numpy(np.uint64), times.stim_dur).T
+        evidence = rows["coherence"].to_numpy(np.float32) + np.float32(times.evidence_sd) * noise
+        inputs[times.stim_on : times.stim_off, :, 0] = evidence
+        return inputs
+
+    def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
+        """Sign of the coherence."""
+        return np.sign(rows["coherence"]).to_numpy(np.float32)
