@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ctrnn.params import Count, Share
 from ctrnn.streams import generator
@@ -67,3 +67,10 @@ class FlipFlop(Task[FlipFlopSettings]):
         for onset, signs in zip(self.onsets, self.pulses(rows), strict=True):
             targets[onset:] = np.where(signs == 0, targets[onset], signs)
         return targets
+
+    def mask(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial output"]:
+        """As in every task, but for the steps of a pulse: an output cannot jump, and is not asked to."""
+        mask = super().mask(rows)
+        for onset in self.onsets:
+            mask[onset : onset + self.settings.pulse_dur] = False
+        return mask

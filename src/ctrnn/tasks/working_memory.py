@@ -49,4 +49,4 @@ class WorkingMemory(Task[WorkingMemorySettings]):
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of f1 - f2."""
-        return np.sign(rows["f1"] - rows["f2"]).to_numpy(np.float32)
+        return np.sign((rows["f1"] - rows["f2"]).to_numpy(np.float32))

@@ -77,6 +77,7 @@ def train(
     saved = time.monotonic()
     with bar, told_to_stop() as stop:
         while active := unfinished():
+            began = time.monotonic()
             taught = [
                 TaughtTrials(
                     inputs=batch.inputs,
@@ -111,6 +112,8 @@ def train(
             if due:
                 bar.set_postfix_str(progress(trainees), refresh=False)
             bar.update()
+            for one in active:
+                one.seconds += (time.monotonic() - began) / len(active)
 
             ended = [one for one in active if one not in unfinished()]
             save(ended)
@@ -124,6 +127,8 @@ def train(
     # Networks that ended between two checks: the check tells how they ended, and is no part of their training.
     late = [one for one in trainees if one.iteration % settings.check_every]
     check(task, validation, late, backend)
+    for one in trainees:
+        print(f"train@{task.name}: {one.ending()}", flush=True)
     missed = [one.index for one in trainees if not one.converged]
     if missed and settings.require_convergence:
         raise TrainingError(

@@ -41,6 +41,7 @@ class Trainee:
     met_in_a_row: int = 0
     last_check: Check | None = None
     converged: bool = False
+    seconds: float = 0.0  # its share of the time of the loop; told, but part of no result
 
     @property
     def iteration(self) -> int:
@@ -71,6 +72,14 @@ class Trainee:
             "validation_loss": self.last_check.loss,
         }
 
+    def ending(self) -> str:
+        """How training ended, and how long it took, in words."""
+        how = "converged after" if self.converged else "did not converge in"
+        return (
+            f"network {self.index} (seed {self.seed}): {how} {self.iteration} iterations, "
+            f"{self.seconds:.1f} s"
+        )
+
     def state(self) -> State:
         """What a checkpoint keeps."""
         moments = {"first": self.adam.first, "second": self.adam.second}
@@ -84,6 +93,7 @@ class Trainee:
                 "met_in_a_row": self.met_in_a_row,
                 "last_check": asdict(self.last_check) if self.last_check else None,
                 "converged": self.converged,
+                "seconds": self.seconds,
                 "beta_1_power": self.adam.beta_1_power,
                 "beta_2_power": self.adam.beta_2_power,
             },
@@ -114,6 +124,7 @@ def enrol(
         check = state.rest["last_check"]
         trainee.last_check = Check(**check) if check else None
         trainee.converged = state.rest["converged"]
+        trainee.seconds = state.rest["seconds"]
     rows = batches(table, params.train.trials_per_batch, seed, start=trainee.iteration)
     trainee.batches = ahead(map(task.render, rows))
     return trainee

@@ -26,7 +26,7 @@ class Answers:
     def activity(self, networks: Any, trials: Any) -> list[Activity]:
         """Rates of which a quarter is saturated."""
         shape = (*trials[0].inputs.shape[:2], 4)
-        rates = np.broadcast_to(np.float32([0.01, 0.3, 0.5, 0.94]), shape)
+        rates = np.broadcast_to(np.array([0.01, 0.3, 0.5, 0.94], np.float32), shape)
         return [Activity(rates, self.targets[:, : shape[1]]) for _ in networks]
 
 
@@ -84,9 +84,12 @@ def test_a_weak_answer_is_on_the_right_side_and_a_wrong_signed_one_is_not() -> N
 
 
 def test_the_right_side_lies_between_the_answers_of_the_task() -> None:
-    response, answer = np.float32([0.4, 0.6, 0.4]), np.float32([0, 1, 1])
+    def floats(*values: Any) -> np.ndarray:
+        return np.array(values, np.float32)
+
+    response, answer = floats(0.4, 0.6, 0.4), floats(0, 1, 1)
     assert right_side(response, answer).tolist() == [True, True, False]
-    both = right_side(np.float32([[0.1, -0.1], [0.1, 0.1]]), np.float32([[1, -1], [1, -1]]))
+    both = right_side(floats([0.1, -0.1], [0.1, 0.1]), floats([1, -1], [1, -1]))
     assert both.tolist() == [True, False]
 
 
@@ -108,5 +111,5 @@ def test_several_outputs_have_columns_of_their_own() -> None:
     for bit in ("bit_1", "bit_2", "bit_3"):
         np.testing.assert_array_equal(outcomes[f"choice_{bit}"], outcomes[bit])
         np.testing.assert_allclose(outcomes[f"response_{bit}"], outcomes[bit], rtol=1e-5)
-    assert evaluation.sample_outputs.shape == (1, 340, 8, 3)
+    assert evaluation.sample_outputs.shape == (1, 350, 8, 3)
     assert outcomes["correct"].all()

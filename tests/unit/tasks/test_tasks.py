@@ -19,7 +19,7 @@ N_CONDITIONS = {
 }  # fmt: skip
 WINDOWS = {
     "go_nogo": (75, 100), "dmts": (170, 270), "mante": (250, 500), "xor": (170, 270),
-    "perceptual_decision": (250, 500), "working_memory": (200, 300), "flip_flop": (290, 340),
+    "perceptual_decision": (250, 500), "working_memory": (200, 300), "flip_flop": (300, 350),
     "mante_graded": (250, 500),
 }  # fmt: skip
 
@@ -164,11 +164,14 @@ def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
         state = np.where(inputs[t] != 0, inputs[t], state)
         np.testing.assert_array_equal(targets[t], state)
     np.testing.assert_array_equal(state, task.answer(rows))
-    onsets = (inputs != 0)[90:290:40]  # after the first, which sets every bit
-    assert abs(onsets.mean() - 0.5) < 5 * 0.5 / np.sqrt(onsets.size)
+    onsets = (inputs != 0)[100:300:50]  # after the first, which sets every bit
+    assert abs(onsets.mean() - 0.3) < 5 * 0.5 / np.sqrt(onsets.size)
     assert (inputs[50] != 0).all()
     flips = (np.diff(targets[50:], axis=0) != 0).sum(axis=0)
     assert flips.max() > 2
+    counts = task.mask(rows)[:, 0, 0]
+    assert not counts[50:70].any() and not counts[250:270].any()
+    assert counts[:50].all() and counts[70:100].all() and counts[270:].all()
 
 
 def test_pulses_stand_where_the_settings_say() -> None:

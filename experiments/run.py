@@ -1,0 +1,222 @@
+"""Run the experiments of experiments.yaml and keep a row per network: `python experiments/run.py [NAME ...]`.
+
+Every point is a `dvc exp run` of the last commit, up to evaluate, in a clone of its own that shares this checkout's DVC
+cache and checkpoints. A point whose rows stand in reports/results/networks.csv already costs nothing; one that was
+interrupted goes on from its checkpoints. At the end docs/results.md is written anew from that table.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pandas as pd
+import yaml
+from tqdm import tqdm
+
+from ctrnn import artifacts, params
+from ctrnn.complaints import Complaint, nearest, one_sentence
+from ctrnn.params import Params
+from ctrnn.training import checkpoint
+from experiments import page
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+TABLE = ROOT / "reports" / "results" / "networks.csv"
+AT_A_TIME = 2  # points, with a thread each
+SHOWN = ("p_inh", "tau", "w_gain", "n_units", "p_rec", "dale", "activation")  # columns of network.*
+MEASURED = ("accuracy", "right_side", "mean_rate", "saturated_rates", "vanished_synapses")
+NOT_IN_KEY = {"n_networks", "threads", "checkpoint_every"}  # decide nothing of one network
+TOOK = re.compile(r"network (\d+) \(seed \d+\): .* iterations, ([\d.]+) s")  # said by training
+
+
+class ExperimentError(Complaint):
+    """An experiment cannot be run."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One task at one combination of settings: `changes` by dotted key, and the settings that they make."""
+
+    experiment: str
+    task: str
+    changes: dict[str, Any]
+    settings: Params
+
+    @property
+    def key(self) -> str:
+        """Hash of what decides its rows: settings, and the code that trains and evaluates."""
+        settings = self.settings.model_dump(include={"seed", "network", "train", "evaluate"})
+        settings["train"] = {k: v for k, v in settings["train"].items() if k not in NOT_IN_KEY}
+        settings["task"] = {"name": self.task, **self.settings.tasks[self.task].model_dump()}
+        evaluation = sorted((ROOT / "src" / "ctrnn" / "evaluation").glob("*.py"))
+        return checkpoint.key(settings, (file.read_bytes() for file in evaluation))[:16]
+
+
+def points(names: list[str]) -> Iterator[Point]:
+    """The points of these experiments, or of all. Raises ParamsError where a key or value is not allowed."""
+    experiments = yaml.safe_load((HERE / "experiments.yaml").read_text())
+    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name in names or experiments:
+        if name not in experiments:
+            raise ExperimentError(f"{name} is not an experiment; {nearest(name, experiments)}")
+        vary = experiments[name].get("vary", {})
+        for values in itertools.product(*vary.values()):
+            changes = {**experiments[name]["set"], **dict(zip(vary, values, strict=True))}
+            settings = params.check(changed(shipped, changes))
+            for task in experiments[name]["tasks"]:
+                settings.task(task)
+                yield Point(name, task, changes, settings)
+
+
+def changed(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Settings with some changed by dotted key."""
+    new = copy.deepcopy(raw)
+    for dotted, value in changes.items():
+        *path, last = dotted.split(".")
+        section = new
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return new
+
+
+def clone(folder: Path) -> Path:
+    """A clone of the last commit that shares the DVC cache and the checkpoints."""
+    subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, folder], check=True)
+    local = f"[cache]\n    dir = {ROOT / '.dvc' / 'cache'}\n"
+    (folder / ".dvc" / "config.local").write_text(local)
+    (ROOT / checkpoint.STORE).mkdir(exist_ok=True)
+    (folder / checkpoint.STORE).symlink_to(ROOT / checkpoint.STORE)
+    return folder
+
+
+def run(point: Point, folder: Path) -> pd.DataFrame:
+    """Rows of the networks of a point. Where its training ends in an error, one row says so in `failure`."""
+    subprocess.run(["git", "checkout", "--quiet", "--", "."], cwd=folder, check=True)
+    sets = [f"--set-param={key}={text(value)}" for key, value in point.changes.items()]
+    done = subprocess.run(
+        ["dvc", "exp", "run", *sets, "--set-param=train.threads=1", f"evaluate@{point.task}"],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    network = point.settings.network.model_dump()
+    row = {
+        "experiment": point.experiment,
+        "task": point.task,
+        **{column: network[column] for column in SHOWN},
+        "key": point.key,
+    }
+    if done.returncode:
+        sentence = re.search(rf"train@{point.task}: (.*)", said)
+        if not sentence:
+            raise ExperimentError(f"dvc exp run of {point} failed: {' '.join(said.split())[-500:]}")
+        return pd.DataFrame(
+            [{**row, "seed": point.settings.seed, "converged": False, "failure": sentence[1]}]
+        )
+    seconds = {int(index): float(took) for index, took in TOOK.findall(said)}
+    metrics = artifacts.read_json(artifacts.metrics_path("evaluate", point.task, folder))
+    trained = artifacts.folder("train", point.task, folder) / "summary.json"
+    return pd.DataFrame(
+        {
+            **row,
+            "seed": one["seed"],
+            "converged": one["converged"],
+            "iterations": one["iterations"],
+            **{name: metrics[name]["per_network"][one["network"]] for name in MEASURED},
+            "seconds": seconds.get(one["network"]),  # none where DVC's cache had the networks
+        }
+        for one in artifacts.read_json(trained)["networks"]
+    )
+
+
+def text(value: Any) -> str:
+    """A value as `dvc exp run -S` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def missing(some: list[Point], table: pd.DataFrame) -> list[Point]:
+    """Points whose rows the table lacks."""
+    have: dict[tuple[str, str], set[int]] = {}
+    if not table.empty:
+        failed = table["failure"].notna()
+        for (experiment, key), rows in table.groupby(["experiment", "key"]):
+            ended = failed[rows.index].any()
+            have[str(experiment), str(key)] = {-1} if ended else set(rows["seed"])
+    return [
+        point
+        for point in some
+        if (seeds := have.get((point.experiment, point.key), set())) != {-1}
+        and not seeds >= set(point.settings.network_seeds)
+    ]
+
+
+def replaced(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The table with the rows of a point in place of older ones of the same settings."""
+    names = ["experiment", "task", *SHOWN]
+    if not table.empty:
+        table = table[(table[names] != rows.iloc[0][names]).any(axis=1)]
+    return pd.concat([table, rows], ignore_index=True).sort_values([*names, "seed"])
+
+
+def main(names: list[str]) -> None:
+    """Run what is missing, two points at a time, then write the page."""
+    if changes := git("status", "--porcelain", "--", "src", "stages", "dvc.yaml", "params.yaml"):
+        raise ExperimentError(
+            f"{changes.split()[1]} is not committed; experiments run the last commit, so commit it"
+        )
+    some = list(points(names))
+    table = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
+    todo = missing(some, table)
+    folders: SimpleQueue[Path] = SimpleQueue()
+
+    def work(point: Point) -> pd.DataFrame:
+        folder = folders.get()
+        try:
+            return run(point, folder)
+        finally:
+            folders.put(folder)
+
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(AT_A_TIME) as pool:
+        for i in range(AT_A_TIME if todo else 0):
+            folders.put(clone(Path(scratch) / str(i)))
+        coming = [pool.submit(work, point) for point in todo]
+        try:
+            for done in tqdm(
+                as_completed(coming), total=len(todo), desc="experiments", unit="point"
+            ):
+                table = replaced(table, done.result())
+                table.to_csv(TABLE, index=False)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    page.write(TABLE, ROOT / "docs")
+
+
+def git(*command: str) -> str:
+    """Output of a git command in this checkout."""
+    return subprocess.run(
+        ["git", *command], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+
+if __name__ == "__main__":
+    with one_sentence("experiments"):
+        main(sys.argv[1:])
