@@ -38,6 +38,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class CurriculumStep(Section):
+    """A step of a task's curriculum: settings of the task that it changes, and the accuracy that ends it."""
+
+    settings: dict[str, Any]
+    until: Share
+
+
 class TaskSettings(Section):
     """What every task sets. A task's file in `ctrnn.tasks` derives its own settings from this."""
 
@@ -48,6 +55,11 @@ class TaskSettings(Section):
     train_trials: Count
     validation_trials: Count
     test_trials: Count
+    curriculum: list[CurriculumStep]
+
+    def at(self, step: CurriculumStep) -> Self:
+        """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
+        return type(self).model_validate({**self.model_dump(), "curriculum": [], **step.settings})
 
     def __init_subclass__(cls, task: str | None = None, **kwargs: Any) -> None:
         """Enter the settings of `task` into the registry that `load` reads."""
@@ -256,7 +268,15 @@ def check(raw: dict[str, Any]) -> Params:
         if name not in TaskSettings.registry:
             known = TaskSettings.registry
             raise ParamsError(f"tasks.{name} is not a task; {nearest(str(name), known)}")
-        checked[name] = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
+        checked[name] = task = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
+        for i, step in enumerate(task.curriculum):
+            where = f"tasks.{name}.curriculum.{i}.settings"
+            if "curriculum" in step.settings:
+                raise ParamsError(
+                    f"{where}.curriculum is not a setting of a step; give the steps in one list"
+                )
+            own = {**task.model_dump(), "curriculum": []}
+            _validate(type(task), {**own, **step.settings}, where)
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     for name, task in params.tasks.items():
         if task.train_trials < params.train.trials_per_batch:

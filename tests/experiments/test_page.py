@@ -74,6 +74,7 @@ def test_cells_that_are_not_learned_are_counted_and_come_with_what_was_measured(
         ({"right_side": 0.5, "vanished_synapses": 0.36}, "synapses vanished"),
         ({"right_side": 0.5, "saturated_rates": 0.8}, "units saturated"),
         ({"right_side": 0.5}, "the answer is not known at the response"),
+        ({"accuracy": 0.99}, "within reach when training ended"),
         ({"failure": "the loss is not finite"}, "training stopped: the loss is not finite"),
     ],
 )

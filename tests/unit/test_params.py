@@ -12,6 +12,7 @@ import yaml
 from ctrnn import params
 from ctrnn.complaints import ParamsError
 
+STEP = "tasks.dmts.curriculum.0"
 FILE = Path(__file__).parents[2] / "params.yaml"
 
 
@@ -63,6 +64,25 @@ def test_an_unknown_pair_of_populations_names_the_nearest(raw: dict[str, Any]) -
     raw["network"]["p_rec"] = {"ee": 0.1, "e1": 0.1, "ie": 0.1, "ii": 0.1}
     assert sentence(raw).startswith(
         "network.p_rec.e1 is not a setting; did you mean network.p_rec."
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"settings": {"dealy": 5}, "until": 0.9}, "settings.dealy is not a setting; did you mean {0}.settings.delay?"),
+        ({"settings": {"delay": -1}, "until": 0.9}, "settings.delay = -1 is not allowed; give a whole number at least 0"),
+        ({"settings": {"delay": 5}, "untill": 0.9}, "untill is not a setting; did you mean {0}.until?"),
+        ({"settings": {"delay": 5}, "until": 2}, "until = 2 is not allowed; give a number at least 0 and at most 1"),
+        ({"settings": {"curriculum": []}, "until": 0.9}, "settings.curriculum is not a setting of a step; give the steps in one list"),
+        ({"settings": {"stim_dur": 400}, "until": 0.9}, "settings.stim_dur = 400 makes the last stimulus end"),
+    ],
+)  # fmt: skip
+def test_a_step_of_a_curriculum_is_checked_as_its_task_is(
+    raw: dict[str, Any], step: dict[str, Any], said: str
+) -> None:
+    assert sentence(changed(raw, "tasks.dmts.curriculum", [step])).startswith(
+        f"{STEP}.{said}".replace("{0}", STEP)
     )
 
 

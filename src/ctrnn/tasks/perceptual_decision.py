@@ -47,4 +47,5 @@ class PerceptualDecision(Task[PerceptualDecisionSettings]):
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of the coherence."""
-        return np.sign(rows["coherence"].to_numpy(np.float32))
+        sign: np.ndarray = np.sign(rows["coherence"].to_numpy()).astype(np.float32)
+        return sign

@@ -49,4 +49,5 @@ class WorkingMemory(Task[WorkingMemorySettings]):
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of f1 - f2."""
-        return np.sign((rows["f1"] - rows["f2"]).to_numpy(np.float32))
+        sign: np.ndarray = np.sign((rows["f1"] - rows["f2"]).to_numpy()).astype(np.float32)
+        return sign

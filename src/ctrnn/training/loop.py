@@ -18,9 +18,10 @@ from ctrnn.complaints import Complaint
 from ctrnn.network import Backend, Network, TaughtTrials
 from ctrnn.params import Params, TrainSettings
 from ctrnn.streams import key
-from ctrnn.tasks import Batch, Task
+from ctrnn.tasks import Task
 from ctrnn.training import checkpoint
 from ctrnn.training.adam import clip, gradient_norm
+from ctrnn.training.curriculum import Lesson, lessons
 from ctrnn.training.penalties import with_weight_penalties
 from ctrnn.training.stopping import check_networks, meets_criterion
 from ctrnn.training.trainee import Trainee, enrol
@@ -41,7 +42,7 @@ def train(
     backend: Backend,
     store: Path = checkpoint.STORE,
 ) -> list[Trainee]:
-    """Train `train.n_networks` networks side by side until each meets the criterion.
+    """Train `train.n_networks` networks side by side until each, its curriculum done, meets the criterion.
 
     Networks are independent: each has its own seed, and none's result depends on how many others there are. Each goes
     on from its checkpoint in `store`, if there is one of these settings, trials and code. Raises TrainingError where a
@@ -50,10 +51,10 @@ def train(
     """
     settings = params.train
     wanted = settings.trainable.names
-    validation = task.render(validation_table)
+    course = lessons(task, train_table, validation_table, params)
     name = checkpoint_name(task, train_table, validation_table, params)
     trainees = [
-        enrol(task, train_table, params, i, seed, checkpoint.read(f"{name}-{seed}", store))
+        enrol(course, params, i, seed, checkpoint.read(f"{name}-{seed}", store))
         for i, seed in enumerate(params.network_seeds)
     ]
 
@@ -76,8 +77,11 @@ def train(
     )
     saved = time.monotonic()
     with bar, told_to_stop() as stop:
-        while active := unfinished():
+        while todo := unfinished():
             began = time.monotonic()
+            # Who is ahead waits, so that the trials of a step have one shape.
+            at = min(one.lesson for one in todo)
+            active, lesson = [one for one in todo if one.lesson == at], course[at]
             taught = [
                 TaughtTrials(
                     inputs=batch.inputs,
@@ -102,10 +106,14 @@ def train(
                 one.record(loss, norm)
 
             due = [one for one in active if one.iteration % settings.check_every == 0]
-            check(task, validation, due, backend)
+            check(lesson, due, backend)
             for one in due:
                 assert one.last_check is not None
                 one.history[-1]["accuracy"] = one.last_check.accuracy
+                if lesson.until is not None:
+                    if one.last_check.accuracy > lesson.until:
+                        one.attend(at + 1, course, params)
+                    continue
                 met = meets_criterion(one.last_check, settings)
                 one.met_in_a_row = one.met_in_a_row + 1 if met else 0
                 one.converged = one.met_in_a_row >= settings.checks_in_a_row
@@ -124,9 +132,15 @@ def train(
                 raise KeyboardInterrupt
     checkpoint.prune(store)
 
-    # Networks that ended between two checks: the check tells how they ended, and is no part of their training.
-    late = [one for one in trainees if one.iteration % settings.check_every]
-    check(task, validation, late, backend)
+    # Networks that ended between two checks or before the last lesson: the check tells how they ended, and is no part
+    # of their training.
+    last = len(course) - 1
+    late = [
+        one
+        for one in trainees
+        if one.iteration % settings.check_every or one.history[-1]["lesson"] < last
+    ]
+    check(course[last], late, backend)
     for one in trainees:
         print(f"train@{task.name}: {one.ending()}", flush=True)
     missed = [one.index for one in trainees if not one.converged]
@@ -139,12 +153,17 @@ def train(
     return trainees
 
 
-def check(task: Task[Any], validation: Batch, some: list[Trainee], backend: Backend) -> None:
-    """Every one of them on the validation trials, with noise of its iteration."""
+def check(lesson: Lesson, some: list[Trainee], backend: Backend) -> None:
+    """Every one of them on the lesson's validation trials, with noise of its iteration."""
     if some:
         networks, seeds = [one.network for one in some], [one.seed for one in some]
         checks = check_networks(
-            task, validation, networks, seeds, [one.iteration for one in some], backend
+            lesson.task,
+            lesson.validation,
+            networks,
+            seeds,
+            [one.iteration for one in some],
+            backend,
         )
         for one, result in zip(some, checks, strict=True):
             one.last_check = result

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import pandas as pd
-
 from ctrnn.network import Network, initialise
 from ctrnn.params import Params
-from ctrnn.tasks import Batch, Task, batches
+from ctrnn.tasks import Batch, batches
 from ctrnn.training.adam import Adam
 from ctrnn.training.checkpoint import State
+from ctrnn.training.curriculum import Lesson
 from ctrnn.training.stopping import Check
 
 HISTORY = (
@@ -24,6 +23,7 @@ HISTORY = (
     "accuracy",
     "gradient_norm",
     "vanished_synapses",
+    "lesson",  # 0, 1, ...: steps of the curriculum, then the task itself
 )
 
 
@@ -36,7 +36,8 @@ class Trainee:
     start: Network
     network: Network
     adam: Adam
-    batches: Iterator[Batch]
+    lesson: int = 0
+    batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     history: list[dict[str, Any]] = field(default_factory=list)
     met_in_a_row: int = 0
     last_check: Check | None = None
@@ -48,6 +49,13 @@ class Trainee:
         """Iterations done."""
         return len(self.history)
 
+    def attend(self, lesson: int, lessons: Sequence[Lesson], params: Params) -> None:
+        """Take batches of a lesson, rendered ahead in the background, from this iteration on."""
+        self.lesson = lesson
+        own = lessons[lesson]
+        rows = batches(own.trials, params.train.trials_per_batch, self.seed, start=self.iteration)
+        self.batches = ahead(map(own.task.render, rows))
+
     def record(self, loss: float, gradient_norm: float) -> None:
         """Enter an iteration into the history; its accuracy is blank until a check."""
         row = (
@@ -57,6 +65,7 @@ class Trainee:
             math.nan,
             gradient_norm,
             self.network.vanished_synapses,
+            self.lesson,
         )
         self.history.append(dict(zip(HISTORY, row, strict=True)))
 
@@ -90,6 +99,7 @@ class Trainee:
             arrays,
             {
                 "history": self.history,
+                "lesson": self.lesson,
                 "met_in_a_row": self.met_in_a_row,
                 "last_check": asdict(self.last_check) if self.last_check else None,
                 "converged": self.converged,
@@ -101,16 +111,12 @@ class Trainee:
 
 
 def enrol(
-    task: Task[Any],
-    table: pd.DataFrame,
-    params: Params,
-    index: int,
-    seed: int,
-    state: State | None = None,
+    lessons: Sequence[Lesson], params: Params, index: int, seed: int, state: State | None = None
 ) -> Trainee:
-    """A trainee at its start, or where a checkpoint left it, with its batches rendered ahead in the background."""
+    """A trainee at its start, or where a checkpoint left it."""
+    task, lesson = lessons[-1].task, 0
     start = initialise(params.network, len(task.channels), len(task.outputs), seed)
-    trainee = Trainee(index, seed, start, start, Adam(params.train), iter(()))
+    trainee = Trainee(index, seed, start, start, Adam(params.train))
     if state is not None:
         parts: dict[str, dict[str, Any]] = {"weights": {}, "first": {}, "second": {}}
         for name, array in state.arrays.items():
@@ -120,13 +126,13 @@ def enrol(
         trainee.network = Network(start.wiring, parts["weights"])
         trainee.adam = Adam(params.train, parts["first"], parts["second"], *powers)
         trainee.history = [{**row, "network": index} for row in state.rest["history"]]
+        lesson = state.rest["lesson"]
         trainee.met_in_a_row = state.rest["met_in_a_row"]
         check = state.rest["last_check"]
         trainee.last_check = Check(**check) if check else None
         trainee.converged = state.rest["converged"]
         trainee.seconds = state.rest["seconds"]
-    rows = batches(table, params.train.trials_per_batch, seed, start=trainee.iteration)
-    trainee.batches = ahead(map(task.render, rows))
+    trainee.attend(lesson, lessons, params)
     return trainee
 
 

@@ -79,6 +79,22 @@ def test_a_training_that_died_goes_on_with_the_same_bits(tmp_path: Path, at: int
     assert_same(undisturbed, resumed)
 
 
+@pytest.mark.parametrize("at", [4, 6, 9])
+def test_a_curriculum_goes_on_where_it_was_with_the_same_bits(tmp_path: Path, at: int) -> None:
+    changes = {
+        "tasks__go_nogo__threshold": 0.6,
+        "tasks__go_nogo__nogo_threshold": 0.6,
+        "tasks__go_nogo__curriculum": [{"settings": {"stim_dur": 8}, "until": 0.0}],
+    }
+    undisturbed, _ = run(tmp_path / "a", changes)
+    assert [row["lesson"] for row in undisturbed[0].history] == [0] * 5 + [1] * 7
+    with pytest.raises(PowerCutError):
+        run(tmp_path / "b", changes, at=at, act=power_cut)
+    resumed, steps = run(tmp_path / "b", changes)
+    assert steps == 12 - (at - 1)
+    assert_same(undisturbed, resumed)
+
+
 def test_ctrl_c_leaves_a_checkpoint_of_the_step(tmp_path: Path) -> None:
     undisturbed, _ = run(tmp_path / "a")
     rare = {"train__checkpoint_every": 1000}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ctrnn.complaints import ParamsError
 from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Params
 from ctrnn.tasks import get_task, trial_table
@@ -208,3 +209,59 @@ def test_a_loss_that_is_not_finite_stops_with_iteration_and_network() -> None:
 def test_criteria(stop_at: str, accurate: bool, precise: bool, met: bool) -> None:
     check = Check(accuracy=0.99 if accurate else 0.98, loss=0.009 if precise else 0.01)
     assert meets_criterion(check, settings(train__stop_at=stop_at).train) is met
+
+
+EASY_FIRST = [
+    {"settings": {"stim_dur": 10, "response_dur": 25}, "until": 0.0},
+    {"settings": {"threshold": 0.6}, "until": 0.0},
+]
+
+
+def lessons_of(trainee: Trainee) -> list[int]:
+    return [row["lesson"] for row in trainee.history]
+
+
+def test_a_step_of_the_curriculum_ends_at_its_accuracy_and_the_task_itself_comes_last() -> None:
+    at_chance = [{**EASY_FIRST[0], "until": -0.0}, {**EASY_FIRST[1], "until": 1.0}]
+    easy = {
+        "tasks__go_nogo__nogo_threshold": 0.6,
+        "tasks__go_nogo__threshold": 0.6,
+    }  # half is right
+    trainees, _ = run(**easy, tasks__go_nogo__curriculum=at_chance)
+    for trainee in trainees:
+        assert lessons_of(trainee) == [0] * 5 + [1] * 7  # none exceeds 1.0
+        assert not trainee.converged
+
+
+def test_no_network_converges_in_a_step_of_the_curriculum() -> None:
+    met_at_once = {"train__stop_at": "loss", "train__loss_criterion": 10.0}
+    easy = {"tasks__go_nogo__nogo_threshold": 0.6, "tasks__go_nogo__threshold": 0.6}
+    trainees, _ = run(
+        **met_at_once, **easy, train__max_iterations=40, tasks__go_nogo__curriculum=EASY_FIRST[:1]
+    )
+    for trainee in trainees:
+        assert trainee.converged
+        assert lessons_of(trainee)[:5] == [0] * 5
+        assert lessons_of(trainee)[-10:] == [1] * 10  # two checks on the task itself
+
+
+def test_without_a_curriculum_every_iteration_is_of_the_task_itself() -> None:
+    assert set(lessons_of(run()[0][0])) == {0}
+
+
+def test_a_network_that_never_leaves_the_curriculum_is_reported_on_the_task_itself() -> None:
+    never = [{"settings": {"threshold": 100.0, "nogo_threshold": -0.0}, "until": 0.5}]
+    met = {"tasks__go_nogo__nogo_threshold": 0.6, "tasks__go_nogo__threshold": 0.6}
+    (trainee, _), _ = run(**met, train__max_iterations=10, tasks__go_nogo__curriculum=never)
+    assert lessons_of(trainee) == [0] * 10
+    assert trainee.history[-1]["accuracy"] < 0.5 <= trainee.summary()["validation_accuracy"]
+
+
+def test_a_step_that_changes_the_channels_is_refused() -> None:
+    params = settings(
+        tasks__flip_flop__curriculum=[{"settings": {"n_bits": 2}, "until": 0.5}],
+    )
+    task = get_task("flip_flop", params)
+    tables = [trial_table(task, split, 1) for split in ("train", "validation")]
+    with pytest.raises(ParamsError, match=r"tasks\.flip_flop\.curriculum\.0\.settings .* channels"):
+        train(task, *tables, params, get_backend(params.train), Path(tempfile.mkdtemp()))

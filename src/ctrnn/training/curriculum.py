@@ -1,0 +1,45 @@
+"""The lessons of a training: the steps of the task's `curriculum`, then the task itself.
+
+A curriculum starts with what is easy and goes on when it is known (Elman 1993, Cognition 48:71; Bengio et al. 2009).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ctrnn.complaints import ParamsError
+from ctrnn.params import Params
+from ctrnn.tasks import Batch, Task, trial_table
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Trials to learn from and to be checked on. until: accuracy that ends it; None for the criterion of `train`."""
+
+    task: Task[Any]
+    trials: pd.DataFrame
+    validation: Batch
+    until: float | None
+
+
+def lessons(
+    task: Task[Any], trials: pd.DataFrame, validation: pd.DataFrame, params: Params
+) -> list[Lesson]:
+    """A lesson per step of the curriculum, with trials drawn anew, and last the task with the trials given.
+
+    Raises ParamsError where a step changes how many channels or outputs there are, which a network cannot.
+    """
+    found = []
+    for i, step in enumerate(task.settings.curriculum):
+        easier = type(task)(task.settings.at(step))
+        if (easier.channels, easier.outputs) != (task.channels, task.outputs):
+            raise ParamsError(
+                f"tasks.{task.name}.curriculum.{i}.settings = {step.settings} changes the channels or outputs; "
+                "change other settings"
+            )
+        tables = [trial_table(easier, split, params.seed) for split in ("train", "validation")]
+        found.append(Lesson(easier, tables[0], easier.render(tables[1]), step.until))
+    return [*found, Lesson(task, trials, task.render(validation), None)]
