@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 
 from ctrnn.kernel import normals
@@ -50,15 +50,21 @@ class Mante(Task[ManteSettings]):
         inputs = np.zeros((times.T, len(rows), 4), np.float32)
         noise = normals(rows["noise_seed"].to_numpy(np.uint64), 2 * times.stim_dur)
         noise = noise.reshape(len(rows), times.stim_dur, 2).transpose(1, 0, 2)
-        means = rows[["motion", "colour"]].to_numpy(np.float32)
-        inputs[times.stim_on : times.stim_off, :, :2] = (
-            means + np.float32(times.evidence_sd) * noise
-        )
-        for channel, context in enumerate(CONTEXTS, start=2):
-            inputs[:, :, channel] = (rows["context"] == context).to_numpy()
+        for channel, name in enumerate(self.channels[:2]):
+            evidence = inputs[times.stim_on : times.stim_off, :, channel]
+            np.multiply(noise[:, :, channel], np.float32(times.evidence_sd), out=evidence)
+            evidence += rows[name].to_numpy(np.float32)
+        motion = in_motion_context(rows)
+        inputs[:, :, 2:] = np.stack([motion, ~motion], axis=1).astype(np.float32)
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of the mean evidence on the channel that the context names."""
-        relevant = np.where(rows["context"] == "motion", rows["motion"], rows["colour"])
+        relevant = np.where(in_motion_context(rows), rows["motion"], rows["colour"])
         return np.sign(relevant).astype(np.float32)
+
+
+def in_motion_context(rows: pd.DataFrame) -> Bool[np.ndarray, " trial"]:
+    """Which trials ask for motion."""
+    asked: np.ndarray = rows["context"].to_numpy(object) == CONTEXTS[0]
+    return asked
