@@ -19,7 +19,7 @@ def network(experiment: str, task: str, seed: int, **changes: Any) -> dict[str, 
         "experiment": experiment, "task": task, **SETTINGS, "activation": "sigmoid", "seed": seed,
         "converged": True, "iterations": 75 + 25 * seed, "accuracy": 0.99, "right_side": 1.0,
         "mean_rate": 0.5, "saturated_rates": 0.1, "vanished_synapses": 0.05, "seconds": 2.0 * seed,
-        "key": "k", "failure": None, **changes,
+        "key": "k", "commit": "c0ffee", "failure": None, **changes,
     }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def test_a_point_is_missing_until_every_network_has_its_row() -> None:
     assert missing(some, rows.iloc[1:]) == some
     failed = rows.head(1).assign(failure="the loss is not finite")
     assert missing(some, failed) == some[1:]
-    assert missing(some, rows.assign(key="of older code")) == some
+    assert missing(some, rows.assign(key="of other settings")) == some
 
 
 def test_changes_go_where_their_keys_say_and_leave_the_rest() -> None:
