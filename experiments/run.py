@@ -1,9 +1,9 @@
 """Run the experiments of experiments.yaml and keep a row per network: `python experiments/run.py [NAME ...]`.
 
-Every point is a `dvc exp run` of the last commit, up to evaluate, in a clone of its own that shares this checkout's DVC
-cache and checkpoints. A point whose rows stand in reports/results/networks.csv costs nothing, whichever commit made them
-(delete them to make them anew); one that was interrupted goes on from its checkpoints. At the end docs/results.md is
-written anew from that table.
+Every combination of settings is a `dvc exp run` of the last commit, all tasks up to evaluate, in a clone that
+shares this checkout's DVC cache and checkpoints. What has its rows in reports/results/networks.csv costs nothing,
+whichever commit made them (delete them to make them anew); what was interrupted goes on from its checkpoints. At the end
+docs/results.md is written anew from that table.
 """
 
 from __future__ import annotations
@@ -37,11 +37,13 @@ from experiments import page
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 TABLE = ROOT / "reports" / "results" / "networks.csv"
-AT_A_TIME = 2  # points, with a thread each
+AT_A_TIME = 2  # combinations of settings, with a thread each
 SHOWN = ("p_inh", "tau", "w_gain", "n_units", "p_rec", "dale", "activation")  # columns of network.*
 MEASURED = ("accuracy", "right_side", "mean_rate", "saturated_rates", "vanished_synapses")
 NOT_IN_KEY = {"n_networks", "threads", "checkpoint_every"}  # decide nothing of one network
-TOOK = re.compile(r"network (\d+) \(seed \d+\): .* iterations, ([\d.]+) s")  # said by training
+# What training says: of a network that has ended, and of an error.
+TOOK = re.compile(r"train@(\w+): network (\d+) \(seed \d+\): .* iterations, ([\d.]+) s")
+FAILED = re.compile(r"^train@(\w+): (?!network \d)(.*)", re.MULTILINE)
 
 
 class ExperimentError(Complaint):
@@ -104,12 +106,13 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def run(point: Point, folder: Path) -> pd.DataFrame:
-    """Rows of the networks of a point. Where its training ends in an error, one row says so in `failure`."""
+def run(some: list[Point], folder: Path) -> pd.DataFrame:
+    """Rows of the networks of points with the same settings. Where training ends in an error, one row says so."""
     subprocess.run(["git", "checkout", "--quiet", "--", "."], cwd=folder, check=True)
-    sets = [f"--set-param={key}={text(value)}" for key, value in point.changes.items()]
+    sets = [f"--set-param={key}={text(value)}" for key, value in some[0].changes.items()]
+    targets = [f"evaluate@{point.task}" for point in some]
     done = subprocess.run(
-        ["dvc", "exp", "run", *sets, "--set-param=train.threads=1", f"evaluate@{point.task}"],
+        ["dvc", "exp", "run", "--keep-going", *sets, "--set-param=train.threads=1", *targets],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -117,6 +120,13 @@ def run(point: Point, folder: Path) -> pd.DataFrame:
         check=False,
     )
     said = done.stdout + done.stderr
+    if done.returncode and not FAILED.search(said):
+        raise ExperimentError(f"dvc exp run of {some} failed: {' '.join(said.split())[-500:]}")
+    return pd.concat([rows_of(point, folder, said) for point in some])
+
+
+def rows_of(point: Point, folder: Path, said: str) -> pd.DataFrame:
+    """Rows of the networks of one point, from its files in `folder` and from what its training said."""
     network = point.settings.network.model_dump()
     row = {
         "experiment": point.experiment,
@@ -125,14 +135,12 @@ def run(point: Point, folder: Path) -> pd.DataFrame:
         "key": point.key,
         "commit": git("rev-parse", "--short", "HEAD").strip(),
     }
-    if done.returncode:
-        sentence = re.search(rf"train@{point.task}: (.*)", said)
-        if not sentence:
-            raise ExperimentError(f"dvc exp run of {point} failed: {' '.join(said.split())[-500:]}")
-        return pd.DataFrame(
-            [{**row, "seed": point.settings.seed, "converged": False, "failure": sentence[1]}]
-        )
-    seconds = {int(index): float(took) for index, took in TOOK.findall(said)}
+    if failure := dict(FAILED.findall(said)).get(point.task):
+        ended = {"seed": point.settings.seed, "converged": False, "failure": failure}
+        return pd.DataFrame([{**row, **ended}])
+    seconds = {
+        int(index): float(took) for task, index, took in TOOK.findall(said) if task == point.task
+    }
     metrics = artifacts.read_json(artifacts.metrics_path("evaluate", point.task, folder))
     trained = artifacts.folder("train", point.task, folder) / "summary.json"
     return pd.DataFrame(
@@ -178,20 +186,22 @@ def replaced(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(names: list[str]) -> None:
-    """Run what is missing, two points at a time, then write the page."""
+    """Run what is missing, two combinations of settings at a time, then write the page."""
     if changes := git("status", "--porcelain", "--", "src", "stages", "dvc.yaml", "params.yaml"):
         raise ExperimentError(
             f"{changes.split()[1]} is not committed; experiments run the last commit, so commit it"
         )
     some = list(points(names))
     table = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
-    todo = missing(some, table)
+    todo: dict[str, list[Point]] = {}
+    for point in missing(some, table):
+        todo.setdefault(f"{point.experiment} {point.changes}", []).append(point)
     folders: SimpleQueue[Path] = SimpleQueue()
 
-    def work(point: Point) -> pd.DataFrame:
+    def work(together: list[Point]) -> pd.DataFrame:
         folder = folders.get()
         try:
-            return run(point, folder)
+            return run(together, folder)
         finally:
             folders.put(folder)
 
@@ -199,12 +209,11 @@ def main(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(AT_A_TIME) as pool:
         for i in range(AT_A_TIME if todo else 0):
             folders.put(clone(Path(scratch) / str(i)))
-        coming = [pool.submit(work, point) for point in todo]
+        coming = [pool.submit(work, together) for together in todo.values()]
         try:
-            for done in tqdm(
-                as_completed(coming), total=len(todo), desc="experiments", unit="point"
-            ):
-                table = replaced(table, done.result())
+            for done in tqdm(as_completed(coming), total=len(todo), desc="experiments"):
+                for _, rows in done.result().groupby("task"):
+                    table = replaced(table, rows)
                 table.to_csv(TABLE, index=False)
         except BaseException:
             pool.shutdown(cancel_futures=True)
