@@ -32,8 +32,8 @@ def write(table: Path, docs: Path) -> None:
         "# What learns, and what does not",
         "Made by `python experiments/run.py` from `reports/results/networks.csv`, a row per network, which holds every "
         "number on this page. A network has converged where over 98% of validation trials are right at two checks in a "
-        "row; accuracy is on test trials. Seconds are those of one core while several networks train side by side. Made "
-        f"at commits {', '.join(rows['commit'].unique())}.",
+        "row; accuracy is on test trials. Seconds are those of one core while several networks train side by side. "
+        f"Made at commits {', '.join(rows['commit'].unique())}.",
         _conditions(rows),
         _grid(rows, docs),
         *(_sweep(rows, experiment, column) for experiment, column in SWEEPS.items()),
