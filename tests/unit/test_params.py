@@ -12,7 +12,6 @@ import yaml
 from ctrnn import params
 from ctrnn.complaints import ParamsError
 
-STEP = "tasks.dmts.curriculum.0"
 FILE = Path(__file__).parents[2] / "params.yaml"
 
 
@@ -68,21 +67,32 @@ def test_an_unknown_pair_of_populations_names_the_nearest(raw: dict[str, Any]) -
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("settings", "said"),
     [
-        ({"settings": {"dealy": 5}, "until": 0.9}, "settings.dealy is not a setting; did you mean {0}.settings.delay?"),
-        ({"settings": {"delay": -1}, "until": 0.9}, "settings.delay = -1 is not allowed; give a whole number at least 0"),
-        ({"settings": {"delay": 5}, "untill": 0.9}, "untill is not a setting; did you mean {0}.until?"),
-        ({"settings": {"delay": 5}, "until": 2}, "until = 2 is not allowed; give a number at least 0 and at most 1"),
-        ({"settings": {"curriculum": []}, "until": 0.9}, "settings.curriculum is not a setting of a step; give the steps in one list"),
-        ({"settings": {"stim_dur": 400}, "until": 0.9}, "settings.stim_dur = 400 makes the last stimulus end"),
+        ({"dealy": 5}, ".dealy is not a setting; did you mean {0}.delay?"),
+        ({"delay": -1}, ".delay = -1 is not allowed; give a whole number at least 0"),
+        ({"stim_dur": 400}, ".stim_dur = 400 makes the last stimulus end"),
+        ({"curriculum": []}, ".curriculum is not a setting of a step; give the steps in one list"),
     ],
-)  # fmt: skip
-def test_a_step_of_a_curriculum_is_checked_as_its_task_is(
-    raw: dict[str, Any], step: dict[str, Any], said: str
+)
+def test_the_settings_of_a_curriculums_step_are_checked_as_the_tasks_are(
+    raw: dict[str, Any], settings: dict[str, Any], said: str
 ) -> None:
-    assert sentence(changed(raw, "tasks.dmts.curriculum", [step])).startswith(
-        f"{STEP}.{said}".replace("{0}", STEP)
+    where = "tasks.dmts.curriculum.0.settings"
+    step = {"settings": settings, "until": 0.9}
+    text = sentence(changed(raw, "tasks.dmts.curriculum", [step]))
+    assert text.startswith(where + said.format(where))
+
+
+def test_a_step_of_a_curriculum_has_settings_and_an_accuracy(raw: dict[str, Any]) -> None:
+    where = "tasks.dmts.curriculum.0"
+    misspelled = [{"settings": {"delay": 5}, "untill": 0.9}]
+    assert sentence(changed(raw, "tasks.dmts.curriculum", misspelled)) == (
+        f"{where}.untill is not a setting; did you mean {where}.until?"
+    )
+    too_much = [{"settings": {"delay": 5}, "until": 2}]
+    assert sentence(changed(raw, "tasks.dmts.curriculum", too_much)) == (
+        f"{where}.until = 2 is not allowed; give a number at least 0 and at most 1"
     )
 
 

@@ -262,6 +262,6 @@ def test_a_step_that_changes_the_channels_is_refused() -> None:
         tasks__flip_flop__curriculum=[{"settings": {"n_bits": 2}, "until": 0.5}],
     )
     task = get_task("flip_flop", params)
-    tables = [trial_table(task, split, 1) for split in ("train", "validation")]
+    taught, validation = (trial_table(task, split, 1) for split in ("train", "validation"))
     with pytest.raises(ParamsError, match=r"tasks\.flip_flop\.curriculum\.0\.settings .* channels"):
-        train(task, *tables, params, get_backend(params.train), Path(tempfile.mkdtemp()))
+        train(task, taught, validation, params, get_backend(params.train))
