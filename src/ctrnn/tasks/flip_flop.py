@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from ctrnn.params import Count, Share
+from ctrnn.params import Count, Positive, Share
 from ctrnn.streams import generator
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
@@ -22,6 +22,7 @@ class FlipFlopSettings(OneStimulus, task="flip_flop"):
 
     n_bits: Count
     pulse_dur: Count
+    pulse_size: Positive
     pulse_every: Count
     pulse_share: Share
 
@@ -54,7 +55,7 @@ class FlipFlop(Task[FlipFlopSettings]):
         """The pulses."""
         inputs = np.zeros((self.settings.T, len(rows), len(self.channels)), np.float32)
         for onset, signs in zip(self.onsets, self.pulses(rows), strict=True):
-            inputs[onset : onset + self.settings.pulse_dur] = signs
+            inputs[onset : onset + self.settings.pulse_dur] = self.settings.pulse_size * signs
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, "trial output"]:

@@ -161,7 +161,7 @@ def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
     inputs, targets = task.inputs(rows), task.targets(rows)
     state = np.zeros_like(inputs[0])
     for t in range(task.settings.T):
-        state = np.where(inputs[t] != 0, inputs[t], state)
+        state = np.where(inputs[t] != 0, np.sign(inputs[t]), state)
         np.testing.assert_array_equal(targets[t], state)
     np.testing.assert_array_equal(state, task.answer(rows))
     onsets = (inputs != 0)[100:300:50]  # after the first, which sets every bit
@@ -261,20 +261,20 @@ def test_a_late_answer_is_wrong(task: Task[Any]) -> None:
     rows = rows_of(task)
     outputs = always(task, answer_of(task, rows))
     start, stop = WINDOWS[task.name]
-    outputs[: (start + stop) // 2] = 0.5 if task.name == "go_nogo" else 0
+    outputs[: (start + stop + 1) // 2] = 0.5 if task.name == "go_nogo" else 0
     assert accuracy(task, outputs, rows) == 0
 
 
 def test_an_answer_outside_the_window_does_not_count(task: Task[Any]) -> None:
     rows = rows_of(task)
     outputs = always(task, answer_of(task, rows))
-    outputs[task.settings.window] = 0.5
+    outputs[task.settings.window] = 0.49
     assert accuracy(task, outputs, rows) == 0
 
 
 def test_an_answer_short_of_the_threshold_is_no_choice(task: Task[Any]) -> None:
     rows = rows_of(task)
-    score = task.score(0.79 * task.targets(rows), rows)
+    score = task.score(0.99 * task.settings.threshold * task.targets(rows), rows)
     answered = task.answer(rows) != 0
     assert np.isnan(score.choice[answered]).all()
     assert not score.correct[answered.reshape(len(rows), -1).any(axis=1)].any()
