@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui bench verify lock clean
+.PHONY: help setup init repro test lint format publish ui bench results verify lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,9 @@ ui: init  ## open the runs in MLflow, on this machine only
 bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)
 	PYTHONPATH=src:. python benchmarks/training_step.py --growth $(ARGS)
 	PYTHONPATH=src:. python benchmarks/time_to_criterion.py
+
+results: $(STAMP)  ## run the experiments of docs/results.md that are missing (hours for all); ARGS="gain relu" picks some
+	PYTHONPATH=src python -m experiments.run $(ARGS)
 
 verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks
 	PYTHONPATH=src python -m ctrnn.verify $(ARGS)

@@ -25,12 +25,13 @@ MANY = 0.3  # share of vanished synapses, or of saturated rates, that is told as
 
 def write(table: Path, docs: Path) -> None:
     """Write results.md and results/*.png into `docs`. table: a row per network, as `experiments.run` keeps it."""
+    docs.mkdir(exist_ok=True)
     rows = pd.read_csv(table)
     if "failure" not in rows:
         rows["failure"] = None
     parts = [
         "# What learns, and what does not",
-        "Made by `python experiments/run.py` from `reports/results/networks.csv`, a row per network, which holds every "
+        "Made by `make results` from `reports/results/networks.csv`, a row per network, which holds every "
         "number on this page. A network has converged where over 98% of validation trials are right at two checks in a "
         "row; accuracy is on test trials. Seconds are those of one core while several networks train side by side. "
         f"Made at commits {', '.join(rows['commit'].unique())}.",

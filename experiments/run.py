@@ -1,4 +1,4 @@
-"""Run the experiments of experiments.yaml and keep a row per network: `python experiments/run.py [NAME ...]`.
+"""Run the experiments of experiments.yaml and keep a row per network: `make results`, for some ARGS="gain relu".
 
 Every combination of settings is a `dvc exp run` of the last commit, all tasks up to evaluate, in a clone that
 shares this checkout's DVC cache and checkpoints. What has its rows in reports/results/networks.csv costs nothing,
