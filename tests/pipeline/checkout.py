@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.pipeline.small import write_small
 
 ROOT = Path(__file__).parents[2]
+TASKS = ("go_nogo", "mante")
 PARTS = (".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "src", "stages")
 
 
@@ -25,6 +24,7 @@ class Checkout:
     def __init__(self, folder: Path, tasks: tuple[str, ...]) -> None:
         self.folder = folder
         self.shell: dict[str, str] = {}  # what else stands in the environment
+        self.reads = folder.with_name(f"{folder.name} reads")
         for part in PARTS:
             source = ROOT / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -89,22 +89,6 @@ class Checkout:
             settings[last] = value
 
         self._edit(set_key)
-
-    def stale(self) -> set[str]:
-        """Stages that a repro would run: those DVC finds changed, and all that depend on them."""
-        status = json.loads(self.run("dvc", "status", "--json"))
-        changed = {address.removeprefix("dvc.yaml:") for address in status}
-        stale = set(changed)
-        with Repo(self.folder) as repo:
-            graph = repo.index.graph  # an edge leads from a stage to one that it depends on
-            names = {stage.name: stage for stage in graph}
-            todo = list(changed)
-            while todo:
-                for after in graph.predecessors(names[todo.pop()]):
-                    if after.name not in stale:
-                        stale.add(after.name)
-                        todo.append(after.name)
-        return stale
 
     def _edit(self, change: Any) -> None:
         path = self.folder / "params.yaml"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from ctrnn import artifacts
-from tests.pipeline.checkout import Checkout
+from tests.pipeline.checkout import TASKS, Checkout
 
-TASKS = ("go_nogo", "mante")
 CHAIN = ("generate", "train", "evaluate", "analyze", "publish")
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
@@ -21,15 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
 
 def stages(*names: str, tasks: tuple[str, ...] = TASKS) -> set[str]:
     return {name if name == "report" else f"{name}@{task}" for name in names for task in tasks}
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout after one repro."""
-    made = Checkout(tmp_path_factory.mktemp("a checkout"), TASKS)
-    assert made.repro() == stages(*CHAIN, "report")
-    made.commit("results")
-    return made
 
 
 @pytest.fixture
@@ -79,39 +68,6 @@ def test_a_store_that_lacks_the_runs_gets_them_once(restored: Checkout) -> None:
 
 
 TRAINED = ("train", "evaluate", "analyze", "report", "publish")
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [
-        ("seed", 2, stages(*CHAIN, "report")),
-        ("network.p_inh", 0.3, stages(*TRAINED)),
-        ("network.tau", 10, stages(*TRAINED)),
-        ("network.n_units", 16, stages(*TRAINED)),
-        ("train.learning_rate", 0.01, stages(*TRAINED)),
-        ("train.n_networks", 1, stages(*TRAINED)),
-        ("train.trainable.W_in", True, stages(*TRAINED)),
-        ("train.threads", 1, set()),
-        ("train.checkpoint_every", 5, set()),
-        ("tasks.mante.evidence_sd", 0.5, stages(*CHAIN, "report", tasks=("mante",))),
-        ("evaluate.sample_trials", 1, stages("evaluate", "report", "publish")),
-        ("analyze.n_components", 2, stages("analyze", "report", "publish")),
-        ("publish.experiment", "other", stages("publish")),
-    ],
-)  # fmt: skip
-def test_a_change_reruns_what_depends_on_it(
-    params: Checkout, key: str, value: Any, expected: set[str]
-) -> None:
-    params.change(key, value)
-    stale = params.stale()
-    if key.startswith("tasks.mante"):  # the page changes with mante; figures of go_nogo do not
-        stale -= {"publish@go_nogo"}
-    assert stale == expected
-
-
-def test_report_settings_rerun_the_report_and_what_shows_it(params: Checkout) -> None:
-    params.change("report.dpi", 60)
-    assert params.stale() == stages("report", "publish")
 
 
 def test_changing_a_task_runs_nothing_of_another(restored: Checkout) -> None:

@@ -1,0 +1,56 @@
+"""What a stage imports of this project, read from the code."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src"
+
+
+@cache
+def code_files() -> tuple[str, ...]:
+    """Every file of the library and of the stages, relative to the root."""
+    files = [file for folder in ("src", "stages") for file in sorted((ROOT / folder).rglob("*"))]
+    kept = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+    return tuple(file.relative_to(ROOT).as_posix() for file in kept)
+
+
+@cache
+def closure(stage: str) -> frozenset[Path]:
+    """Every file of the project that a stage's script imports, itself included, relative to the root."""
+    files: set[Path] = set()
+    todo = [ROOT / "stages" / f"{stage}.py"]
+    while todo:
+        file = todo.pop()
+        if file not in files:
+            files.add(file)
+            todo += filter(None, map(module_file, imported(file)))
+    return frozenset(file.relative_to(ROOT) for file in files)
+
+
+def imported(file: Path) -> set[str]:
+    """Names that a file imports, with the packages above them; also those it imports by importlib."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{file} imports relatively"
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
+            names.update(str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
+    above = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, 9)}
+    return {name for name in names | above if name.split(".")[0] == "ctrnn"}
+
+
+def module_file(name: str) -> Path | None:
+    """File of a module of this project; None for others."""
+    path = SRC.joinpath(*name.split("."))
+    for candidate in (path / "__init__.py", path.with_suffix(".py")):
+        if candidate.exists():
+            return candidate
+    return None
