@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn import artifacts, figures, report, tasks
+from ctrnn import artifacts, report, tasks
 from ctrnn.params import Params
 from ctrnn.report.words import span
 from ctrnn.statistics import spread
@@ -35,10 +35,6 @@ def fabricate(root: Path, params: Params, failed: tuple[tuple[str, int], ...] = 
         task = tasks.get_task(name, params)
         test = tasks.save(artifacts.folder("generate", name, root), task, params.seed)
         labels = sorted(set(test.conditions["condition"]))
-        picture = artifacts.folder("generate", name, root) / "sample_trials.png"
-        picture.write_bytes(figures.png(figures.outputs(
-            np.zeros((1, 4, 1, 1), np.float32), np.zeros((4, 1, 1), np.float32), ["a=1"], slice(0, 2)
-        ), 40))  # fmt: skip
         converged = [(name, network) not in failed for network in (0, 1)]
         train(artifacts.folder("train", name, root), converged)
         evaluate(name, root, converged, labels, test)

@@ -13,6 +13,7 @@ from ctrnn import artifacts, figures
 from ctrnn.figures.sample_trials import MOST
 from ctrnn.report.results import Results
 from ctrnn.report.words import percent, span, times
+from ctrnn.tasks import get_task
 
 SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # of the activation, coming from above
 
@@ -31,27 +32,28 @@ class Drawing:
 def draw(results: Results, root: Path) -> list[Drawing]:
     """Draw every figure of a task into reports/figures/<task>/."""
     folder = artifacts.figures_folder(results.name, root)
-    drawings = [_sample_trials(results, root)]
+    drawings = []
     for name, (title, source, make) in FIGURES.items():
         figure, shows = make(results)
         png = figures.png(figure, results.params.report.dpi)
         path = source.format(task=results.name)
         drawings.append(Drawing(name, title, shows, f"artifacts/{path}", png))
-    for drawing in drawings:
-        (folder / f"{drawing.name}.png").write_bytes(drawing.png)
+        (folder / f"{name}.png").write_bytes(png)
     return drawings
 
 
-def _sample_trials(results: Results, root: Path) -> Drawing:
-    source = artifacts.folder("generate", results.name, root) / "sample_trials.png"
+def _sample_trials(results: Results) -> tuple[Figure, str]:
+    example, task = results.example, get_task(results.name, results.params)
+    labels = example.conditions["condition"].tolist()
+    figure = figures.sample_trials(
+        example.inputs, example.targets, labels, task.channels, results.window
+    )
     n_trials, n = len(results.test), results.test["condition"].nunique()
     which = f"each of the {n}" if n <= MOST else f"{MOST} of the {n}"
-    shows = (
+    return figure, (
         f"A trial of {which} conditions: inputs, and below them the target with the response window "
         f"shaded. The {n_trials} test trials have {n_trials // n} of each condition."
     )
-    made_from = f"artifacts/generate/{results.name}/test.npz"
-    return Drawing("sample_trials", "Sample trials", shows, made_from, source.read_bytes())
 
 
 def _training_curves(results: Results) -> tuple[Figure, str]:
@@ -139,6 +141,7 @@ def _weights(results: Results) -> tuple[Figure, str]:
 
 
 FIGURES: dict[str, tuple[str, str, Callable[[Results], tuple[Figure, str]]]] = {
+    "sample_trials": ("Sample trials", "generate/{task}/test.npz", _sample_trials),
     "training_curves": ("Training", "train/{task}/history.csv", _training_curves),
     "outputs": ("Outputs", "evaluate/{task}/outputs.npz", _outputs),
     "state_space": ("State space", "analyze/{task}/state_space.npz", _state_space),

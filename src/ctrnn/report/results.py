@@ -11,12 +11,15 @@ import pandas as pd
 
 from ctrnn import artifacts
 from ctrnn.params import Params
-from ctrnn.tasks import get_task
+from ctrnn.tasks import Batch, get_task, one_of_each, read_test
 
 
 @dataclass(frozen=True)
 class Results:
-    """Artifacts and metrics of a task. window: steps of its response window."""
+    """Artifacts and metrics of a task.
+
+    window: steps of its response window; test: table of the test trials; example: one trial of every condition.
+    """
 
     name: str
     params: Params
@@ -24,6 +27,7 @@ class Results:
     networks: list[dict[str, Any]]  # summary.json, with the accuracy on test trials
     history: pd.DataFrame
     test: pd.DataFrame
+    example: Batch
     samples: dict[str, np.ndarray]
     state_space: dict[str, np.ndarray]
     spectrum: dict[str, np.ndarray]
@@ -43,6 +47,7 @@ def read(task: str, params: Params, root: Path) -> Results:
         artifacts.folder(stage, task, root)
         for stage in ("generate", "train", "evaluate", "analyze")
     )
+    trials = read_test(generated)
     evaluation = artifacts.read_json(artifacts.metrics_path("evaluate", task, root))
     runs = artifacts.read_json(trained / "summary.json")["networks"]
     accuracies = evaluation["accuracy"]["per_network"]
@@ -52,7 +57,8 @@ def read(task: str, params: Params, root: Path) -> Results:
         window=get_task(task, params).settings.window,
         networks=[{**run, "accuracy": a} for run, a in zip(runs, accuracies, strict=True)],
         history=artifacts.read_table(trained / "history.csv"),
-        test=artifacts.read_table(generated / "test.csv"),
+        test=trials.conditions,
+        example=one_of_each(trials),
         samples=artifacts.read_arrays(evaluated / "outputs.npz"),
         state_space=artifacts.read_arrays(analyzed / "state_space.npz"),
         spectrum=artifacts.read_arrays(analyzed / "spectrum.npz"),
