@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui bench results verify lock clean
+.PHONY: help setup init repro test lint format publish ui bench results verify relock lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -64,8 +64,12 @@ bench: $(STAMP)  ## time a training step against its contenders (the extra `benc
 results: $(STAMP)  ## run the experiments of docs/results.md that are missing (hours for all); ARGS="gain relu" picks some
 	PYTHONPATH=src python -m experiments.run $(ARGS)
 
-verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks
+verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks, --small the small configuration
 	PYTHONPATH=src python -m ctrnn.verify $(ARGS)
+
+relock: init  ## run the shipped and the small configuration; write both locks and all metrics anew
+	dvc repro
+	PYTHONPATH=src python -m tests.pipeline.relock
 
 # What torch brings along on some platforms is left out with it, and so is pip-compile's remark on torch.
 lock: $(STAMP)  ## solve the dependencies anew into requirements.lock

@@ -27,16 +27,14 @@ def chain(task: str, root: str | Path = ".") -> dict[str, dict[str, Any]]:
 
     Raises LockError where the file or an entry is missing.
     """
-    path = Path(root) / "dvc.lock"
-    try:
-        stages = (yaml.safe_load(path.read_text()) or {}).get("stages", {})
-    except FileNotFoundError:
-        raise LockError(f"{path} does not exist; run dvc repro first") from None
-    names = [f"{stage}@{task}" for stage in STAGES]
-    for name in names:
-        if name not in stages:
-            raise LockError(f"{path} has no entry {name}; run dvc repro {name} first")
-    return {name: stages[name] for name in names}
+    return _entries(Path(root) / "dvc.lock", [f"{stage}@{task}" for stage in STAGES])
+
+
+def n_figures(task: str, root: str | Path = ".") -> int:
+    """Number of figures of a task that were published. Raises LockError as `chain` does."""
+    name = f"publish@{task}"
+    deps = _entries(Path(root) / "dvc.lock", [name])[name]["deps"]
+    return sum(dep["nfiles"] for dep in deps if dep["path"] == f"reports/figures/{task}")
 
 
 def content_key(entries: dict[str, dict[str, Any]]) -> str:
@@ -54,3 +52,14 @@ def out_hashes(entries: dict[str, dict[str, Any]]) -> dict[str, str]:
 def as_text(entries: dict[str, dict[str, Any]]) -> str:
     """The entries as a dvc.lock of their own, without those of other tasks."""
     return yaml.safe_dump({"schema": "2.0", "stages": entries}, sort_keys=False)
+
+
+def _entries(path: Path, names: list[str]) -> dict[str, dict[str, Any]]:
+    try:
+        stages = (yaml.safe_load(path.read_text()) or {}).get("stages", {})
+    except FileNotFoundError:
+        raise LockError(f"{path} does not exist; run dvc repro first") from None
+    for name in names:
+        if name not in stages:
+            raise LockError(f"{path} has no entry {name}; run dvc repro {name} first")
+    return {name: stages[name] for name in names}

@@ -1,29 +1,32 @@
-"""Shows that the results come out again: `make verify`, or python -m ctrnn.verify [task ...].
+"""Shows that the results come out again: `make verify`, or python -m ctrnn.verify [--small] [task ...].
 
-Clones the checkout, runs the pipeline there from nothing, in other ways too (forced again, on one thread, with every
-instruction set that this CPU has), and compares every output with the hashes in the committed dvc.lock: bit for bit for
-generate, train and evaluate; analyze within a tolerance, since LAPACK differs by machine.
+Clones the checkout, runs the pipeline there from nothing, and in other ways too: forced again, on one thread and on
+two, with every instruction set that this CPU has. Every output is compared with the hash in the committed dvc.lock: bit
+for bit for generate, train and evaluate; analyze within a tolerance, since LAPACK differs by machine.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import yaml
 
-from ctrnn import artifacts, lock, params
+from ctrnn import lock, params
 from ctrnn.complaints import Complaint, one_sentence
+from ctrnn.differences import distance, first_difference
 from ctrnn.kernel.build import NEEDS, best_isa
 
 EXACT = ("generate", "train", "evaluate")
-TOLERANCE = 1e-6  # relative to the largest element, of analyze
+TOLERANCE = 1e-6  # of analyze, relative to the largest element
+FIRST = "from nothing"  # the way that runs all stages
+SMALL = Path("tests/pipeline/small")  # lock and metrics of the small configuration
 
 
 class VerifyError(Complaint):
@@ -46,114 +49,93 @@ class Row:
         return self.verdict.startswith("same")
 
 
-def verify(root: Path, tasks: list[str]) -> list[Row]:
-    """Compare results of these tasks, run again in several ways, with dvc.lock below `root`."""
-    rows = [status(root)]
-    with tempfile.TemporaryDirectory() as scratch:
-        clone = Path(scratch) / "clone"
-        run(root, "git", "clone", "--quiet", str(root), str(clone))
-        for way, settings, environment in ways():
-            run(clone, "git", "checkout", "--quiet", "--", ".")
-            set_threads(clone / "params.yaml", settings.get("threads"))
-            run(
-                clone, "rm", "-rf", ".checkpoints"
-            )  # or finished networks would not be trained again
-            stages = [f"{stage}@{task}" for task in tasks for stage in (*EXACT, "analyze")]
-            targets = stages if way == "from nothing" else [s for s in stages if "analyze" not in s]
-            print(f"verify: {way}: dvc repro {' '.join(targets)}", flush=True)
-            run(clone, "dvc", "repro", "--force", "--single-item", *targets, more=environment)
-            for task in tasks:
-                rows += compare(root, clone, task, way)
-    return rows
+@dataclass(frozen=True)
+class Way:
+    """How the pipeline is run: what is set of `train.threads`, and in the environment."""
+
+    name: str
+    threads: int | None = None
+    isa: str | None = None
 
 
-def ways() -> list[tuple[str, dict[str, Any], dict[str, str]]]:
-    """How the pipeline is run: a name, settings that change no result, and the environment."""
-    found: list[tuple[str, dict[str, Any], dict[str, str]]] = [
-        ("from nothing", {}, {}),
-        ("forced again", {}, {}),
-        ("one thread", {"threads": 1}, {}),
-    ]
+def ways() -> list[Way]:
+    """Every way that has to give the same bits."""
     best = best_isa()
     names = [*NEEDS, "baseline"] if best in NEEDS else [best, "baseline"]
     slower = names[names.index(best) + 1 :]
-    return found + [(f"CTRNN_ISA={name}", {}, {"CTRNN_ISA": name}) for name in slower]
+    return [
+        Way(FIRST),
+        Way("forced again"),
+        Way("one thread", threads=1),
+        Way("two threads", threads=2),
+        *(Way(f"CTRNN_ISA={name}", isa=name) for name in slower),
+    ]
 
 
-def status(root: Path) -> Row:
-    """Whether dvc status finds nothing changed."""
-    done = subprocess.run(["dvc", "status", "-q"], cwd=root, check=False)
-    verdict = "same" if done.returncode == 0 else "DIFFERENT"
-    return Row("dvc status", "dvc.lock", "no change", f"exit {done.returncode}", verdict)
+def verify(root: Path, tasks: list[str], small: bool = False) -> list[Row]:
+    """Run these tasks again in every way, in a clone of `root`, and compare with its dvc.lock.
 
-
-def compare(root: Path, clone: Path, task: str, way: str) -> list[Row]:
-    """A row per output of a task: hashes of the exact stages, and arrays of analyze where it was run."""
-    expected, got = (lock.out_hashes(lock.chain(task, place)) for place in (root, clone))
-    rows = []
-    for output, digest in expected.items():
-        if not any(f"/{stage}/" in output for stage in EXACT):
-            continue
-        verdict = "same bits" if got[output] == digest else first_difference(root, clone, output)
-        rows.append(Row(way, output, digest[:12], got[output][:12], verdict))
-    if way == "from nothing":
-        folder = artifacts.folder("analyze", task, root)
-        for path in sorted(folder.glob("*.npz")):
-            output = str(path.relative_to(root))
-            far = distance(path, clone / output)
-            verdict = f"same within {TOLERANCE:g}" if far <= TOLERANCE else "DIFFERENT"
-            rows.append(Row(way, output, "arrays", f"{far:.1e} off", verdict))
+    small: on the small configuration, with its own lock. Raises VerifyError where a stage fails.
+    """
+    wanted = root / SMALL if small else root
+    rows = [] if small else [status("dvc status", root)]
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = Path(scratch) / "clone"
+        run(root, "git", "clone", "--quiet", str(root), str(clone))
+        if small:
+            run(clone, sys.executable, "tests/pipeline/small.py", ".")
+        settings = yaml.safe_load((clone / "params.yaml").read_text())
+        settings["tasks"] = {name: settings["tasks"][name] for name in tasks}
+        for way in ways():
+            settings["train"]["threads"] = way.threads
+            (clone / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+            run(
+                clone, "rm", "-rf", ".checkpoints"
+            )  # or finished networks would not be trained again
+            stages = EXACT if way.name != FIRST else (*EXACT, "analyze")
+            targets = [f"{stage}@{task}" for task in tasks for stage in stages]
+            targets += ["report"] * (way.name == FIRST)
+            print(f"verify: {way.name}: dvc repro {' '.join(targets)}", flush=True)
+            more = {"CTRNN_ISA": way.isa} if way.isa else {}
+            run(clone, "dvc", "repro", "--force", "--single-item", *targets, more=more)
+            for task in tasks:
+                rows += exact(way.name, wanted, clone, task)
+                rows += near(wanted, clone, task) if way.name == FIRST else []
+            rows += [status(way.name, clone, *targets)]
     return rows
 
 
-def distance(one: Path, other: Path) -> float:
-    """Largest difference between the arrays of two npz files, relative to the largest element of its array."""
-    far = 0.0
-    mine, theirs = artifacts.read_arrays(one), artifacts.read_arrays(other)
-    for name, array in mine.items():
-        if array.dtype.kind in "fci":
-            scale = float(np.abs(array).max()) or 1.0
-            far = max(far, float(np.abs(array - theirs[name]).max()) / scale)
-        elif not np.array_equal(array, theirs[name]):
-            return float("inf")
-    return far
+def status(way: str, folder: Path, *targets: str) -> Row:
+    """Whether dvc status finds nothing changed."""
+    done = subprocess.run(["dvc", "status", "-q", *targets], cwd=folder, check=False)
+    verdict = "same" if done.returncode == 0 else "DIFFERENT"
+    return Row(way, "dvc status", "no change", f"exit {done.returncode}", verdict)
 
 
-def first_difference(root: Path, clone: Path, output: str) -> str:
-    """The first array and element that differ between two versions of an output."""
-    folder = root / output
-    files = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
-    for file in filter(Path.is_file, files):
-        other = clone / file.relative_to(root)
-        if not other.exists():
-            return f"DIFFERENT: {file.name} is missing"
-        if file.read_bytes() != other.read_bytes():
-            for name, array in arrays_of(file).items():
-                theirs = arrays_of(other)[name]
-                if not np.array_equal(array, theirs):
-                    where = tuple(int(i) for i in np.argwhere(array != theirs)[0])
-                    return f"DIFFERENT: {file.name}, {name}{list(where)}"
-            return f"DIFFERENT: {file.name}"
-    return "DIFFERENT: the expected files are not here; run dvc checkout to see which element"
+def exact(way: str, wanted: Path, clone: Path, task: str) -> Iterator[Row]:
+    """A row per output of generate, train and evaluate, by their hashes."""
+    expected, got = (lock.out_hashes(lock.chain(task, place)) for place in (wanted, clone))
+    for output, digest in expected.items():
+        if any(f"/{stage}/" in output for stage in EXACT):
+            verdict = "same bits"
+            if got[output] != digest:
+                verdict = f"DIFFERENT: {first_difference(wanted / output, clone / output)}"
+            yield Row(way, output, digest[:12], got[output][:12], verdict)
 
 
-def arrays_of(file: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file by name; columns of a table; none of another file."""
-    if file.suffix == ".npz":
-        return artifacts.read_arrays(file)
-    if file.suffix == ".safetensors":
-        return artifacts.read_weights(file)[0]
-    if file.suffix == ".csv":
-        table = artifacts.read_table(file)
-        return {str(column): table[column].to_numpy() for column in table}
-    return {}
-
-
-def set_threads(path: Path, threads: int | None) -> None:
-    """Set train.threads, which decides no result, in a params.yaml."""
-    settings = yaml.safe_load(path.read_text())
-    settings["train"]["threads"] = threads
-    path.write_text(yaml.safe_dump(settings))
+def near(wanted: Path, clone: Path, task: str) -> Iterator[Row]:
+    """A row per file of analyze that is there to compare with, and one for the figures."""
+    arrays = sorted((wanted / "artifacts" / "analyze" / task).glob("*.npz"))
+    for path in [*arrays, wanted / "reports" / "analyze" / f"{task}.json"]:
+        output = path.relative_to(wanted).as_posix()
+        far = distance(path, clone / output)
+        verdict = f"same within {TOLERANCE:g}" if far <= TOLERANCE else "DIFFERENT"
+        yield Row(FIRST, output, "numbers", f"{far:.1e} off", verdict)
+    output = f"reports/figures/{task}"
+    figures = list((clone / output).glob("*.png"))
+    drawn, number = sum(file.stat().st_size > 0 for file in figures), lock.n_figures(task, wanted)
+    verdict = "same number" if drawn == number else "DIFFERENT"
+    yield Row(FIRST, output, f"{number} figures", f"{drawn} figures", verdict)
 
 
 def run(folder: Path, *command: str, more: dict[str, str] | None = None) -> None:
@@ -180,14 +162,18 @@ def show(rows: list[Row]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def main(names: list[str]) -> None:
-    """Verify these tasks, or all of params.yaml. Exits with 1 where an output differs."""
+def main(arguments: list[str]) -> None:
+    """Verify the tasks that are named, or all of params.yaml. Raises VerifyError where an output differs."""
+    parser = argparse.ArgumentParser(prog="python -m ctrnn.verify", description=main.__doc__)
+    parser.add_argument("task", nargs="*")
+    parser.add_argument("--small", action="store_true", help="on the small configuration")
+    given = parser.parse_args(arguments)
     root = Path.cwd()
     settings = params.load(root / "params.yaml")
-    tasks = names or list(settings.tasks)
+    tasks = given.task or list(settings.tasks)
     for name in tasks:
         settings.task(name)
-    rows = verify(root, tasks)
+    rows = verify(root, tasks, given.small)
     print(show(rows))
     bad = sum(not row.good for row in rows)
     if bad:

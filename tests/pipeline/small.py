@@ -1,7 +1,8 @@
-"""Make a params.yaml small: `python tests/pipeline/small.py CLONE` changes the one of a clone."""
+"""The small configuration: `python tests/pipeline/small.py CLONE` gives it to a clone, with its lock and metrics."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 OVERRIDES = Path(__file__).with_name("small.yaml")
+RESULTS = Path(__file__).with_name("small")  # dvc.lock and reports/ of the small configuration
 
 
 def write_small(params: Path, more: Mapping[str, Any] | None = None) -> None:
@@ -32,5 +34,12 @@ def write_small(params: Path, more: Mapping[str, Any] | None = None) -> None:
     yaml.dump(settings, params)
 
 
+def make_small(clone: Path) -> None:
+    """Give a clone the small settings, and the lock and metrics that belong to them instead of its own."""
+    write_small(clone / "params.yaml")
+    shutil.rmtree(clone / "reports", ignore_errors=True)
+    shutil.copytree(RESULTS, clone, dirs_exist_ok=True)
+
+
 if __name__ == "__main__":
-    write_small(Path(sys.argv[1]) / "params.yaml")
+    make_small(Path(sys.argv[1]))

@@ -9,15 +9,20 @@ import pytest
 import yaml
 
 from ctrnn import artifacts, verify
+from ctrnn.differences import distance
 
 STAGES = ("generate", "train", "evaluate", "analyze")
 
 
-def results(root: Path, off: float = 0.0, digest: str = "1" * 32) -> Path:
+def results(root: Path, off: float = 0.0, digest: str = "1" * 32, figures: int = 2) -> Path:
     """A folder with the results of a task: train's array is off by so much, and so is its hash."""
     arrays = {"x": np.array([[1.0, 2.0], [3.0, 4.0 + off]])}
     for stage in STAGES:
         artifacts.write_arrays(artifacts.folder(stage, "xor", root) / "arrays.npz", arrays)
+    metrics = {"radius": {"mean": 1.5 + off, "sd": None, "per_network": [1.0, 2.0 + off]}}
+    artifacts.write_json(artifacts.metrics_path("analyze", "xor", root), metrics)
+    for number in range(figures):
+        (artifacts.figures_folder("xor", root) / f"{number}.png").write_bytes(b"png")
     entries = {
         f"{stage}@xor": {
             "cmd": stage,
@@ -27,12 +32,17 @@ def results(root: Path, off: float = 0.0, digest: str = "1" * 32) -> Path:
         }
         for stage in STAGES
     }
+    entries["publish@xor"] = {"cmd": "", "deps": [{"path": "reports/figures/xor", "nfiles": 2}]}
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": entries}))
     return root
 
 
 def compared(root: Path, clone: Path) -> dict[str, verify.Row]:
-    return {row.output: row for row in verify.compare(root, clone, "xor", "from nothing")}
+    rows = [
+        *verify.exact("from nothing", root, clone, "xor"),
+        *verify.near(root, clone, "xor"),
+    ]
+    return {row.output: row for row in rows}
 
 
 @pytest.fixture
@@ -46,7 +56,14 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_equal_results_hold(folders: tuple[Path, Path]) -> None:
     root, clone = folders
     rows = compared(results(root), results(clone))
-    assert len(rows) == 4
+    assert list(rows) == [
+        "artifacts/generate/xor",
+        "artifacts/train/xor",
+        "artifacts/evaluate/xor",
+        "artifacts/analyze/xor/arrays.npz",
+        "reports/analyze/xor.json",
+        "reports/figures/xor",
+    ]
     assert all(row.good for row in rows.values())
 
 
@@ -59,13 +76,24 @@ def test_another_hash_is_a_difference_and_its_element_is_named(folders: tuple[Pa
     assert rows["artifacts/generate/xor"].good
 
 
-@pytest.mark.parametrize(("off", "good"), [(3e-6, True), (5e-6, False)])
+@pytest.mark.parametrize(("off", "good"), [(1e-6, True), (1e-5, False)])
+@pytest.mark.parametrize("output", ["artifacts/analyze/xor/arrays.npz", "reports/analyze/xor.json"])
 def test_analyze_is_compared_within_a_tolerance(
-    folders: tuple[Path, Path], off: float, good: bool
+    folders: tuple[Path, Path], off: float, good: bool, output: str
 ) -> None:
     root, clone = folders
-    row = compared(results(root), results(clone, off=off))["artifacts/analyze/xor/arrays.npz"]
-    assert row.good is good
+    assert compared(results(root), results(clone, off=off))[output].good is good
+
+
+def test_analyze_is_compared_by_its_metrics_where_its_arrays_are_not_there(
+    folders: tuple[Path, Path],
+) -> None:
+    root, clone = folders
+    results(root)
+    (root / "artifacts" / "analyze" / "xor" / "arrays.npz").unlink()
+    rows = compared(root, results(clone, off=1e-3))
+    assert "artifacts/analyze/xor/arrays.npz" not in rows
+    assert not rows["reports/analyze/xor.json"].good
 
 
 def test_a_missing_file_is_a_difference(folders: tuple[Path, Path]) -> None:
@@ -77,9 +105,24 @@ def test_a_missing_file_is_a_difference(folders: tuple[Path, Path]) -> None:
     assert verdict == "DIFFERENT: arrays.npz is missing"
 
 
+def test_a_missing_figure_is_a_difference(folders: tuple[Path, Path]) -> None:
+    root, clone = folders
+    row = compared(results(root), results(clone, figures=1))["reports/figures/xor"]
+    assert (row.expected, row.got, row.good) == ("2 figures", "1 figures", False)
+
+
+@pytest.mark.parametrize("other", [{"a": [1.0]}, {"a": ["b", 2.0]}, {"b": [1.0, 2.0]}, {}])
+def test_other_keys_shapes_or_kinds_are_infinitely_far(tmp_path: Path, other: object) -> None:
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    artifacts.write_json(one, {"a": [1.0, 2.0]})
+    artifacts.write_json(two, other)
+    assert distance(one, one) == 0
+    assert distance(one, two) == float("inf")
+
+
 def test_every_instruction_set_below_the_best_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "best_isa", lambda: "avx512")
-    forced = [environment.get("CTRNN_ISA") for _, _, environment in verify.ways()]
-    assert forced == [None, None, None, "avx2", "baseline"]
+    assert [way.isa for way in verify.ways() if way.isa] == ["avx2", "baseline"]
     monkeypatch.setattr(verify, "best_isa", lambda: "neon")
-    assert [e.get("CTRNN_ISA") for _, _, e in verify.ways()][3:] == ["baseline"]
+    assert [way.isa for way in verify.ways() if way.isa] == ["baseline"]
+    assert [way.threads for way in verify.ways() if way.threads] == [1, 2]

@@ -1,0 +1,81 @@
+"""How far two versions of a result are apart, and where they differ first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ctrnn import artifacts
+
+
+def first_difference(one: Path, other: Path) -> str:
+    """The first file, array and element that differ between two versions of a file or folder."""
+    if not one.exists():
+        return "the expected files are not here; run dvc checkout to see which element"
+    files = sorted(one.rglob("*")) if one.is_dir() else [one]
+    for file in filter(Path.is_file, files):
+        theirs = other / file.relative_to(one)
+        if not theirs.exists():
+            return f"{file.name} is missing"
+        if file.read_bytes() != theirs.read_bytes():
+            for name, array in _arrays(file).items():
+                found = _arrays(theirs).get(name)
+                if found is None or found.shape != array.shape:
+                    return f"{file.name}, the shape of {name}"
+                if not np.array_equal(array, found):
+                    where = tuple(int(i) for i in np.argwhere(array != found)[0])
+                    return f"{file.name}, {name}{list(where)}"
+            return file.name
+    return "a file more"
+
+
+def distance(one: Path, other: Path) -> float:
+    """Largest difference between two npz or JSON files, relative to the largest element of its array.
+
+    Infinite where texts, shapes or keys differ.
+    """
+    mine, theirs = _numbers(one), _numbers(other)
+    if mine.keys() != theirs.keys():
+        return float("inf")
+    return max((_apart(array, theirs[name]) for name, array in mine.items()), default=0.0)
+
+
+def _apart(mine: np.ndarray, theirs: np.ndarray) -> float:
+    if np.array_equal(mine, theirs):
+        return 0.0
+    if mine.shape != theirs.shape or not {mine.dtype.kind, theirs.dtype.kind} <= set("fci"):
+        return float("inf")
+    scale = float(np.abs(mine).max())
+    return float(np.abs(mine - theirs).max()) / scale if scale else float("inf")
+
+
+def _numbers(file: Path) -> dict[str, np.ndarray]:
+    if file.suffix == ".json":
+        return _leaves(artifacts.read_json(file), "")
+    return artifacts.read_arrays(file)
+
+
+def _leaves(value: Any, name: str) -> dict[str, np.ndarray]:
+    """Numbers and texts of a JSON file by their place; a list of numbers is one array."""
+    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        value = dict(enumerate(value))
+    if isinstance(value, Mapping):
+        return {
+            k: v for key, one in value.items() for k, v in _leaves(one, f"{name}/{key}").items()
+        }
+    return {name: np.array(value)}
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file by name; columns of a table; none of another file."""
+    if file.suffix == ".npz":
+        return artifacts.read_arrays(file)
+    if file.suffix == ".safetensors":
+        return artifacts.read_weights(file)[0]
+    if file.suffix == ".csv":
+        table = artifacts.read_table(file)
+        return {str(column): table[column].to_numpy() for column in table}
+    return {}
