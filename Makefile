@@ -29,6 +29,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 init: $(STAMP)
+	@PYTHONPATH=src python -m ctrnn.tidy
 	@PYTHONPATH=src python -m ctrnn.tracking init
 
 repro: init  ## run the pipeline: what a change affects, and nothing else
