@@ -21,10 +21,18 @@ PARTS = (".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "src", "stages")
 class Checkout:
     """A git and DVC checkout with the code as it is now, and settings that train in seconds."""
 
-    def __init__(self, folder: Path, tasks: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, tasks: tuple[str, ...] = ()) -> None:
+        """The code as it is now and these tasks of params.yaml; without tasks, a folder that is a checkout already."""
         self.folder = folder
         self.shell: dict[str, str] = {}  # what else stands in the environment
+        self.umask = -1  # as it is
         self.reads = folder.with_name(f"{folder.name} reads")
+        if tasks:
+            self._make(tasks)
+
+    def _make(self, tasks: tuple[str, ...]) -> None:
+        folder = self.folder
+        folder.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
             source = ROOT / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -54,6 +62,7 @@ class Checkout:
             command,
             cwd=self.folder,
             env=self.environment,
+            umask=self.umask,
             capture_output=True,
             text=True,
             check=False,
@@ -65,6 +74,11 @@ class Checkout:
         """Commit everything that git does not ignore."""
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--message", message)
+
+    def clone(self, folder: Path) -> Checkout:
+        """A git clone of the last commit."""
+        self.run("git", "clone", "--quiet", str(self.folder), str(folder))
+        return Checkout(folder)
 
     def repro(self) -> set[str]:
         """`dvc repro`; the stages that ran."""
