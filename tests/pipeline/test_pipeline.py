@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,12 +136,3 @@ def test_a_bad_setting_stops_the_stage_with_a_sentence_before_it_computes(params
     with pytest.raises(AssertionError, match=r"network\.p_inh = 1\.5 is not allowed"):
         params.run("env", "PYTHONPATH=src", "python", "stages/train.py", "mante")
     assert weights.exists()
-
-
-def test_another_folder_and_another_shell_give_the_same_lock(
-    checkout: Checkout, tmp_path: Path
-) -> None:
-    other = Checkout(tmp_path, TASKS)
-    other.shell = {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
-    other.repro()
-    assert (other.folder / "dvc.lock").read_text() == (checkout.folder / "dvc.lock").read_text()
