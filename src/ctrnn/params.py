@@ -7,6 +7,7 @@ time steps of `network.dt` where nothing else is said.
 from __future__ import annotations
 
 import importlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -197,12 +198,66 @@ class EvaluateSettings(Section):
     sample_trials: Count
 
 
+class FixedPointSettings(Section):
+    """Section `analyze.fixed_points`."""
+
+    starts: Count
+    iterations: Count
+    tolerances: Annotated[list[Positive], Field(min_length=1)]
+    merge_distance: Positive
+    outlier_distance: Positive
+
+    @model_validator(mode="after")
+    def _falling(self) -> Self:
+        if any(later >= earlier for earlier, later in pairwise(self.tolerances)):
+            raise ValueError(
+                f"tolerances = {self.tolerances} do not fall; "
+                "give the largest of {section}.tolerances first"
+            )
+        return self
+
+
+class RoleSettings(Section):
+    """Section `analyze.roles`."""
+
+    permutations: Count
+    false_discovery_rate: Share
+    silent_rate: NotNegative
+    saturated_rate: Positive
+
+
+class LesionSettings(Section):
+    """Section `analyze.lesions`."""
+
+    doses: Annotated[list[Share], Field(min_length=1)]
+    draws: Count
+    trials_per_condition: Count
+
+
+class GeneralisationSettings(Section):
+    """Section `analyze.generalisation`: values of settings outside training, for the tasks that have the setting."""
+
+    trials_per_condition: Count
+    delay: list[Step]
+    response_delay: list[Step]
+    stim_dur: list[Positive]
+    evidence: list[Positive]
+    noise: list[NotNegative]
+    bootstraps: Count
+
+
 class AnalyzeSettings(Section):
     """Section `analyze`."""
 
     trials_per_condition: Count
     n_components: Count
     weight_bins: Count
+    time_bin: Count
+    denoise_components: Count
+    fixed_points: FixedPointSettings
+    roles: RoleSettings
+    lesions: LesionSettings
+    generalisation: GeneralisationSettings
 
 
 class ReportSettings(Section):

@@ -6,6 +6,7 @@ from typing import Any
 
 from ctrnn.params import Params
 from ctrnn.tasks.dmts import Dmts
+from ctrnn.tasks.epochs import Epoch
 from ctrnn.tasks.files import one_of_each, read_test, save
 from ctrnn.tasks.flip_flop import FlipFlop
 from ctrnn.tasks.go_nogo import GoNogo
@@ -20,6 +21,7 @@ from ctrnn.tasks.xor import Xor
 __all__ = [
     "TASKS",
     "Batch",
+    "Epoch",
     "Score",
     "Task",
     "batches",

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from ctrnn.kernel import normals
+from ctrnn.tasks.epochs import Epoch
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 
@@ -62,6 +63,19 @@ class Mante(Task[ManteSettings]):
         """Sign of the mean evidence on the channel that the context names."""
         relevant = np.where(in_motion_context(rows), rows["motion"], rows["colour"])
         return np.sign(relevant).astype(np.float32)
+
+    def epochs(self) -> tuple[Epoch, ...]:
+        """Each context, without evidence."""
+        return tuple(
+            Epoch(
+                name=context,
+                inputs=(0.0, 0.0, *(float(context == other) for other in CONTEXTS)),
+                trials={"context": context},
+                relevant=context,
+                irrelevant=next(other for other in CONTEXTS if other != context),
+            )
+            for context in CONTEXTS
+        )
 
 
 def in_motion_context(rows: pd.DataFrame) -> Bool[np.ndarray, " trial"]:

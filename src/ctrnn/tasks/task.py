@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from ctrnn.tasks.epochs import Epoch
 from ctrnn.tasks.timing import OneStimulus
 
 S = TypeVar("S", bound=OneStimulus)
@@ -38,7 +39,8 @@ class Task(ABC, Generic[S]):
     """A task with its settings. A batch is a pure function of rows of the trial table.
 
     A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
-    not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`.
+    not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`, one
+    that shows a constant input over a trial `epochs`.
     """
 
     name: ClassVar[str]
@@ -80,6 +82,10 @@ class Task(ABC, Generic[S]):
         mask[: self.settings.stim_on] = True
         mask[self.settings.window] = True
         return mask
+
+    def epochs(self) -> tuple[Epoch, ...]:
+        """The constant inputs under which a network waits for what comes: here no input, as in delay and response."""
+        return (Epoch("no_input", (0.0,) * len(self.channels)),)
 
     def render(self, rows: pd.DataFrame) -> Batch:
         """The batch of these trials."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,15 @@ class OneStimulus(TaskSettings):
         """Steps of the response window."""
         start = self.stim_off + self.response_delay
         return slice(start, start + self.response_dur)
+
+    def varied(self, **changes: Any) -> Self:
+        """These settings with changes; the trial ends as much later or earlier as its response window does.
+
+        Raises pydantic's ValidationError where a value is not allowed.
+        """
+        changed = self.model_copy(update=changes)
+        longer = changed.window.stop - self.window.stop
+        return self.model_validate({**self.model_dump(), **changes, "T": self.T + longer})
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

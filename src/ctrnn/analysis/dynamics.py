@@ -1,0 +1,111 @@
+"""The equations of a trained network without noise, in float64, and their derivative.
+
+The state is x, the input current. With u constant,
+
+    F(x) = -x + W_eff f(x) + W_in u + b_rec,        x_t = x_{t-1} + alpha F(x_{t-1}),
+
+so that F is the velocity of x in units of 1 / tau, and its zeros are the fixed points whatever the time constants are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import expit
+
+from ctrnn.network import Network
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Weights in float64; alpha = dt / tau of each unit. noise_per_step, sigma_post: as in `Wiring` and the settings."""
+
+    W: Float[np.ndarray, "post pre"]
+    W_in: Float[np.ndarray, "unit channel"]
+    b_rec: Float[np.ndarray, " unit"]
+    W_out: Float[np.ndarray, "output unit"]
+    b_out: Float[np.ndarray, " output"]
+    alpha: Float[np.ndarray, " unit"]
+    activation: str
+    noise_per_step: Float[np.ndarray, " unit"]
+    sigma_post: float
+
+    @property
+    def per_tau(self) -> float:
+        """Steps' share of the longest time constant: rates per step divided by it are in units of 1 / tau."""
+        return float(self.alpha.min())
+
+    def rates(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any unit"]:
+        """r = f(x)."""
+        return expit(x) if self.activation == "sigmoid" else np.maximum(x, 0)
+
+    def slope(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any unit"]:
+        """f'(x); 0 for a relu unit at x = 0."""
+        if self.activation == "sigmoid":
+            r = expit(x)
+            return r * (1 - r)
+        return (x > 0).astype(np.float64)
+
+    def outputs(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any output"]:
+        """z = W_out f(x) + b_out."""
+        return self.rates(x) @ self.W_out.T + self.b_out
+
+    def drive(self, inputs: Float[np.ndarray, "*any channel"]) -> Float[np.ndarray, "*any unit"]:
+        """W_in u + b_rec."""
+        return inputs @ self.W_in.T + self.b_rec
+
+    def velocity(
+        self, x: Float[np.ndarray, "point unit"], drive: Float[np.ndarray, " unit"]
+    ) -> Float[np.ndarray, "point unit"]:
+        """F(x), per tau."""
+        return self.rates(x) @ self.W.T - x + drive
+
+    def jacobian(self, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, "point post pre"]:
+        """dF/dx = -I + W diag(f'(x)); for relu units, that of the linear piece that x lies in."""
+        return self.W * self.slope(x)[:, None, :] - np.eye(len(self.W))
+
+    def map_jacobian(
+        self, x: Float[np.ndarray, "point unit"]
+    ) -> Float[np.ndarray, "point post pre"]:
+        """Derivative of one time step: I + diag(alpha) dF/dx."""
+        return np.eye(len(self.W)) + self.alpha[:, None] * self.jacobian(x)
+
+    def simulate(
+        self,
+        inputs: Float[np.ndarray, "time trial channel"],
+        x0: Float[np.ndarray, "trial unit"] | None = None,
+        random: np.random.Generator | None = None,
+    ) -> Float[np.ndarray, "time trial unit"]:
+        """x at every step, from x0 (None: 0); with the network's noise where a generator is given."""
+        n = len(self.W)
+        x = np.zeros((inputs.shape[1], n)) if x0 is None else x0
+        r = self.rates(x)
+        states = np.empty((*inputs.shape[:2], n))
+        for t, drive in enumerate(self.drive(inputs.astype(np.float64))):
+            x = x + self.alpha * (r @ self.W.T - x + drive)
+            if random is not None:
+                x = x + self.noise_per_step * random.standard_normal(x.shape)
+            r = self.rates(x)
+            if random is not None:
+                r = r + self.sigma_post * random.standard_normal(x.shape)
+            states[t] = x
+        return states
+
+
+def dynamics_of(network: Network) -> Dynamics:
+    """The dynamics of a network."""
+    weights = {name: array.astype(np.float64) for name, array in network.weights.items()}
+    settings = network.wiring.settings
+    return Dynamics(
+        W=network.W_eff.astype(np.float64),
+        W_in=weights["W_in"],
+        b_rec=weights["b_rec"],
+        W_out=weights["W_out"],
+        b_out=weights["b_out"],
+        alpha=settings.dt / network.wiring.tau.astype(np.float64),
+        activation=settings.activation,
+        noise_per_step=network.wiring.noise_per_step.astype(np.float64),
+        sigma_post=settings.sigma_post,
+    )

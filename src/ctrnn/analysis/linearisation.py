@@ -1,0 +1,73 @@
+"""The dynamics linearised at a point: how the slow mode takes up each input.
+
+The left eigenvector of the slow mode is the selection vector of Mante et al. (2013, Nature 503:78): what an input adds
+along it is kept, what it adds across it decays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Complex, Float
+
+from ctrnn.analysis.dynamics import Dynamics
+
+PULSE = 0.1  # of the simulated perturbation, in units of the input
+TAUS = 2  # its length, in time constants
+
+
+@dataclass(frozen=True)
+class Linearisation:
+    """At one point.
+
+    eigenvalue: of the slow mode, for one step. left, right: its eigenvectors, of length 1. overlap: |cosine| of the
+    left one with what a pulse on each channel adds to x in a step. error: of the linear prediction, against a
+    simulated pulse on each channel, as a share of the displacement it leaves after two time constants.
+    """
+
+    eigenvalue: complex
+    left: Complex[np.ndarray, " unit"]
+    right: Complex[np.ndarray, " unit"]
+    overlap: Float[np.ndarray, " channel"]
+    error: Float[np.ndarray, " channel"]
+
+
+def linearise(
+    dynamics: Dynamics, x: Float[np.ndarray, " unit"], inputs: Float[np.ndarray, " channel"]
+) -> Linearisation:
+    """Linearise at the state x under a constant input; the slow mode is that with the largest eigenvalue in size."""
+    M = dynamics.map_jacobian(x[None])[0]
+    values, rights = np.linalg.eig(M)
+    lefts = np.linalg.inv(rights).conj().T  # columns: left'M = value left'
+    slow = np.lexsort((-values.imag, -np.round(np.abs(values), 9)))[0]
+    left = lefts[:, slow] / np.linalg.norm(lefts[:, slow])
+    push = dynamics.alpha[:, None] * dynamics.W_in
+    lengths = np.linalg.norm(push, axis=0)
+    return Linearisation(
+        eigenvalue=complex(values[slow]),
+        left=left.astype(np.complex128),
+        right=rights[:, slow].astype(np.complex128),
+        overlap=np.abs(left.conj() @ push) / np.where(lengths > 0, lengths, 1),
+        error=perturbation_errors(dynamics, x, inputs, M),
+    )
+
+
+def perturbation_errors(
+    dynamics: Dynamics,
+    x: Float[np.ndarray, " unit"],
+    inputs: Float[np.ndarray, " channel"],
+    M: Float[np.ndarray, "post pre"],
+    pulse: float = PULSE,
+) -> Float[np.ndarray, " channel"]:
+    """Distance of the simulated from the linear displacement after a pulse of one step, as a share of the former."""
+    n_channels = dynamics.W_in.shape[1]
+    steps = max(2, round(TAUS / dynamics.per_tau))
+    trials = np.tile(inputs, (steps, n_channels + 1, 1))  # a trial per channel, and one without a pulse
+    trials[0, np.arange(n_channels), np.arange(n_channels)] += pulse
+    x0 = np.tile(x, (n_channels + 1, 1))
+    last = dynamics.simulate(trials, x0)[-1]
+    moved = last[:-1] - last[-1]
+    linear = pulse * np.linalg.matrix_power(M, steps - 1) @ (dynamics.alpha[:, None] * dynamics.W_in)
+    lengths = np.linalg.norm(moved, axis=1)
+    return np.linalg.norm(moved - linear.T, axis=1) / np.where(lengths > 0, lengths, 1)

@@ -1,0 +1,140 @@
+"""Fixed points, stability and time constants against answers that are known by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ctrnn.analysis.dynamics import Dynamics, dynamics_of
+from ctrnn.analysis.fixed_points import FixedPoints, fixed_points, verdict
+from ctrnn.network import initialise
+from tests.settings import network_settings
+from tests.unit.analysis import known
+
+NO_INPUT = np.zeros(1)
+
+
+def found(dynamics: Dynamics, states: np.ndarray) -> FixedPoints:
+    return fixed_points(dynamics, NO_INPUT, states, states, known.SEARCH)
+
+
+def test_a_bistable_network_has_two_stable_points_and_a_saddle_between() -> None:
+    points, a = found(known.bistable(), known.starts()), known.bistable_state()
+    np.testing.assert_allclose(points.x[points.stable], [[-a, a], [a, -a]], atol=1e-6)
+    np.testing.assert_allclose(points.x[points.saddles], [[0, 0]], atol=1e-6)
+    assert points.unstable.tolist() == [0, 1, 0]
+    assert verdict(points) == "bistable"
+    np.testing.assert_allclose(points.rates[1], [1, -3], atol=1e-6)
+    rate = known.INHIBITION / (4 * np.cosh(a / 2) ** 2) - 1
+    np.testing.assert_allclose(
+        points.time_constants[0, 0], -1 / np.log(1 + known.ALPHA * rate), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        points.time_constants[1, 0], -1 / np.log(1 + known.ALPHA), rtol=1e-6
+    )
+
+
+def test_slow_points_between_two_stable_ones_collapse_as_the_tolerance_falls() -> None:
+    weak = known.dynamics([[0, -4.2], [-4.2, 0]], [2.1, 2.1])  # barely bistable: a slow direction
+    points = found(weak, known.starts(low=-1, high=1))
+    assert points.survivors[0] > 10
+    assert points.survivors[-1] == 3
+    assert verdict(points) == "bistable"
+
+
+def test_a_line_attractor_keeps_its_points_at_every_tolerance() -> None:
+    points = found(known.line(), known.starts(low=0.5, high=6))
+    assert verdict(points) == "line attractor"
+    assert points.survivors[-1] > 20
+    assert points.counted.sum() > 20
+    np.testing.assert_allclose(points.x[:, 0], points.x[:, 1], atol=1e-6)
+    np.testing.assert_allclose(points.rates, [[0, -1]] * len(points.x), atol=1e-9)
+    np.testing.assert_allclose(points.time_constants[:, 1], -1 / np.log(1 - known.ALPHA))
+    assert not points.unstable.any()
+
+
+@pytest.mark.parametrize(("gain", "unstable"), [(0.5, 0), (1.2, 2)])
+def test_a_rotation_has_one_point_with_a_pair_of_modes(gain: float, unstable: int) -> None:
+    points = found(known.rotation(gain, 1.0), known.starts())
+    np.testing.assert_allclose(points.x, [[0, 0]], atol=1e-6)
+    assert points.unstable.tolist() == [unstable]
+    step = 1 + known.ALPHA * (-1 + gain + 1j)
+    np.testing.assert_allclose(points.modes[0], [step, step.conjugate()], atol=1e-9)
+    np.testing.assert_allclose(points.time_constants[0], [-1 / np.log(abs(step))] * 2, rtol=1e-6)
+    assert verdict(points) == ("no stable point" if unstable else "one stable point")
+
+
+def test_without_recurrence_the_one_point_is_the_drive() -> None:
+    points = found(known.dynamics(np.zeros((2, 2)), [0.3, -0.2]), known.starts())
+    np.testing.assert_allclose(points.x, [[0.3, -0.2]], atol=1e-6)
+    assert points.survivors[-1] == 1
+    np.testing.assert_allclose(points.time_constants, -1 / np.log(1 - known.ALPHA))
+    assert points.starts.sum() == len(known.starts())
+
+
+def test_a_point_far_from_every_visited_state_is_told_apart() -> None:
+    one_side = np.random.default_rng(0).normal([4, -4], 0.3, (40, 2))
+    states = np.r_[one_side, [[-4.0, 4.0]]]  # a start on the other side, that no trial visits
+    points = fixed_points(known.bistable(), NO_INPUT, one_side, states, known.SEARCH)
+    assert points.outside.tolist() == [True, True, False]
+    assert len(points.stable) == 1
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_the_jacobian_is_that_of_finite_differences(activation: str) -> None:
+    network = initialise(
+        network_settings(n_units=30, activation=activation, tau_inh=10), 2, 1, seed=1
+    )
+    dynamics = dynamics_of(network)
+    x = np.random.default_rng(0).normal(size=(1, 30))
+    drive, step = dynamics.drive(np.array([0.3, -0.1])), 1e-6
+    differences = np.stack(
+        [
+            (dynamics.velocity(x + e, drive) - dynamics.velocity(x - e, drive))[0] / (2 * step)
+            for e in step * np.eye(30)
+        ],
+        axis=1,
+    )
+    np.testing.assert_allclose(dynamics.jacobian(x)[0], differences, atol=1e-5)
+    moved = np.eye(30) + dynamics.alpha[:, None] * differences
+    np.testing.assert_allclose(dynamics.map_jacobian(x)[0], moved, atol=1e-5)
+
+
+def permuted(dynamics: Dynamics, order: np.ndarray) -> Dynamics:
+    return dataclasses.replace(
+        dynamics,
+        W=dynamics.W[np.ix_(order, order)],
+        W_in=dynamics.W_in[order],
+        b_rec=dynamics.b_rec[order],
+        W_out=dynamics.W_out[:, order],
+        alpha=dynamics.alpha[order],
+        noise_per_step=dynamics.noise_per_step[order],
+    )
+
+
+def test_permuting_units_or_starts_changes_no_fixed_point() -> None:
+    W = np.random.default_rng(3).normal(0, 6 / np.sqrt(20), (20, 20))
+    one = known.dynamics(W, -W.sum(axis=1) / 2)
+    states = np.random.default_rng(4).normal(0, 3, (40, 20))
+    order = np.random.default_rng(5).permutation(20)
+    points = found(one, states)
+    others = found(permuted(one, order), states[::-1][:, order])
+    assert len(points.x) > 1
+    np.testing.assert_allclose(points.x[:, order][points.fixed], others.x[others.fixed], atol=1e-6)
+    assert points.survivors[-1] == others.survivors[-1]
+    np.testing.assert_array_equal(points.unstable[points.fixed], others.unstable[others.fixed])
+
+
+def test_the_simulation_is_the_backends() -> None:
+    from ctrnn.network import Trials
+    from ctrnn.network.native_backend import NativeBackend
+
+    network = initialise(network_settings(n_units=40), 2, 1, seed=1)
+    inputs = np.random.default_rng(0).normal(size=(50, 3, 2)).astype(np.float32)
+    (activity,) = NativeBackend(1).activity([network], [Trials(inputs, None)])
+    dynamics = dynamics_of(network)
+    np.testing.assert_allclose(
+        dynamics.rates(dynamics.simulate(inputs)), activity.rates, atol=1e-5
+    )

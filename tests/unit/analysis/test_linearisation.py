@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctrnn.analysis.linearisation import linearise
+from tests.unit.analysis import known
+
+
+def test_the_selection_vector_of_mutual_inhibition_is_the_difference() -> None:
+    at = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    assert at.eigenvalue == pytest.approx(1 + known.ALPHA)
+    difference = np.array([1, -1]) / np.sqrt(2)
+    assert abs(at.left @ difference) == pytest.approx(1)
+    assert at.overlap[0] == pytest.approx(1 / np.sqrt(2))  # the channel excites one unit of two
+
+
+def test_an_input_across_the_selection_vector_has_no_overlap() -> None:
+    both = known.dynamics(known.bistable().W, known.bistable().b_rec, n_channels=2)
+    common = both.W_in @ np.array([[1.0, 1.0], [1.0, -1.0]])
+    at = linearise(
+        type(both)(**{**both.__dict__, "W_in": common}), np.zeros(2), np.zeros(2)
+    )
+    np.testing.assert_allclose(at.overlap, [0, 1], atol=1e-12)
+
+
+def test_left_and_right_vectors_of_a_non_normal_mode_differ() -> None:
+    W = 4 * np.array([[0.5, 2.0], [0.0, 0.0]])  # the second unit feeds the first
+    at = linearise(known.dynamics(W, -W.sum(axis=1) / 2), np.zeros(2), np.zeros(1))
+    np.testing.assert_allclose(np.abs(at.right), [1, 0], atol=1e-12)
+    np.testing.assert_allclose(np.abs(at.left), np.array([1, 4]) / np.sqrt(17), atol=1e-12)
+
+
+def test_a_linear_network_is_predicted_exactly_and_a_saturating_one_less_well() -> None:
+    linear = known.dynamics([[0.5, 0.2], [0.1, 0.3]], [2.0, 2.0], activation="relu")
+    assert linearise(linear, np.linalg.solve(np.eye(2) - linear.W, [2, 2]), np.zeros(1)).error[0] < 1e-9
+    error = linearise(known.bistable(), np.zeros(2), np.zeros(1)).error[0]
+    assert 0 < error < 0.01
