@@ -1,4 +1,4 @@
-"""analyze@<task>: state space, spectrum and weights of every network, before and after training."""
+"""analyze@<task>: every network opened up: state space, fixed points, roles of units, lesions, generalisation."""
 
 import sys
 
@@ -11,11 +11,11 @@ def main(name: str) -> None:
     settings = params.load()
     weights, folder = artifacts.folder("train", name), artifacts.folder("analyze", name)
     result = analysis.analyze(
+        tasks.get_task(name, settings),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks, "initial"),
         network.read_population(weights, settings.train.n_networks),
-        settings.network_seeds,
-        settings.analyze,
+        settings,
         network.get_backend(settings.train),
     )
     for stem, arrays in result.arrays.items():

@@ -1,4 +1,4 @@
-"""How a number of a population is reported: mean, spread, and the value of every network."""
+"""How a number of a population is reported: mean, spread, interval, and the value of every network."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
+
+DIGITS = 6  # of a reported number: more than that, LAPACK does not give alike on two machines
 
 
 def spread(values: Sequence[float | None]) -> dict[str, Any]:
@@ -16,3 +19,23 @@ def spread(values: Sequence[float | None]) -> dict[str, Any]:
         "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
         "per_network": list(values),
     }
+
+
+def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:
+    """Half the width of Student's interval of the mean over the first axis; 0 where there is one value only."""
+    n = len(values)
+    if n < 2:
+        return np.zeros(np.shape(values)[1:])
+    width: np.ndarray = t.ppf(0.5 + level / 2, n - 1) * np.std(values, axis=0, ddof=1) / np.sqrt(n)
+    return width
+
+
+def rounded(content: Any, digits: int = DIGITS) -> Any:
+    """The same with every float in it rounded to so many significant digits; a float that is not finite becomes None."""
+    if isinstance(content, dict):
+        return {name: rounded(value, digits) for name, value in content.items()}
+    if isinstance(content, list):
+        return [rounded(value, digits) for value in content]
+    if isinstance(content, float):
+        return float(f"{content:.{digits}g}") if np.isfinite(content) else None
+    return content

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from ctrnn.analysis import mechanism, outside_training, representation
 from ctrnn.analysis.connectivity import connectivity_metrics, spectra, weight_distributions
-from ctrnn.analysis.state_space import condition_averages, principal_components
+from ctrnn.analysis.late_selection import late_selection
+from ctrnn.analysis.recording import record
+from ctrnn.analysis.similarity import similarities
 from ctrnn.network import Backend, Network
-from ctrnn.params import AnalyzeSettings
-from ctrnn.statistics import spread
-from ctrnn.tasks import Batch
+from ctrnn.params import Params
+from ctrnn.statistics import rounded, spread
+from ctrnn.tasks import Batch, Task
 
 
 @dataclass(frozen=True)
@@ -25,29 +29,88 @@ class Analysis:
 
 
 def analyze(
+    task: Task[Any],
     test: Batch,
     before: Sequence[Network],
     after: Sequence[Network],
-    seeds: Sequence[int],
-    settings: AnalyzeSettings,
+    params: Params,
     backend: Backend,
 ) -> Analysis:
-    """State space of the test trials, spectrum and weights of the networks before and after training."""
-    labels, rates = condition_averages(test, after, seeds, settings.trials_per_condition, backend)
-    spaces = [principal_components(one, settings.n_components) for one in rates]
+    """Open up the networks before and after training."""
+    # LAPACK on matrices of this size is several times slower when it spreads over threads; networks are spread instead.
+    with threadpool_limits(1, "blas"):
+        return _analyze(task, test, before, after, params, backend)
+
+
+def _analyze(
+    task: Task[Any],
+    test: Batch,
+    before: Sequence[Network],
+    after: Sequence[Network],
+    params: Params,
+    backend: Backend,
+) -> Analysis:
+    settings, seeds = params.analyze, params.network_seeds
+    runs = [
+        record(task, test, nets, seeds, settings.trials_per_condition, settings.time_bin, backend)
+        for nets in (before, after)
+    ]
+    recordings = runs[1]
+    each = [
+        representation.represent(recording, network, seed, settings)
+        for recording, network, seed in zip(recordings, after, seeds, strict=True)
+    ]
+    spaces = [one.space for one in each]
+    names = representation.regressors(each)
+    targeted = representation.common(names, each, "targeted")
+    roles = representation.common(names, each, "arrays")
+    epochs = task.epochs()
+    found = mechanism.portraits(task, test, after, seeds, settings.fixed_points)
+    lesions, lesion_metrics = outside_training.silence(
+        task, test, after, names, roles["d_prime"], params, backend
+    )
+    curves, curve_metrics = outside_training.generalise(task, after, params, backend)
+    psychometric, psychometric_metrics = outside_training.choose(task, after, params, backend)
+    alike = {
+        when: similarities([one.averages for one in run])
+        for when, run in zip(("before", "after"), runs, strict=True)
+    }
     arrays = {
         "state_space": {
-            "conditions": np.array(labels),
+            "conditions": np.array(recordings[0].labels),
             "projections": np.stack([space.projections for space in spaces]),
             "explained_variance": np.stack([space.explained_variance for space in spaces]),
+            "single_trial_variance": np.stack([one.single_trial_variance for one in each]),
         },
         "spectrum": {"before": spectra(before), "after": spectra(after)},
         "weights": weight_distributions(before, after, settings.weight_bins),
+        "fixed_points": mechanism.arrays(found, epochs, spaces, settings.fixed_points.tolerances),
+        "targeted": {"variables": np.array(names), **targeted},
+        "roles": {"variables": np.array(names), **roles},
+        "lesions": lesions,
+        "generalisation": curves,
+        "psychometric": psychometric,
+        "similarity": alike,
     }
+    rates = np.stack([one.averages for one in recordings])
+    late = late_selection(recordings, names, targeted["projections"], epochs)
     metrics = {
         "explained_variance": [space.explained_variance.tolist() for space in spaces],
         "participation_ratio": spread([space.participation_ratio for space in spaces]),
         "mean_rate": spread(rates.mean(axis=(1, 2, 3), dtype=np.float64).tolist()),
+        **mechanism.metrics(found, epochs, task),
+        **({"late_selection": late} if late else {}),
+        **psychometric_metrics,
+        **representation.role_metrics(names, roles),
+        **lesion_metrics,
+        **curve_metrics,
+        "similarity": {when: spread(_pairs(matrix)) for when, matrix in alike.items()},
         **connectivity_metrics(before, after),
     }
-    return Analysis(arrays, metrics)
+    return Analysis(arrays, rounded(metrics))
+
+
+def _pairs(matrix: np.ndarray) -> list[float]:
+    """Entries above the diagonal: one for every two networks."""
+    above: list[float] = matrix[np.triu_indices(len(matrix), 1)].tolist()
+    return above

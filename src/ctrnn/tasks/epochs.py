@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+
 
 @dataclass(frozen=True)
 class Epoch:
@@ -20,3 +24,10 @@ class Epoch:
     trials: Mapping[str, str | float] = field(default_factory=dict)
     relevant: str | None = None
     irrelevant: str | None = None
+
+    def picks(self, rows: pd.DataFrame) -> Bool[np.ndarray, " trial"]:
+        """Which rows of a trial table are seen under this input."""
+        chosen = np.ones(len(rows), bool)
+        for variable, value in self.trials.items():
+            chosen &= (rows[variable] == value).to_numpy(bool)
+        return chosen

@@ -87,6 +87,11 @@ class Task(ABC, Generic[S]):
         """The constant inputs under which a network waits for what comes: here no input, as in delay and response."""
         return (Epoch("no_input", (0.0,) * len(self.channels)),)
 
+    def varied_settings(self) -> tuple[str, ...]:
+        """Settings whose other values networks are tested on after training: here those of these names that it has."""
+        named = ("delay", "response_delay", "stim_dur", "evidence")
+        return tuple(name for name in named if hasattr(self.settings, name))
+
     def render(self, rows: pd.DataFrame) -> Batch:
         """The batch of these trials."""
         return Batch(self.inputs(rows), self.targets(rows), self.mask(rows), rows)

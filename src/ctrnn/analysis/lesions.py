@@ -1,0 +1,90 @@
+"""Accuracy after silencing groups of units, against random units.
+
+A silenced unit's outgoing weights are set to zero, recurrent and to the readout; it still receives input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ctrnn.analysis.scoring import accuracies
+from ctrnn.network import Backend, Network, Trials
+from ctrnn.params import LesionSettings
+from ctrnn.streams import generator, key
+from ctrnn.tasks import Batch, Task
+
+KINDS = ("group", "same_size", "same_weight")
+AT_ONCE = 32  # networks run at a time, so that their weights and outputs stay small
+
+
+@dataclass(frozen=True)
+class Lesions:
+    """accuracy: mean over draws, strict and by side (see `scoring`); n_units: silenced per group and dose."""
+
+    groups: tuple[str, ...]
+    accuracy: Float[np.ndarray, "group dose kind measure"]
+    n_units: Int[np.ndarray, "group dose"]
+
+
+def lesions(
+    task: Task[Any],
+    trials: Batch,
+    network: Network,
+    d_prime: Mapping[str, Float[np.ndarray, " unit"]],
+    seed: int,
+    settings: LesionSettings,
+    backend: Backend,
+) -> Lesions:
+    """Silence growing shares of the excitatory units, of the inhibitory ones, and of all units by their selectivity.
+
+    Of excitatory and inhibitory units, a random share; for each variable of `d_prime`, the units of largest |d'|, whose
+    share is of all units. Controls are units outside the group: `same_size` as many, `same_weight` as many as have
+    the same summed size of outgoing recurrent weights.
+    """
+    sign, outgoing = network.wiring.sign, np.abs(network.W_eff).sum(axis=0, dtype=np.float64)
+    ranked = {f"{name}-selective": np.lexsort((-np.round(np.abs(d), 6),)) for name, d in d_prime.items()}
+    pools = {"excitatory": np.flatnonzero(sign > 0), "inhibitory": np.flatnonzero(sign < 0)}
+    pools = {name: pool for name, pool in pools.items() if len(pool)}
+    groups = (*pools, *ranked)
+    sets, n_units = [], np.zeros((len(groups), len(settings.doses)), np.int64)
+    for g, name in enumerate(groups):
+        for d, dose in enumerate(settings.doses):
+            n = round(dose * len(pools.get(name, sign)))
+            n_units[g, d] = n
+            for draw in range(settings.draws):
+                random = generator(seed, "analyze", "lesions", name, d, draw)
+                group = random.permutation(pools[name])[:n] if name in pools else ranked[name][:n]
+                sets += [group, *controls(group, outgoing, random)]
+    noise = key(seed, "analyze", "lesions")
+    found = []
+    for start in range(0, len(sets), AT_ONCE):
+        some = [silenced(network, units) for units in sets[start : start + AT_ONCE]]
+        for outputs in backend.outputs(some, [Trials(trials.inputs, noise)] * len(some)):
+            found.append(accuracies(task, outputs, trials.conditions))
+    shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), 2)
+    return Lesions(groups, np.reshape(found, shape).mean(axis=2), n_units)
+
+
+def silenced(network: Network, units: Int[np.ndarray, " silenced"]) -> Network:
+    """The network with the outgoing weights of these units at zero."""
+    weights = {name: array.copy() for name, array in network.weights.items()}
+    weights["W_rec"][:, units] = 0
+    weights["W_out"][:, units] = 0
+    return Network(network.wiring, weights)
+
+
+def controls(
+    group: Int[np.ndarray, " silenced"],
+    outgoing: Float[np.ndarray, " unit"],
+    random: np.random.Generator,
+) -> tuple[Int[np.ndarray, " as_many"], Int[np.ndarray, " as_strong"]]:
+    """Random units outside the group: as many, and as many as come nearest to the same summed outgoing weight."""
+    others = random.permutation(np.setdiff1d(np.arange(len(outgoing)), group))
+    sums = np.r_[0.0, np.cumsum(outgoing[others])]
+    nearest = int(np.abs(sums - outgoing[group].sum()).argmin())
+    return others[: len(group)], others[:nearest]

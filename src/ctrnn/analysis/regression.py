@@ -1,0 +1,59 @@
+"""Regression of rates on what differs between trials: the choice and the variables of the condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+
+NOT_VARIABLES = frozenset({"split", "trial", "condition", "noise_seed"})  # columns of a trial table
+
+
+@dataclass(frozen=True)
+class Design:
+    """names of the regressors; values, each scaled to a largest size of 1; trials: those with a choice."""
+
+    names: tuple[str, ...]
+    values: Float[np.ndarray, "trial regressor"]
+    trials: Bool[np.ndarray, " all"]
+
+    @property
+    def matrix(self) -> Float[np.ndarray, "trial column"]:
+        """The regressors and, last, a constant."""
+        return np.c_[self.values, np.ones(len(self.values))]
+
+
+def design(rows: pd.DataFrame, choice: Float[np.ndarray, " trial"]) -> Design:
+    """The choice, then the condition's numbers, then its words; what earlier ones make redundant is left out.
+
+    Numbers are taken as they are, two words as +1 and -1 in alphabetical order, more words as one regressor for each
+    but the first. Trials without a choice are left out, unless none has one; then the choice is.
+    """
+    trials = ~np.isnan(choice) if (~np.isnan(choice)).any() else np.ones(len(choice), bool)
+    columns: dict[str, np.ndarray] = {"choice": np.nan_to_num(choice[trials]).astype(np.float64)}
+    variables = rows.loc[trials, [name for name in rows.columns if name not in NOT_VARIABLES]]
+    numbers = variables.select_dtypes("number")
+    columns |= {str(name): numbers[name].to_numpy(np.float64) for name in numbers.columns}
+    for name, column in variables.select_dtypes(exclude="number").items():
+        words = sorted(column.unique())
+        if len(words) == 2:
+            columns[str(name)] = np.where(column == words[0], 1.0, -1.0)
+        else:
+            columns |= {f"{name}={w}": (column == w).to_numpy(np.float64) for w in words[1:]}
+    kept: dict[str, np.ndarray] = {}
+    for name, values in columns.items():
+        largest = np.abs(values).max(initial=0.0)
+        more = np.stack([*kept.values(), np.ones(len(values)), values / (largest or 1.0)], axis=1)
+        if np.linalg.matrix_rank(more) == more.shape[1]:
+            kept[name] = values / largest
+    values = np.stack(list(kept.values()), axis=1) if kept else np.empty((int(trials.sum()), 0))
+    return Design(tuple(kept), values, trials)
+
+
+def coefficients(
+    design: Design, rates: Float[np.ndarray, "trial unit"]
+) -> Float[np.ndarray, "regressor unit"]:
+    """Least squares coefficients of all regressors together."""
+    return (np.linalg.pinv(design.matrix) @ rates.astype(np.float64))[:-1]

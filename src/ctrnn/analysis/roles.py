@@ -1,0 +1,108 @@
+"""What each unit is for: selectivity for the variables of the task, silence, saturation, and its currents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.stats import false_discovery_control
+
+from ctrnn.analysis.regression import Design, coefficients
+
+
+@dataclass(frozen=True)
+class Selectivity:
+    """Of every unit for every regressor.
+
+    d_prime: difference of the rate between the ends (+1 and -1) of the regressor, in standard deviations of what the
+    regression leaves unexplained. p: share of permutations with a coefficient as large, at least 1 / (permutations + 1).
+    selective: p survives the false discovery rate among the units.
+    """
+
+    d_prime: Float[np.ndarray, "regressor unit"]
+    p: Float[np.ndarray, "regressor unit"]
+    selective: Bool[np.ndarray, "regressor unit"]
+
+
+def selectivity(
+    rates: Float[np.ndarray, "regressor trial unit"],
+    design: Design,
+    permutations: int,
+    false_discovery_rate: float,
+    random: np.random.Generator,
+) -> Selectivity:
+    """Selectivity from rates at a time of each regressor's own.
+
+    What the other regressors leave unexplained is permuted over trials (Freedman & Lane 1983, J Bus Econ Stat 1:292).
+    """
+    X = design.matrix
+    inverse = np.linalg.pinv(X)
+    orders = [random.permutation(len(X)) for _ in range(permutations)]
+    d_prime, p = [], []
+    for k, at in enumerate(rates):
+        at = at.astype(np.float64)
+        found = inverse[k] @ at
+        spread = np.sqrt(np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1]))
+        d_prime.append(2 * found / np.where(spread > 1e-12, spread, np.inf))
+        others = np.delete(X, k, axis=1)
+        rest = at - others @ (np.linalg.pinv(others) @ at)
+        drawn = np.stack([inverse[k] @ rest[order] for order in orders])
+        as_large = np.abs(drawn) >= np.abs(found) * (1 - 1e-9)
+        p.append((1 + as_large.sum(axis=0)) / (1 + permutations))
+    shape = (len(rates), rates.shape[2])
+    ps = np.reshape(p, shape).astype(np.float64)
+    adjusted = false_discovery_control(ps, axis=1) if ps.size else ps
+    return Selectivity(np.reshape(d_prime, shape), ps, adjusted <= false_discovery_rate)
+
+
+def silent_and_saturated(
+    averages: Float[np.ndarray, "condition time unit"], silent_rate: float, saturated_rate: float
+) -> tuple[Bool[np.ndarray, " unit"], Bool[np.ndarray, " unit"]]:
+    """Units whose rate never exceeds `silent_rate`, and those whose rate never falls below `saturated_rate`."""
+    return averages.max(axis=(0, 1)) <= silent_rate, averages.min(axis=(0, 1)) >= saturated_rate
+
+
+def currents(
+    averages: Float[np.ndarray, "condition time unit"],
+    W: Float[np.ndarray, "post pre"],
+) -> tuple[Float[np.ndarray, "condition time unit"], Float[np.ndarray, "condition time unit"]]:
+    """Recurrent excitatory and inhibitory current into every unit: sums over positive and over negative weights."""
+    return averages @ np.maximum(W, 0).T, averages @ np.minimum(W, 0).T
+
+
+def tracking(
+    excitation: Float[np.ndarray, "condition time unit"],
+    inhibition: Float[np.ndarray, "condition time unit"],
+) -> Float[np.ndarray, " unit"]:
+    """Correlation of excitatory with (the size of) inhibitory current over conditions and time; 0 where one is constant."""
+    E, I = (x.reshape(-1, x.shape[-1]).astype(np.float64) for x in (excitation, -inhibition))  # noqa: E741
+    E, I = E - E.mean(axis=0), I - I.mean(axis=0)  # noqa: E741
+    scale = np.sqrt(np.square(E).sum(axis=0) * np.square(I).sum(axis=0))
+    return np.where(scale > 1e-9, (E * I).sum(axis=0) / np.where(scale > 1e-9, scale, 1), 0.0)
+
+
+def group_weights(
+    W: Float[np.ndarray, "post pre"],
+    sign: Float[np.ndarray, " unit"],
+    preference: Float[np.ndarray, " unit"],
+    selective: Bool[np.ndarray, " unit"],
+) -> Float[np.ndarray, "post_group pre_group"]:
+    """Mean weight from each group of selective units to each other; 0 where a group is empty.
+
+    Groups: excitatory units that prefer the positive end, excitatory negative, inhibitory positive, inhibitory negative.
+    """
+    groups = [
+        selective & (sign == kind) & (np.sign(preference) == end)
+        for kind in (1, -1)
+        for end in (1, -1)
+    ]
+    means = [[W[np.ix_(post, pre)] for pre in groups] for post in groups]
+    return np.array([[float(w.mean()) if w.size else 0.0 for w in row] for row in means])
+
+
+def peak_rates(
+    binned: Float[np.ndarray, "bin trial unit"], design: Design, peak: np.ndarray
+) -> Float[np.ndarray, "regressor trial unit"]:
+    """Rates of the design's trials in the bin where each regressor is strongest."""
+    return binned[peak][:, design.trials]

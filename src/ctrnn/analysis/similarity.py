@@ -1,0 +1,26 @@
+"""How alike the representations of two networks are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+
+def linear_cka(one: Float[np.ndarray, "sample unit"], other: Float[np.ndarray, "sample unit2"]) -> float:
+    """Linear centred kernel alignment (Kornblith et al. 2019, ICML, eq. 4): 1 for rotations and scalings of each other.
+
+    nan where one does not vary.
+    """
+    X, Y = (a.astype(np.float64) - a.mean(axis=0, dtype=np.float64) for a in (one, other))
+    scale = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
+    return float(np.linalg.norm(Y.T @ X) ** 2 / scale) if scale else float("nan")
+
+
+def similarities(
+    rates: Sequence[Float[np.ndarray, "condition time unit"]],
+) -> Float[np.ndarray, "network network"]:
+    """Linear CKA of every two networks, over conditions and time; 0 where a network does not vary."""
+    flat = [one.reshape(-1, one.shape[-1]) for one in rates]
+    return np.nan_to_num([[linear_cka(a, b) for b in flat] for a in flat])
