@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
@@ -85,7 +85,12 @@ def portrait(
 
 
 def informative(points: FixedPoints) -> int | None:
-    """The saddle with the fewest unstable dimensions, the slowest of these; without a saddle the slowest fixed point."""
+    """The saddle with the fewest unstable dimensions; without a saddle the slowest slow point, or else fixed point.
+
+    Selection shows between the attractors: at the saddle, or at the slow point that stays where it has vanished.
+    """
+    if len(points.slow) and not len(points.saddles):
+        return int(points.slow[np.lexsort((np.round(np.log10(points.q[points.slow]), 3),))[0]])
     some = points.saddles if len(points.saddles) else points.stable
     if not len(some):
         return None
@@ -117,7 +122,7 @@ def arrays(
         if one.linear is not None and one.at is not None:
             linearised[i, e] = len(rows["q"]) + one.at
             overlap[i, e], error[i, e] = one.linear.overlap, one.linear.error
-        kinds = np.select([points.outside, ~points.fixed, points.unstable > 0], [3, 2, 1], 0)
+        kinds = kind_of(points)
         for p in range(len(points.q)):
             for name, value in {
                 "network": i, "epoch": e, "kind": kinds[p], "x": points.x[p], "q": points.q[p],
@@ -172,10 +177,13 @@ def metrics(found: list[list[Portrait]], epochs: Sequence[Epoch], task: Task[Any
     return report
 
 
+def kind_of(points: FixedPoints) -> Int[np.ndarray, " point"]:
+    """Place in KINDS of every point."""
+    return np.select([points.outside, ~points.fixed, points.unstable > 0], [3, 2, 1], 0)
+
+
 def _kind(one: Portrait) -> str | None:
-    if one.at is None:
-        return None
-    return "saddle" if one.points.unstable[one.at] else "stable"
+    return None if one.at is None else KINDS[kind_of(one.points)[one.at]]
 
 
 def _steps(time_constant: float) -> float:

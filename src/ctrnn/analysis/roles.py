@@ -10,6 +10,8 @@ from scipy.stats import false_discovery_control
 
 from ctrnn.analysis.regression import Design, coefficients
 
+ROUNDING = 1e-12  # of rates
+
 
 @dataclass(frozen=True)
 class Selectivity:
@@ -38,17 +40,17 @@ def selectivity(
     """
     X = design.matrix
     inverse = np.linalg.pinv(X)
-    orders = [random.permutation(len(X)) for _ in range(permutations)]
+    orders = random.permuted(np.tile(np.arange(len(X)), (permutations, 1)), axis=1)
     d_prime, p = [], []
     for k, at in enumerate(rates):
         at = at.astype(np.float64)
         found = inverse[k] @ at
         spread = np.sqrt(np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1]))
-        d_prime.append(2 * found / np.where(spread > 1e-12, spread, np.inf))
+        d_prime.append(2 * found / np.where(spread > ROUNDING, spread, np.inf))
         others = np.delete(X, k, axis=1)
         rest = at - others @ (np.linalg.pinv(others) @ at)
-        drawn = np.stack([inverse[k] @ rest[order] for order in orders])
-        as_large = np.abs(drawn) >= np.abs(found) * (1 - 1e-9)
+        drawn = inverse[k][orders] @ rest
+        as_large = np.abs(drawn) >= np.abs(found) * (1 - 1e-9) - ROUNDING
         p.append((1 + as_large.sum(axis=0)) / (1 + permutations))
     shape = (len(rates), rates.shape[2])
     ps = np.reshape(p, shape).astype(np.float64)

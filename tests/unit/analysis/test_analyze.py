@@ -1,0 +1,102 @@
+"""The whole of `analyze` on small untrained networks: what it leaves, and what may not change it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from ctrnn import tasks
+from ctrnn.analysis import Analysis, analyze
+from ctrnn.network import get_backend, initialise
+from ctrnn.params import Params
+from ctrnn.tasks import Batch, trial_table
+from tests.settings import FILE, settings
+
+SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    small = {key.replace(".", "__"): value for key, value in yaml.safe_load(SMALL.read_text()).items()}
+    return settings(**small)
+
+
+def opened(params: Params, name: str) -> Analysis:
+    """Analysis of two networks before and "after" training."""
+    task = tasks.get_task(name, params)
+    table = trial_table(task, "test", params.seed)
+    before, after = (
+        [initialise(params.network, len(task.channels), len(task.outputs), seed) for seed in seeds]
+        for seeds in ((1, 2), (3, 4))
+    )
+    return analyze(task, task.render(table), before, after, params, get_backend(params.train))
+
+
+@pytest.fixture(scope="module")
+def mante(params: Params) -> Analysis:
+    return opened(params, "mante")
+
+
+def numbers(content: Any) -> list[float]:
+    if isinstance(content, dict):
+        return [n for value in content.values() for n in numbers(value)]
+    if isinstance(content, list):
+        return [n for value in content for n in numbers(value)]
+    return [content] if isinstance(content, float) else []
+
+
+@pytest.mark.parametrize("name", ["go_nogo", "dmts", "xor"])
+def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) -> None:
+    analysis = opened(params, name)
+    json.dumps(analysis.metrics, allow_nan=False)
+    for arrays in analysis.arrays.values():
+        for array in arrays.values():
+            assert array.dtype.kind in "USbi" or np.isfinite(array).all()
+    assert set(analysis.metrics["fixed_points"]) == {"no_input"}
+
+
+def test_the_metrics_of_mante_have_a_value_per_network(mante: Analysis) -> None:
+    report = mante.metrics
+    for context in ("motion", "colour"):
+        assert all(isinstance(n, int) for n in report["fixed_points"][context]["stable"])
+        assert len(report["fixed_points"][context]["saddle"]) == 2
+        assert len(report["selection_ratio"][context]) == 2
+        assert len(report["late_selection"][context]["own_axis"]) == 2
+    assert len(report["psychometric_slope"]["relevant"]) == 2
+    assert len(report["psychometric_slope"]["irrelevant"]) == 2
+
+
+def test_numbers_in_the_metrics_have_six_digits(mante: Analysis) -> None:
+    assert all(number == float(f"{number:.6g}") for number in numbers(mante.metrics))
+
+
+def test_a_second_analysis_is_the_same(params: Params, mante: Analysis) -> None:
+    again = opened(params, "mante")
+    assert again.metrics == mante.metrics
+    for stem, arrays in mante.arrays.items():
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, again.arrays[stem][name], err_msg=f"{stem}/{name}")
+
+
+def test_rows_of_points_are_those_of_the_metrics(mante: Analysis) -> None:
+    stored = mante.arrays["fixed_points"]
+    for e, context in enumerate(stored["epochs"]):
+        for kind in ("stable", "saddle", "slow", "outside"):
+            place = stored["kinds"].tolist().index(kind)
+            some = (stored["epoch"] == e) & (stored["kind"] == place)
+            counts = [int((stored["network"][some] == i).sum()) for i in range(2)]
+            assert counts == mante.metrics["fixed_points"][str(context)][kind]
+    assert stored["overlap"].shape == (2, 2, 4)
+
+
+def test_batches_are_not_changed(params: Params) -> None:
+    task = tasks.get_task("go_nogo", params)
+    batch: Batch = task.render(trial_table(task, "test", params.seed))
+    before = batch.inputs.copy()
+    networks = [initialise(params.network, 1, 1, seed) for seed in (1, 2)]
+    analyze(task, batch, networks, networks, params, get_backend(params.train))
+    np.testing.assert_array_equal(batch.inputs, before)

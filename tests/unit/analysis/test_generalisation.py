@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctrnn import tasks
+from ctrnn.analysis.generalisation import kinds_of_evidence, new_trials, noisier, with_setting
+from ctrnn.analysis.psychometric import fit
+from ctrnn.analysis.scoring import accuracies
+from ctrnn.network import initialise
+from tests.settings import settings
+
+PARAMS = settings(network__n_units=30)
+
+
+def task(name: str):
+    return tasks.get_task(name, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("go_nogo", ("response_delay", "stim_dur")),
+        ("xor", ("delay", "response_delay", "stim_dur")),
+        ("mante", ("response_delay", "stim_dur", "evidence")),
+    ],
+)
+def test_a_task_is_varied_in_the_settings_that_it_has(name: str, settings: tuple[str, ...]) -> None:
+    assert task(name).varied_settings() == settings
+
+
+def test_a_longer_delay_makes_the_trial_longer_and_keeps_the_response_window() -> None:
+    trained, longer = task("dmts"), with_setting(task("dmts"), "delay", 60.0)
+    assert longer.settings.delay == 60
+    assert longer.settings.T == trained.settings.T + 50
+    assert longer.settings.window.start == trained.settings.window.start + 50
+    assert longer.render(new_trials(longer, 1, 1).conditions).inputs.shape[0] == longer.settings.T
+
+
+def test_a_stimulus_is_a_share_of_the_trained_one() -> None:
+    assert with_setting(task("xor"), "stim_dur", 0.5).settings.stim_dur == 25
+    assert with_setting(task("xor"), "stim_dur", 0.001).settings.stim_dur == 1
+
+
+def test_noise_is_multiplied_and_nothing_else_changes() -> None:
+    network = initialise(PARAMS.network, 1, 1, seed=1)
+    more = noisier(network, 10.0)
+    np.testing.assert_allclose(more.wiring.noise_per_step, 10 * network.wiring.noise_per_step, rtol=1e-6)
+    assert more.wiring.settings.sigma_post == pytest.approx(0.1)
+    assert more.weights is network.weights
+
+
+def test_evidence_of_the_context_is_relevant() -> None:
+    rows = new_trials(with_setting(task("mante"), "evidence", 0.2), 1, 1).conditions
+    names, evidence = kinds_of_evidence(task("mante"), rows)
+    assert names == ("relevant", "irrelevant")
+    motion = rows["context"] == "motion"
+    np.testing.assert_array_equal(evidence[motion], rows.loc[motion, ["motion", "colour"]])
+    np.testing.assert_array_equal(evidence[~motion], rows.loc[~motion, ["colour", "motion"]])
+
+
+def test_an_answer_too_weak_is_on_the_right_side_but_not_correct() -> None:
+    rows = new_trials(task("xor"), 2, 1).conditions
+    weak = np.zeros((300, 8, 1), np.float32) + 0.3 * task("xor").answer(rows)[:, None]
+    assert accuracies(task("xor"), weak, rows).tolist() == [0, 1]
+    assert accuracies(task("xor"), -weak, rows).tolist() == [0, 0]
+
+
+def test_a_psychometric_function_is_recovered() -> None:
+    random = np.random.default_rng(0)
+    evidence = random.choice([-0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5], (20000, 2))
+    p = 0.05 + 0.9 / (1 + np.exp(-(0.3 + evidence @ [12.0, 2.0])))
+    found = fit(evidence, random.random(20000) < p, 50, np.random.default_rng(1))
+    np.testing.assert_allclose(found.slopes, [12, 2], rtol=0.15)
+    assert found.bias == pytest.approx(0.3, abs=0.1)
+    assert found.lapse == pytest.approx(0.1, abs=0.02)
+    low, high = found.slope_intervals.T
+    assert (low < found.slopes).all() and (found.slopes < high).all()
+    assert high[0] - low[0] < 4
+    shown = found.probability(np.array([[0.5, 0.0], [-0.5, 0.0]]))
+    np.testing.assert_allclose(shown, [0.95, 0.05], atol=0.02)
+
+
+def test_permuting_trials_changes_no_fit() -> None:
+    random = np.random.default_rng(0)
+    evidence = random.choice([-0.2, -0.1, 0.1, 0.2], (200, 1))
+    positive, order = random.random(200) < 0.5 + evidence[:, 0], random.permutation(200)
+    one = fit(evidence, positive, 5, np.random.default_rng(1))
+    other = fit(evidence[order], positive[order], 5, np.random.default_rng(1))
+    np.testing.assert_array_equal(one.slope_intervals, other.slope_intervals)

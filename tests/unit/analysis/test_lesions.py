@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ctrnn import tasks
+from ctrnn.analysis.generalisation import new_trials
+from ctrnn.analysis.lesions import controls, lesions, silenced
+from ctrnn.network import Trials, initialise
+from ctrnn.network.native_backend import NativeBackend
+from ctrnn.params import LesionSettings
+from tests.settings import settings
+
+PARAMS = settings(network__n_units=30)
+TASK = tasks.get_task("go_nogo", PARAMS)
+NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
+NONE = np.array([], np.int64)
+
+
+def test_a_lesion_of_nothing_changes_no_bit() -> None:
+    trials = Trials(new_trials(TASK, 4, 1).inputs, noise=5)
+    one, other = NativeBackend(1).activity([NETWORK, silenced(NETWORK, NONE)], [trials, trials])
+    np.testing.assert_array_equal(one.rates, other.rates)
+    np.testing.assert_array_equal(one.outputs, other.outputs)
+
+
+def test_silenced_units_reach_nobody() -> None:
+    lesioned = silenced(NETWORK, np.array([3, 7]))
+    assert not lesioned.W_eff[:, [3, 7]].any()
+    assert not lesioned.weights["W_out"][:, [3, 7]].any()
+    kept = np.delete(np.arange(30), [3, 7])
+    np.testing.assert_array_equal(lesioned.W_eff[:, kept], NETWORK.W_eff[:, kept])
+    assert NETWORK.W_eff[:, 3].any()  # the network itself stays whole
+
+
+def test_controls_match_the_group_and_leave_it_out() -> None:
+    outgoing = np.random.default_rng(0).random(200)
+    group = np.argsort(outgoing)[-20:]
+    as_many, as_strong = controls(group, outgoing, np.random.default_rng(1))
+    assert len(as_many) == 20
+    assert not np.intersect1d(group, np.r_[as_many, as_strong]).size
+    assert outgoing[as_strong].sum() == pytest.approx(outgoing[group].sum(), abs=0.5)
+    assert len(as_strong) > 20
+
+
+def test_doses_grow_and_a_whole_population_is_silenced_at_dose_one() -> None:
+    doses = LesionSettings(doses=[0.0, 0.5, 1.0], draws=2, trials_per_condition=2)
+    batch = new_trials(TASK, 2, 1)
+    d_prime = {"choice": np.linspace(-1, 1, 30)}
+    found = lesions(TASK, batch, NETWORK, d_prime, 1, doses, NativeBackend(1))
+    assert found.groups == ("excitatory", "inhibitory", "choice-selective")
+    assert found.n_units.tolist() == [[0, 12, 24], [0, 3, 6], [0, 15, 30]]
+    assert (found.accuracy[:, 0] == found.accuracy[0, 0, 0]).all()  # dose 0: every group and control is intact

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnn.analysis.regression import Design, design
+from ctrnn.analysis.roles import (
+    Selectivity,
+    currents,
+    group_weights,
+    selectivity,
+    silent_and_saturated,
+    tracking,
+)
+
+N_TRIALS = 200
+
+
+def two_variables() -> Design:
+    cells = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]] * (N_TRIALS // 4))
+    rows = pd.DataFrame({"first": cells[:, 0], "second": cells[:, 1]})
+    return design(rows, np.full(N_TRIALS, np.nan))
+
+
+def roles_of(rates: np.ndarray) -> Selectivity:
+    return selectivity(np.stack([rates, rates]), two_variables(), 2000, 0.05, np.random.default_rng(0))
+
+
+def rates() -> np.ndarray:
+    """Unit 0 is selective for `first` with d' = 2, unit 1 for `second` with d' = -1; 18 are for nothing."""
+    noise = np.random.default_rng(1).standard_normal((N_TRIALS, 20))
+    noise[:, :2] += two_variables().values * [1.0, -0.5]
+    return noise
+
+
+def test_selectivity_is_found_where_it_was_put() -> None:
+    found = roles_of(rates())
+    np.testing.assert_allclose(np.diag(found.d_prime), [2, -1], atol=0.35)
+    assert found.selective[0, 0] and found.selective[1, 1]
+    assert not found.selective[0, 1] and not found.selective[1, 0]
+    assert found.selective.sum() <= 4
+    assert found.p.min() == pytest.approx(1 / 2001)
+
+
+def test_without_selectivity_p_is_uniform() -> None:
+    found = roles_of(np.random.default_rng(2).standard_normal((N_TRIALS, 400)))
+    np.testing.assert_allclose(np.quantile(found.p, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.08)
+    assert found.selective.mean() < 0.02
+
+
+def test_permuting_units_permutes_their_roles() -> None:
+    order = np.random.default_rng(3).permutation(20)
+    one, other = roles_of(rates()), roles_of(rates()[:, order])
+    np.testing.assert_allclose(one.d_prime[:, order], other.d_prime, atol=1e-12)
+    np.testing.assert_array_equal(one.p[:, order], other.p)
+
+
+def test_a_unit_that_never_varies_is_for_nothing() -> None:
+    constant = rates()
+    constant[:, 5] = 0.3
+    found = roles_of(constant)
+    assert not found.selective[:, 5].any()
+    assert not found.d_prime[:, 5].any()
+
+
+def test_silent_and_saturated_units() -> None:
+    averages = np.array([[[0.01, 0.5, 0.99]], [[0.04, 0.1, 0.96]]])
+    silent, saturated = silent_and_saturated(averages, 0.05, 0.95)
+    assert silent.tolist() == [True, False, False]
+    assert saturated.tolist() == [False, False, True]
+
+
+def test_currents_add_up_and_track_each_other() -> None:
+    W = np.array([[0, 2.0, -1.0], [1.0, 0, -3.0], [0.5, 0.5, 0]])
+    averages = np.random.default_rng(0).random((2, 7, 3))
+    averages[..., 2] = averages[..., 0]  # inhibition of unit 1 follows its excitation
+    excitation, inhibition = currents(averages, W)
+    np.testing.assert_allclose(excitation + inhibition, averages @ W.T)
+    assert excitation.min() >= 0 >= inhibition.max()
+    followed = tracking(excitation, inhibition)
+    assert followed[1] == pytest.approx(1)
+    assert followed[2] == 0  # no inhibition
+
+
+def test_group_weights_are_means_between_groups() -> None:
+    sign = np.array([1.0, 1, -1, -1])
+    W = np.arange(16.0).reshape(4, 4)
+    preference, every = np.array([1.0, -1, 1, -1]), np.ones(4, bool)
+    np.testing.assert_array_equal(group_weights(W, sign, preference, every), W)
+    only = np.array([True, True, False, False])
+    assert group_weights(W, sign, preference, only)[2:].tolist() == [[0] * 4] * 2
