@@ -126,3 +126,17 @@ def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
         some = np.unique(np.linspace(0, len(labels) - 1, MOST_ENTRIES).round().astype(int))
         handles, labels = [handles[i] for i in some], [labels[i] for i in some]
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
+def panels(
+    n: int, tall: float, legend: Sequence[str] = (), columns: int = 3, **shared: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels, at most so many beside each other, each `tall` inches high, with room for a legend below."""
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    room = legend_rows(len(legend), columns_for(legend)) if legend else 0.0
+    figure = blank(0.15 + tall * rows + room)
+    every = list(figure.subplots(rows, columns, squeeze=False, **shared).flat)
+    for axes in every[n:]:
+        axes.set_visible(False)
+    return figure, every[:n]

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from ctrnn import artifacts, figures
 from ctrnn.figures.sample_trials import MOST
+from ctrnn.report import analyses
 from ctrnn.report.results import Results
 from ctrnn.report.words import percent, span, times
-from ctrnn.tasks import get_task
 
 SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # of the activation, coming from above
 
@@ -34,7 +34,10 @@ def draw(results: Results, root: Path) -> list[Drawing]:
     folder = artifacts.figures_folder(results.name, root)
     drawings = []
     for name, (title, source, make) in FIGURES.items():
-        figure, shows = make(results)
+        made = make(results)
+        if made is None:
+            continue
+        figure, shows = made
         png = figures.png(figure, results.params.report.dpi)
         path = source.format(task=results.name)
         drawings.append(Drawing(name, title, shows, f"artifacts/{path}", png))
@@ -43,7 +46,7 @@ def draw(results: Results, root: Path) -> list[Drawing]:
 
 
 def _sample_trials(results: Results) -> tuple[Figure, str]:
-    example, task = results.example, get_task(results.name, results.params)
+    example, task = results.example, results.task
     labels = example.conditions["condition"].tolist()
     figure = figures.sample_trials(
         example.inputs, example.targets, labels, task.channels, results.window
@@ -140,11 +143,29 @@ def _weights(results: Results) -> tuple[Figure, str]:
     return figure, f"Existing synapses: {'; '.join(parts)}. {verdict}."
 
 
-FIGURES: dict[str, tuple[str, str, Callable[[Results], tuple[Figure, str]]]] = {
+FIGURES: dict[str, tuple[str, str, Callable[[Results], tuple[Figure, str] | None]]] = {
     "sample_trials": ("Sample trials", "generate/{task}/test.npz", _sample_trials),
     "training_curves": ("Training", "train/{task}/history.csv", _training_curves),
     "outputs": ("Outputs", "evaluate/{task}/outputs.npz", _outputs),
+    "generalisation": (
+        "Outside training", "analyze/{task}/generalisation.npz", analyses.generalisation,
+    ),
+    "psychometric": (
+        "Psychometric functions", "analyze/{task}/psychometric.npz", analyses.psychometric,
+    ),
     "state_space": ("State space", "analyze/{task}/state_space.npz", _state_space),
+    "fixed_points": ("Fixed points", "analyze/{task}/fixed_points.npz", analyses.fixed_points),
+    "slow_points": (
+        "Line attractor or slow points", "analyze/{task}/fixed_points.npz", analyses.slow_points,
+    ),
+    "selection": ("Selection vector", "analyze/{task}/fixed_points.npz", analyses.selection),
+    "targeted": ("Targeted axes", "analyze/{task}/targeted.npz", analyses.targeted),
+    "roles": ("Roles of units", "analyze/{task}/roles.npz", analyses.roles),
+    "circuit": ("Currents and wiring", "analyze/{task}/roles.npz", analyses.circuit),
+    "lesions": ("Lesions", "analyze/{task}/lesions.npz", analyses.lesions),
+    "similarity": (
+        "Across networks", "analyze/{task}/similarity.npz", analyses.similarity,
+    ),
     "spectrum": ("Eigenvalues of the connectivity", "analyze/{task}/spectrum.npz", _spectrum),
     "weights": ("Synaptic weights", "analyze/{task}/weights.npz", _weights),
-}
+}  # fmt: skip

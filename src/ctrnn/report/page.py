@@ -39,6 +39,7 @@ def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
         "shortfall": shortfall(results),
         "evaluation": results.evaluation,
         "networks": results.networks,
+        "mechanism": mechanism(results.analysis),
         "settings": flat(params.tasks[name].model_dump()),
         "figures": [
             {
@@ -50,6 +51,22 @@ def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
             for drawing in draw(results, root)
         ],
     }
+
+
+def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row per constant input and network: its fixed points, and the point at which it was linearised."""
+    ratios = analysis.get("selection_ratio", {})
+    return [
+        {
+            "input": name.replace("_", " "),
+            "network": i,
+            **{kind: report[kind][i] for kind in ("stable", "saddle", "slow", "verdict")},
+            **{key: report[key][i] for key in ("linearised_at", "rate", "time_constant")},
+            "selection_ratio": ratios[name][i] if name in ratios else None,
+        }
+        for name, report in analysis["fixed_points"].items()
+        for i in range(len(report["stable"]))
+    ]
 
 
 def _template() -> Any:

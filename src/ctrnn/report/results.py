@@ -11,19 +11,24 @@ import pandas as pd
 
 from ctrnn import artifacts
 from ctrnn.params import Params
-from ctrnn.tasks import Batch, get_task, one_of_each, read_test
+from ctrnn.tasks import Batch, Task, get_task, one_of_each, read_test
+
+OPENED = (
+    "fixed_points", "targeted", "roles", "lesions", "generalisation", "psychometric", "similarity",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Results:
     """Artifacts and metrics of a task.
 
-    window: steps of its response window; test: table of the test trials; example: one trial of every condition.
+    test: table of the test trials; example: one trial of every condition; opened: the other files of `analyze` by
+    their stems.
     """
 
     name: str
     params: Params
-    window: slice
+    task: Task[Any]
     networks: list[dict[str, Any]]  # summary.json, with the accuracy on test trials
     history: pd.DataFrame
     test: pd.DataFrame
@@ -32,8 +37,25 @@ class Results:
     state_space: dict[str, np.ndarray]
     spectrum: dict[str, np.ndarray]
     weights: dict[str, np.ndarray]
+    opened: dict[str, dict[str, np.ndarray]]
     evaluation: dict[str, Any]
     analysis: dict[str, Any]
+
+    @property
+    def window(self) -> slice:
+        """Steps of the response window."""
+        window: slice = self.task.settings.window
+        return window
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the input channels."""
+        return self.task.channels
+
+    def seen(self) -> np.ndarray:
+        """[epoch, condition]: whether the trials of a condition are seen under each constant input."""
+        conditions = self.test.groupby("condition", sort=True).head(1).sort_values("condition")
+        return np.stack([epoch.picks(conditions) for epoch in self.task.epochs()])
 
     @property
     def failed(self) -> list[int]:
@@ -54,7 +76,7 @@ def read(task: str, params: Params, root: Path) -> Results:
     return Results(
         name=task,
         params=params,
-        window=get_task(task, params).settings.window,
+        task=get_task(task, params),
         networks=[{**run, "accuracy": a} for run, a in zip(runs, accuracies, strict=True)],
         history=artifacts.read_table(trained / "history.csv"),
         test=trials.conditions,
@@ -63,6 +85,7 @@ def read(task: str, params: Params, root: Path) -> Results:
         state_space=artifacts.read_arrays(analyzed / "state_space.npz"),
         spectrum=artifacts.read_arrays(analyzed / "spectrum.npz"),
         weights=artifacts.read_arrays(analyzed / "weights.npz"),
+        opened={stem: artifacts.read_arrays(analyzed / f"{stem}.npz") for stem in OPENED},
         evaluation=evaluation,
         analysis=artifacts.read_json(artifacts.metrics_path("analyze", task, root)),
     )

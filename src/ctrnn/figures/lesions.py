@@ -1,0 +1,45 @@
+"""Accuracy after lesions in growing doses, against random units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from ctrnn.figures import style
+
+LOOKS = (
+    ("the group", "black", "-", "o"),
+    ("as many other units", style.BLUE, "--", "s"),
+    ("others of the same summed weight", style.ORANGE, ":", "^"),
+)
+
+
+@style.styled
+def lesions(
+    doses: Float[np.ndarray, " dose"],
+    accuracy: Float[np.ndarray, "group dose kind"],
+    half_width: Float[np.ndarray, "group dose kind"],
+    groups: Sequence[str],
+    intact: float,
+) -> Figure:
+    """A panel per group: share of trials on the right side by the share silenced, and by the controls of each dose.
+
+    kind: the group, as many other units, others of the same summed outgoing weight. Bars are intervals over networks.
+    """
+    figure, every = style.panels(len(groups), 2.0, [name for name, *_ in LOOKS], sharey=True)
+    for g, axes in enumerate(every):
+        axes.axhline(intact, color=style.GREY, lw=0.8)
+        for k, (label, colour, dashes, marker) in enumerate(LOOKS):
+            axes.errorbar(
+                100 * doses + (k - 1) * 0.6, accuracy[g, :, k], half_width[g, :, k], color=colour, ls=dashes, lw=1.1,
+                marker=marker, ms=3.5, elinewidth=0.7, capsize=1.5, label=label,
+            )  # fmt: skip
+        axes.set(ylim=(0.0, 1.05), xlim=(0, None), xlabel="silenced (%)")
+        axes.set_title(groups[g], loc="left")
+    for axes in every[::3]:
+        axes.set_ylabel("share on the right side")
+    style.legend_below(figure, every[0], 3)
+    return figure
