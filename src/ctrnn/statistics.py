@@ -31,7 +31,7 @@ def interval(values: np.ndarray, level: float = 0.95) -> np.ndarray:
 
 
 def rounded(content: Any, digits: int = DIGITS) -> Any:
-    """The same with every float in it rounded to so many significant digits; a float that is not finite becomes None."""
+    """The same, each float rounded to so many significant digits; one that is not finite becomes None."""
     if isinstance(content, dict):
         return {name: rounded(value, digits) for name, value in content.items()}
     if isinstance(content, list):

@@ -10,11 +10,15 @@ import pytest
 
 from ctrnn import artifacts, report, tasks
 from ctrnn.params import Params
-from ctrnn.report.words import span
+from ctrnn.report.units import held
+from ctrnn.report.words import span, tally
 from ctrnn.statistics import spread
 from tests.settings import settings
 
-FIGURES = ["outputs", "sample_trials", "spectrum", "state_space", "training_curves", "weights"]
+FIGURES = [
+    "circuit", "fixed_points", "generalisation", "lesions", "outputs", "roles", "sample_trials", "selection",
+    "similarity", "slow_points", "spectrum", "state_space", "targeted", "training_curves", "weights",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +88,11 @@ def analyze(name: str, root: Path, labels: list[str]) -> None:
     space = {
         "projections": random.normal(size=(2, len(labels), 9, 3)).astype(np.float32),
         "explained_variance": np.array([[0.5, 0.2, 0.1], [0.6, 0.2, 0.1]]),
+        "single_trial_variance": np.array([[0.4, 0.2, 0.1], [0.5, 0.2, 0.1]]),
         "conditions": np.array(labels),
     }
     artifacts.write_arrays(folder / "state_space.npz", space)
+    open_up(folder, labels, random)
     before = np.array([[5.0, 1.0j], [3.0, -1.0j]])
     artifacts.write_arrays(folder / "spectrum.npz", {"before": before, "after": 2 * before})
     counts = {
@@ -105,8 +111,92 @@ def analyze(name: str, root: Path, labels: list[str]) -> None:
         "spectral_radius": {"before": spread([5.0, 3.0]), "after": spread([10.0, 6.0])},
         "weights": {"excitatory": statistics, "inhibitory": statistics},
         "dale": {"applies": True, "holds": True, "sign_changes": 0, "off_pattern": 0},
+        **MECHANISM,
     }
     artifacts.write_json(artifacts.metrics_path("analyze", name, root), metrics)
+
+
+MECHANISM = {
+    "fixed_points": {
+        "no_input": {
+            "stable": [2, 1],
+            "saddle": [1, 0],
+            "slow": [0, 0],
+            "verdict": ["bistable", "one stable point"],
+            "linearised_at": ["saddle", "stable"],
+            "rate": [0.25, -0.1],
+            "time_constant": [-80.0, 200.0],
+            "linear_error": [0.01, 0.002],
+        }
+    },
+    "selective_units": {
+        "choice": {"excitatory": spread([0.5, 0.7]), "inhibitory": spread([None, None])}
+    },
+    "inhibition_over_excitation": spread([0.9, 1.1]),
+    "current_tracking": spread([0.4, 0.6]),
+    "generalisation": {"noise": {}},
+    "similarity": {"before": spread([0.9]), "after": spread([0.7])},
+}
+
+
+def open_up(folder: Path, labels: list[str], random: np.random.Generator) -> None:
+    """The files of the opened networks: two networks of ten units, one bistable, one not."""
+    kinds = np.array(["stable", "saddle", "slow", "outside"])
+    points = {
+        "network": np.array([0, 0, 0, 1]),
+        "epoch": np.zeros(4, int),
+        "kind": np.array([0, 1, 0, 0]),
+        "unstable": np.array([0, 1, 0, 0]),
+        "projection": random.normal(size=(4, 3)),
+        "rates_per_tau": np.array([[-0.2], [0.25], [-0.3], [-0.1]]),
+        "epochs": np.array(["no_input"]),
+        "kinds": kinds,
+        "tolerances": np.array([0.1, 1e-20]),
+        "survivors": np.array([[[40, 3]], [[30, 1]]]),
+        "linearised": np.array([[1], [3]]),
+        "overlap": np.array([[[0.3]], [[0.1]]]),
+        "error": np.zeros((2, 1, 1)),
+    }
+    sign = np.array([[1.0] * 8 + [-1.0] * 2] * 2)
+    units, time = random.random((2, 10)), random.random((2, 9))
+    weights = np.tile(np.array([[0.2, 0.1, -0.1, -0.3], [0.1, 0.2, -0.3, -0.1]] * 2), (2, 1, 1, 1))
+    files = {
+        "fixed_points": points,
+        "targeted": {
+            "variables": np.array(["choice"]),
+            "projections": random.normal(size=(2, 1, len(labels), 9)).astype(np.float32),
+            "peak": np.array([[20], [30]]),
+        },
+        "roles": {
+            "variables": np.array(["choice"]),
+            "d_prime": random.normal(size=(2, 1, 10)),
+            "sign": sign,
+            "silent": sign < -2,
+            "saturated": np.arange(20).reshape(2, 10) == 3,
+            "group_weights": weights,
+            "excitation": units,
+            "inhibition": -units,
+            "excitation_in_time": time,
+            "inhibition_in_time": -time,
+        },
+        "lesions": {
+            "groups": np.array(["excitatory", "inhibitory"]),
+            "doses": np.array([0.05, 0.2]),
+            "accuracy": np.tile(
+                np.array([[[0.9, 0.8, 0.7], [0.6, 0.7, 0.5]]] * 2)[..., None], (2, 1, 1, 1, 2)
+            ),
+            "intact": np.ones((2, 2)),
+        },
+        "generalisation": {
+            "noise_values": np.array([0.0, 1.0, 10.0]),
+            "noise_trained": np.array([1.0]),
+            "noise_accuracy": np.tile(np.array([[1.0, 1.0], [0.95, 1.0], [0.5, 0.9]]), (2, 1, 1)),
+        },
+        "psychometric": {},
+        "similarity": {"before": np.eye(2), "after": np.eye(2)},
+    }
+    for stem, arrays in files.items():
+        artifacts.write_arrays(folder / f"{stem}.npz", arrays)
 
 
 def built(root: Path, params: Params, *failed: tuple[str, int]) -> str:
@@ -144,7 +234,9 @@ class References(HTMLParser):
 
 def test_the_page_loads_nothing_from_outside(page: str) -> None:
     addresses = References(page).found
-    assert sum(address.startswith("data:image/png;base64,") for address in addresses) == 12
+    assert sum(address.startswith("data:image/png;base64,") for address in addresses) == 2 * len(
+        FIGURES
+    )
     assert all(address.startswith(("data:image/png;base64,", "#")) for address in addresses)
     style = page[page.index("<style>") : page.index("</style>")]
     assert not re.search(r"url\(|@import|<script|<link", style + page.split("</style>")[1][:2000])
@@ -189,9 +281,50 @@ def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
         "from 4.00 ± 1.41 to 8.00 ± 2.83, and the number of eigenvalues right of 4",
         "from 0–1 to 1 a network",
         "density 0.200 before and 0.150 after",
+        "no input: bistable in 1 of 2, one stable point in 1. Unstable dimensions of the saddles (1): 1, which",
+        "Distinct states slower than q = 0.1: 30–40; below q = 1e-20 1–3 are left, and none is a line attractor",
+        "(saddle in 1 of 2, stable in 1): stimulus overlaps most, 0.20. Linear predictions are within 1.0%",
+        "each is strongest at step: choice 20–30.",
+        "inhibitory units: choice 60.0% and none. Of 20 units, 0 are silent and 1 saturated.",
+        "as a multiple of those onto units of the same: excitatory 0.50, inhibitory 3.00.",
+        "excitatory 90.0% (as many others 80.0%); inhibitory 90.0%",
+        "At least 90% of trials are correct at: noise / trained 0, 1.",
+        "CKA of 0.90 before and 0.70 after",
+        "and 70–80% of that of single trials",
     ):
         assert sentence in page
     assert "<code>artifacts/analyze/xor/spectrum.npz</code>" in page
+
+
+def test_the_mechanism_of_every_network_is_in_a_table(page: str) -> None:
+    assert page.count("<td>one stable point</td><td>stable</td>") == 2
+    assert '<td class="n">0.250</td><td class="n">-80</td></tr>' in page
+
+
+def test_what_a_run_lacks_is_not_drawn(tmp_path: Path, params: Params) -> None:
+    fabricate(tmp_path, params)
+    path = artifacts.folder("analyze", "xor", tmp_path) / "fixed_points.npz"
+    nowhere = artifacts.read_arrays(path) | {"linearised": np.full((2, 1), -1)}
+    artifacts.write_arrays(path, nowhere)
+    report.build(params, tmp_path)
+    figures = artifacts.figures_folder("xor", tmp_path)
+    assert not (figures / "selection.png").exists()
+    assert not (figures / "psychometric.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(["a"], "a in 1 of 1"), (["a", "b", "b"], "b in 2 of 3, a in 1")],
+)
+def test_a_tally_names_the_most_frequent_first(names: list[str], text: str) -> None:
+    assert tally(names) == text
+
+
+@pytest.mark.parametrize(
+    ("shares", "text"), [([1, 1], "all"), ([0.9, 0.89], "1"), ([0.1, 0.2], "none")]
+)
+def test_values_that_hold_are_named(shares: list[float], text: str) -> None:
+    assert held([1, 2], np.array(shares)) == text
 
 
 def test_settings_are_listed_but_not_those_that_change_no_result(page: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ctrnn.analysis import mechanism, outside_training, representation
+from ctrnn.analysis import mechanism, outside_training, points_report, representation
 from ctrnn.analysis.connectivity import connectivity_metrics, spectra, weight_distributions
 from ctrnn.analysis.late_selection import late_selection
 from ctrnn.analysis.recording import record
@@ -84,7 +84,9 @@ def _analyze(
         },
         "spectrum": {"before": spectra(before), "after": spectra(after)},
         "weights": weight_distributions(before, after, settings.weight_bins),
-        "fixed_points": mechanism.arrays(found, epochs, spaces, settings.fixed_points.tolerances),
+        "fixed_points": points_report.arrays(
+            found, epochs, spaces, settings.fixed_points.tolerances
+        ),
         "targeted": {"variables": np.array(names), **targeted},
         "roles": {"variables": np.array(names), **roles},
         "lesions": lesions,
@@ -98,7 +100,7 @@ def _analyze(
         "explained_variance": [space.explained_variance.tolist() for space in spaces],
         "participation_ratio": spread([space.participation_ratio for space in spaces]),
         "mean_rate": spread(rates.mean(axis=(1, 2, 3), dtype=np.float64).tolist()),
-        **mechanism.metrics(found, epochs, task),
+        **points_report.metrics(found, epochs, task),
         **({"late_selection": late} if late else {}),
         **psychometric_metrics,
         **representation.role_metrics(names, roles),

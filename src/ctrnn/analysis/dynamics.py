@@ -20,7 +20,7 @@ from ctrnn.network import Network
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Weights in float64; alpha = dt / tau of each unit. noise_per_step, sigma_post: as in `Wiring` and the settings."""
+    """Weights in float64; alpha = dt / tau of each unit; noise_per_step, sigma_post: as in `Wiring` and settings."""
 
     W: Float[np.ndarray, "post pre"]
     W_in: Float[np.ndarray, "unit channel"]

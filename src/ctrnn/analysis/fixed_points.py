@@ -20,7 +20,6 @@ from ctrnn.params import FixedPointSettings
 PAIRS = 16  # of stable points, at most, between which a saddle is looked for
 SLOW_MERGE = 10  # minima above zero are flat: those within so many merge distances are one
 NEUTRAL = 1e-3  # per tau: a mode that grows or decays more slowly neither grows nor decays
-CONTINUUM = 5  # neutral points, at least, that make a line
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class FixedPoints:
 
     @property
     def rates(self) -> Float[np.ndarray, "point unit"]:
-        """Growth of every mode, per tau: (|eigenvalue| - 1) / alpha, the real part of the Jacobian's for small alpha."""
+        """Growth of every mode, per tau: (|eigenvalue| - 1) / alpha, near the real part of the Jacobian's."""
         return (np.abs(self.modes) - 1) / self.per_tau
 
     @property
@@ -134,26 +133,6 @@ def fixed_points(
     )
 
 
-def verdict(points: FixedPoints) -> str:
-    """What the points under one input add up to, in a name.
-
-    A line attractor is a continuum of points that stay apart down to the smallest tolerance, each with one mode that
-    neither grows nor decays. Slow points that vanish or collapse onto a few fixed points as the tolerance falls are no
-    line, however well they lie on one.
-    """
-    n_stable, neutral = len(points.stable), points.neutral
-    if len(neutral) >= CONTINUUM and 2 * len(neutral) >= points.counted.sum():
-        flat = np.median((np.abs(points.rates[neutral]) < NEUTRAL).sum(axis=1))
-        return "line attractor" if flat == 1 else f"attractor of {flat:.0f} dimensions"
-    if n_stable == 1:
-        return "one stable point"
-    if n_stable == 2:
-        return "bistable"
-    if n_stable > 2:
-        return f"{n_stable} stable points"
-    return "no stable point"
-
-
 def _merged(
     dynamics: Dynamics,
     x: Float[np.ndarray, "start unit"],
@@ -185,8 +164,6 @@ def _modes(
     return np.take_along_axis(values, order, axis=1)
 
 
-def _growth(
-    dynamics: Dynamics, x: Float[np.ndarray, "point unit"]
-) -> Float[np.ndarray, " point"]:
+def _growth(dynamics: Dynamics, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
     """Growth of the leading mode of every point, per tau."""
     return (np.abs(_modes(dynamics, x)).max(axis=1, initial=0.0) - 1) / dynamics.per_tau

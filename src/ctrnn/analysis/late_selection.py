@@ -1,7 +1,7 @@
 """Whether irrelevant evidence is kept out of a network or only out of its choice.
 
-In Mante et al. (2013, Nature 503:78) irrelevant evidence moves the state as relevant evidence does, and is not integrated:
-the selection is late.
+In Mante et al. (2013, Nature 503:78) irrelevant evidence moves the state as relevant evidence does, and is not
+integrated: the selection is late.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from ctrnn.tasks import Epoch
 
 
 def late_selection(
-    recordings: Sequence[Recording], names: Sequence[str], projections: np.ndarray, epochs: Sequence[Epoch]
+    recordings: Sequence[Recording],
+    names: Sequence[str],
+    projections: np.ndarray,
+    epochs: Sequence[Epoch],
 ) -> dict[str, Any]:
     """How far evidence moves the state when it is irrelevant, as a share of how far when relevant.
 
@@ -27,7 +30,7 @@ def late_selection(
     for epoch in epochs:
         variable = epoch.relevant
         ignored = next((e for e in epochs if variable and e.irrelevant == variable), None)
-        if variable not in names or ignored is None:
+        if variable is None or ignored is None or variable not in names:
             continue
         for axis, name in (("own_axis", variable), ("choice_axis", "choice")):
             if name in names:

@@ -47,7 +47,9 @@ def lesions(
     the same summed size of outgoing recurrent weights.
     """
     sign, outgoing = network.wiring.sign, np.abs(network.W_eff).sum(axis=0, dtype=np.float64)
-    ranked = {f"{name}-selective": np.lexsort((-np.round(np.abs(d), 6),)) for name, d in d_prime.items()}
+    ranked = {
+        f"{name}-selective": np.lexsort((-np.round(np.abs(d), 6),)) for name, d in d_prime.items()
+    }
     pools = {"excitatory": np.flatnonzero(sign > 0), "inhibitory": np.flatnonzero(sign < 0)}
     pools = {name: pool for name, pool in pools.items() if len(pool)}
     groups = (*pools, *ranked)
@@ -64,8 +66,8 @@ def lesions(
     found = []
     for start in range(0, len(sets), AT_ONCE):
         some = [silenced(network, units) for units in sets[start : start + AT_ONCE]]
-        for outputs in backend.outputs(some, [Trials(trials.inputs, noise)] * len(some)):
-            found.append(accuracies(task, outputs, trials.conditions))
+        run = backend.outputs(some, [Trials(trials.inputs, noise)] * len(some))
+        found += [accuracies(task, outputs, trials.conditions) for outputs in run]
     shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), 2)
     return Lesions(groups, np.reshape(found, shape).mean(axis=2), n_units)
 

@@ -63,11 +63,15 @@ def perturbation_errors(
     """Distance of the simulated from the linear displacement after a pulse of one step, as a share of the former."""
     n_channels = dynamics.W_in.shape[1]
     steps = max(2, round(TAUS / dynamics.per_tau))
-    trials = np.tile(inputs, (steps, n_channels + 1, 1))  # a trial per channel, and one without a pulse
+    trials = np.tile(
+        inputs, (steps, n_channels + 1, 1)
+    )  # a trial per channel, and one without a pulse
     trials[0, np.arange(n_channels), np.arange(n_channels)] += pulse
     x0 = np.tile(x, (n_channels + 1, 1))
     last = dynamics.simulate(trials, x0)[-1]
     moved = last[:-1] - last[-1]
-    linear = pulse * np.linalg.matrix_power(M, steps - 1) @ (dynamics.alpha[:, None] * dynamics.W_in)
+    linear = (
+        pulse * np.linalg.matrix_power(M, steps - 1) @ (dynamics.alpha[:, None] * dynamics.W_in)
+    )
     lengths = np.linalg.norm(moved, axis=1)
     return np.linalg.norm(moved - linear.T, axis=1) / np.where(lengths > 0, lengths, 1)

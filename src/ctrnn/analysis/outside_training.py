@@ -37,7 +37,9 @@ def silence(
     for network, seed, d in tqdm(pairs, desc="lesions", unit="network"):
         by_name = dict(zip(names, d, strict=True))
         found.append(lesions(task, trials, network, by_name, seed, settings, backend))
-        (outputs,) = backend.outputs([network], [Trials(trials.inputs, key(seed, "analyze", "lesions"))])
+        (outputs,) = backend.outputs(
+            [network], [Trials(trials.inputs, key(seed, "analyze", "lesions"))]
+        )
         intact.append(accuracies(task, outputs, trials.conditions))
     accuracy = np.stack([one.accuracy for one in found])
     arrays = {
@@ -60,7 +62,9 @@ def silence(
 def first_trials(test: Batch, per_condition: int) -> Batch:
     """The first trials of every condition."""
     rows = test.conditions.reset_index(drop=True)
-    some = rows.groupby("condition", sort=True).head(per_condition).sort_values(["condition", "trial"])
+    some = (
+        rows.groupby("condition", sort=True).head(per_condition).sort_values(["condition", "trial"])
+    )
     i = some.index.to_numpy()
     return Batch(test.inputs[:, i], test.targets[:, i], test.mask[:, i], some)
 

@@ -1,4 +1,4 @@
-"""What a population's units and axes stand for: state space, targeted axes, selectivity and currents of every network."""
+"""What the units and axes of every network stand for: state space, targeted axes, selectivity and currents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ctrnn.streams import generator
 
 @dataclass(frozen=True)
 class Represented:
-    """One network: its state space, the regressors of its trials, and arrays by name, regressors along the first axis."""
+    """One network: its state space, the regressors of its trials, and arrays by name."""
 
     space: StateSpace
     design: Design
@@ -112,7 +112,9 @@ def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str
     kinds = {"excitatory": roles["sign"] > 0, "inhibitory": roles["sign"] < 0}
 
     def share(flags: np.ndarray, of: np.ndarray) -> dict[str, Any]:
-        return spread([float(f[o].mean()) if o.any() else None for f, o in zip(flags, of, strict=True)])
+        return spread(
+            [float(f[o].mean()) if o.any() else None for f, o in zip(flags, of, strict=True)]
+        )
 
     ratio = -roles["inhibition"].sum(axis=1) / np.maximum(roles["excitation"].sum(axis=1), 1e-12)
     return {

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.stats import false_discovery_control
 
-from ctrnn.analysis.regression import Design, coefficients
+from ctrnn.analysis.regression import Design
 
 ROUNDING = 1e-12  # of rates
 
@@ -18,7 +18,7 @@ class Selectivity:
     """Of every unit for every regressor.
 
     d_prime: difference of the rate between the ends (+1 and -1) of the regressor, in standard deviations of what the
-    regression leaves unexplained. p: share of permutations with a coefficient as large, at least 1 / (permutations + 1).
+    regression leaves unexplained. p: share of permutations with a coefficient as large.
     selective: p survives the false discovery rate among the units.
     """
 
@@ -45,7 +45,9 @@ def selectivity(
     for k, at in enumerate(rates):
         at = at.astype(np.float64)
         found = inverse[k] @ at
-        spread = np.sqrt(np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1]))
+        spread = np.sqrt(
+            np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1])
+        )
         d_prime.append(2 * found / np.where(spread > ROUNDING, spread, np.inf))
         others = np.delete(X, k, axis=1)
         rest = at - others @ (np.linalg.pinv(others) @ at)
@@ -77,7 +79,7 @@ def tracking(
     excitation: Float[np.ndarray, "condition time unit"],
     inhibition: Float[np.ndarray, "condition time unit"],
 ) -> Float[np.ndarray, " unit"]:
-    """Correlation of excitatory with (the size of) inhibitory current over conditions and time; 0 where one is constant."""
+    """Correlation of excitatory with inhibitory current over conditions and time; 0 where one is constant."""
     E, I = (x.reshape(-1, x.shape[-1]).astype(np.float64) for x in (excitation, -inhibition))  # noqa: E741
     E, I = E - E.mean(axis=0), I - I.mean(axis=0)  # noqa: E741
     scale = np.sqrt(np.square(E).sum(axis=0) * np.square(I).sum(axis=0))
@@ -92,7 +94,7 @@ def group_weights(
 ) -> Float[np.ndarray, "post_group pre_group"]:
     """Mean weight from each group of selective units to each other; 0 where a group is empty.
 
-    Groups: excitatory units that prefer the positive end, excitatory negative, inhibitory positive, inhibitory negative.
+    Groups: excitatory units that prefer the positive end, the negative end; inhibitory units, the same.
     """
     groups = [
         selective & (sign == kind) & (np.sign(preference) == end)

@@ -13,7 +13,7 @@ from ctrnn.tasks import Score, Task
 
 def accuracies(
     task: Task[Any], outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame
-) -> Float[np.ndarray, "2"]:
+) -> Float[np.ndarray, " measure"]:
     """Share of correct trials, and share of trials whose response is nearer to the right answer than to any other.
 
     The second is as the first where the task has one answer only, or a response that is no answer.
@@ -22,7 +22,9 @@ def accuracies(
     return np.array([score.correct.mean(), on_the_right_side(task, score, rows).mean()])
 
 
-def on_the_right_side(task: Task[Any], score: Score, rows: pd.DataFrame) -> Bool[np.ndarray, " trial"]:
+def on_the_right_side(
+    task: Task[Any], score: Score, rows: pd.DataFrame
+) -> Bool[np.ndarray, " trial"]:
     """Whether each response is nearer to the right answer than to any other of these trials."""
     right = task.answer(rows)
     answers = np.unique(right)

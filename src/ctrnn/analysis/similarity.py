@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 
-def linear_cka(one: Float[np.ndarray, "sample unit"], other: Float[np.ndarray, "sample unit2"]) -> float:
+def linear_cka(
+    one: Float[np.ndarray, "sample unit"], other: Float[np.ndarray, "sample unit2"]
+) -> float:
     """Linear centred kernel alignment (Kornblith et al. 2019, ICML, eq. 4): 1 for rotations and scalings of each other.
 
     nan where one does not vary.

@@ -1,9 +1,9 @@
 """Targeted dimensionality reduction: one axis for each variable that a trial varies.
 
-Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78), supplementary section 6: rates are regressed on the variables at
-every time, coefficients are confined to the leading principal components, each variable takes its coefficients at the
-time where they are longest, and the axes are made orthogonal in the order of the variables. Rates are not divided by
-their standard deviation here, since all units have the same range.
+Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78), supplementary section 6: rates are regressed on the variables
+at every time, coefficients are confined to the leading principal components, each variable takes its coefficients at
+the time where they are longest, and the axes are made orthogonal in the order of the variables. Rates are not divided
+by their standard deviation here, since all units have the same range.
 """
 
 from __future__ import annotations

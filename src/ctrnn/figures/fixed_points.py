@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from ctrnn.figures import style
 
 MOST = 3  # networks drawn
-LOOKS: dict[str, dict[str, object]] = {
+LOOKS: dict[str, dict[str, Any]] = {
     "stable": {"marker": "o", "mfc": style.BLUE, "mec": "black", "ms": 6},
     "saddle": {"marker": "X", "mfc": style.VERMILION, "mec": "black", "ms": 7},
     "slow": {"marker": "s", "mfc": "white", "mec": style.GREEN, "ms": 5},
@@ -45,7 +46,9 @@ def fixed_points(
         for name, look in LOOKS.items():
             some = (network == i) & (epoch == e) & (np.array(kind, dtype=str) == name)
             x = np.zeros(some.sum()) if flat else points[some, 0]
-            axes.plot(x, points[some, 0 if flat else 1], ls="", mew=0.8, zorder=3, label=name, **look)
+            axes.plot(
+                x, points[some, 0 if flat else 1], ls="", mew=0.8, zorder=3, label=name, **look
+            )
         axes.set_title(f"network {i}, {epochs[e].replace('_', ' ')}", loc="left")
         axes.set(xlabel="PC 1", ylabel="PC 2")
     style.legend_below(figure, every[0], 3)
@@ -69,7 +72,15 @@ def slow_points(
     for e, axes in enumerate(every):
         for i, colour in enumerate(looks):
             marker = "os^Dv<>"[i % 7]
-            axes.plot(tolerances, survivors[i, e], marker=marker, ms=3.5, lw=1, color=colour, label=labels[i])
+            axes.plot(
+                tolerances,
+                survivors[i, e],
+                marker=marker,
+                ms=3.5,
+                lw=1,
+                color=colour,
+                label=labels[i],
+            )
         axes.set(xscale="log", xlabel="tolerance of q", ylim=(-0.05 * most, 1.05 * most))
         axes.invert_xaxis()
         axes.set_title(epochs[e].replace("_", " "), loc="left")

@@ -18,7 +18,9 @@ MOST = 3  # networks drawn
 
 @style.styled
 def generalisation(
-    curves: Mapping[str, tuple[np.ndarray, float | None, Float[np.ndarray, "network value measure"]]],
+    curves: Mapping[
+        str, tuple[np.ndarray, float | None, Float[np.ndarray, "network value measure"]]
+    ],
 ) -> Figure:
     """A panel per setting (the mapping's keys, as written on the axis): values, the trained one or None, accuracies.
 
@@ -30,7 +32,8 @@ def generalisation(
         for m, (label, colour, dashes, marker) in enumerate(looks):
             axes.plot(values, accuracy[..., m].T, color=colour, lw=0.4, alpha=0.6)
             axes.plot(
-                values, accuracy[..., m].mean(axis=0), color=colour, ls=dashes, lw=1.4, marker=marker, ms=3.5, label=label
+                values, accuracy[..., m].mean(axis=0), color=colour, ls=dashes, lw=1.4, marker=marker, ms=3.5,
+                label=label,
             )  # fmt: skip
         if trained is not None:
             axes.axvline(trained, color=style.GREY, lw=0.9, ls=":")

@@ -11,7 +11,10 @@ from matplotlib.figure import Figure
 from ctrnn.figures import style
 
 MOST = 6  # variables drawn
-KINDS = (("excitatory units", 1, style.EXCITATORY, "-"), ("inhibitory units", -1, style.INHIBITORY, "--"))
+KINDS = (
+    ("excitatory units", 1, style.EXCITATORY, "-"),
+    ("inhibitory units", -1, style.INHIBITORY, "--"),
+)
 GROUPS = ("E +", "E −", "I +", "I −")
 
 
@@ -21,7 +24,7 @@ def roles(
     sign: Float[np.ndarray, "network unit"],
     variables: Sequence[str],
 ) -> Figure:
-    """Share of units whose |d'| exceeds a value, a panel per variable; excitatory and inhibitory, all networks together."""
+    """Share of units whose |d'| exceeds a value, a panel per variable, by kind of unit, all networks together."""
     n = min(MOST, len(variables))
     figure, every = style.panels(n, 2.1, [name for name, *_ in KINDS], sharey=True)
     for k, axes in enumerate(every):
@@ -58,14 +61,18 @@ def circuit(
     for name, kind, colour, _ in KINDS:
         some = sign == kind
         marker = "o" if kind > 0 else "^"
-        each.plot(excitation[some], -inhibition[some], marker, ms=2.2, mew=0, color=colour, label=name)
+        each.plot(
+            excitation[some], -inhibition[some], marker, ms=2.2, mew=0, color=colour, label=name
+        )
     each.set(xlabel="excitatory current", ylabel="size of inhibitory current")
     each.set_title("every unit, mean over trials", loc="left")
     each.legend(loc="upper left", handletextpad=0.1, borderpad=0, markerscale=2, fontsize=8)
     for i, (e, inh) in enumerate(zip(excitation_in_time, inhibition_in_time, strict=True)):
         first = i == 0
         over_time.plot(e, color=style.EXCITATORY, lw=1, label="excitatory" if first else None)
-        over_time.plot(-inh, color=style.INHIBITORY, lw=1, ls="--", label="inhibitory" if first else None)
+        over_time.plot(
+            -inh, color=style.INHIBITORY, lw=1, ls="--", label="inhibitory" if first else None
+        )
     over_time.set(xlabel="time (steps)", ylabel="size of current")
     over_time.set_title("mean over units", loc="left")
     over_time.legend(loc="lower right", fontsize=8)
@@ -74,7 +81,15 @@ def circuit(
     between.imshow(mean, cmap="PuOr", vmin=-largest, vmax=largest)
     for (row, column), value in np.ndenumerate(mean):
         dark = abs(value) > 0.6 * largest
-        between.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+        between.text(
+            column,
+            row,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if dark else "black",
+        )
     between.set_xticks(range(4), GROUPS)
     between.set_yticks(range(4), GROUPS)
     between.set(xlabel="from", ylabel="to")

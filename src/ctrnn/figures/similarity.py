@@ -23,25 +23,53 @@ def similarity(
     averaged, single: shares of the variance of trial-averaged and of single-trial rates.
     """
     figure, (left, middle, right) = style.panels(3, 2.4)
-    for axes, matrix, title in ((left, before, "CKA before training"), (middle, after, "CKA after")):
+    for axes, matrix, title in (
+        (left, before, "CKA before training"),
+        (middle, after, "CKA after"),
+    ):
         axes.imshow(matrix, cmap="cividis", vmin=0, vmax=1)
         if len(matrix) <= WRITTEN:
             for (row, column), value in np.ndenumerate(matrix):
                 colour = "white" if value < 0.6 else "black"
                 size = 8 if len(matrix) <= 4 else 5
-                axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=size)
+                axes.text(
+                    column,
+                    row,
+                    f"{value:.2f}",
+                    ha="center",
+                    va="center",
+                    color=colour,
+                    fontsize=size,
+                )
         places = np.arange(0, len(matrix), -(-len(matrix) // 5))
         axes.set_xticks(places)
         axes.set_yticks(places)
         axes.set(xlabel="network", ylabel="network")
         axes.spines[:].set_visible(False)
         axes.set_title(title, loc="left")
-    looks = (("trial averages", averaged, "black", "-", "o"), ("single trials", single, style.VERMILION, "--", "s"))
+    looks = (
+        ("trial averages", averaged, "black", "-", "o"),
+        ("single trials", single, style.VERMILION, "--", "s"),
+    )
     for label, shares, colour, dashes, marker in looks:
         held = np.cumsum(shares, axis=1)
         components = np.arange(1, held.shape[1] + 1)
         right.plot(components, held.T, color=colour, lw=0.4, alpha=0.6)
-        right.plot(components, held.mean(axis=0), color=colour, ls=dashes, lw=1.3, marker=marker, ms=3.5, label=label)
-    right.set(ylim=(0, 1.03), xlabel="principal components", xticks=components, ylabel="share of variance held")
+        right.plot(
+            components,
+            held.mean(axis=0),
+            color=colour,
+            ls=dashes,
+            lw=1.3,
+            marker=marker,
+            ms=3.5,
+            label=label,
+        )
+    right.set(
+        ylim=(0, 1.03),
+        xlabel="principal components",
+        xticks=components,
+        ylabel="share of variance held",
+    )
     right.legend(loc="lower right", fontsize=8)
     return figure

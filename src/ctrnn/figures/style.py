@@ -131,7 +131,7 @@ def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
 def panels(
     n: int, tall: float, legend: Sequence[str] = (), columns: int = 3, **shared: Any
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of n panels, at most so many beside each other, each `tall` inches high, with room for a legend below."""
+    """A figure of n panels, `tall` inches each, at most so many beside each other, with room for a legend below."""
     columns = min(columns, n)
     rows = -(-n // columns)
     room = legend_rows(len(legend), columns_for(legend)) if legend else 0.0

@@ -35,7 +35,9 @@ def targeted(
                 x, y = np.arange(len(x), dtype=np.float32), x
             axes.plot(x, y, lw=1, label=label, **look)
             axes.plot(x[0], y[0], "o", color="black", ms=3.5, zorder=3)
-            axes.plot(x[-1], y[-1], "^", ms=4.5, color=look["color"], mec="black", mew=0.5, zorder=3)
+            axes.plot(
+                x[-1], y[-1], "^", ms=4.5, color=look["color"], mec="black", mew=0.5, zorder=3
+            )
         axes.set_xlabel("time (steps)" if k < 0 else f"{variables[0]} axis")
         axes.set_ylabel(f"{variables[max(k, 0)]} axis")
         if k == others[0]:

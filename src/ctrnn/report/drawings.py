@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ctrnn import artifacts, figures
 from ctrnn.figures.sample_trials import MOST
-from ctrnn.report import analyses
+from ctrnn.report import mechanisms, units
 from ctrnn.report.results import Results
 from ctrnn.report.words import percent, span, times
 
@@ -148,23 +148,23 @@ FIGURES: dict[str, tuple[str, str, Callable[[Results], tuple[Figure, str] | None
     "training_curves": ("Training", "train/{task}/history.csv", _training_curves),
     "outputs": ("Outputs", "evaluate/{task}/outputs.npz", _outputs),
     "generalisation": (
-        "Outside training", "analyze/{task}/generalisation.npz", analyses.generalisation,
+        "Outside training", "analyze/{task}/generalisation.npz", units.generalisation,
     ),
     "psychometric": (
-        "Psychometric functions", "analyze/{task}/psychometric.npz", analyses.psychometric,
+        "Psychometric functions", "analyze/{task}/psychometric.npz", units.psychometric,
     ),
     "state_space": ("State space", "analyze/{task}/state_space.npz", _state_space),
-    "fixed_points": ("Fixed points", "analyze/{task}/fixed_points.npz", analyses.fixed_points),
+    "fixed_points": ("Fixed points", "analyze/{task}/fixed_points.npz", mechanisms.fixed_points),
     "slow_points": (
-        "Line attractor or slow points", "analyze/{task}/fixed_points.npz", analyses.slow_points,
+        "Line attractor or slow points", "analyze/{task}/fixed_points.npz", mechanisms.slow_points,
     ),
-    "selection": ("Selection vector", "analyze/{task}/fixed_points.npz", analyses.selection),
-    "targeted": ("Targeted axes", "analyze/{task}/targeted.npz", analyses.targeted),
-    "roles": ("Roles of units", "analyze/{task}/roles.npz", analyses.roles),
-    "circuit": ("Currents and wiring", "analyze/{task}/roles.npz", analyses.circuit),
-    "lesions": ("Lesions", "analyze/{task}/lesions.npz", analyses.lesions),
+    "selection": ("Selection vector", "analyze/{task}/fixed_points.npz", mechanisms.selection),
+    "targeted": ("Targeted axes", "analyze/{task}/targeted.npz", mechanisms.targeted),
+    "roles": ("Roles of units", "analyze/{task}/roles.npz", units.roles),
+    "circuit": ("Currents and wiring", "analyze/{task}/roles.npz", units.circuit),
+    "lesions": ("Lesions", "analyze/{task}/lesions.npz", units.lesions),
     "similarity": (
-        "Across networks", "analyze/{task}/similarity.npz", analyses.similarity,
+        "Across networks", "analyze/{task}/similarity.npz", units.similarity,
     ),
     "spectrum": ("Eigenvalues of the connectivity", "analyze/{task}/spectrum.npz", _spectrum),
     "weights": ("Synaptic weights", "analyze/{task}/weights.npz", _weights),

@@ -40,6 +40,7 @@ def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
         "evaluation": results.evaluation,
         "networks": results.networks,
         "mechanism": mechanism(results.analysis),
+        "selects": "selection_ratio" in results.analysis,
         "settings": flat(params.tasks[name].model_dump()),
         "figures": [
             {

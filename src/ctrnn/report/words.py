@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, SupportsFloat
 
@@ -24,6 +25,16 @@ def times(spread: dict[str, Any], digits: int = 2) -> str:
     """Mean and standard deviation over networks."""
     sd = spread["sd"]
     return f"{spread['mean']:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None else "")
+
+
+def tally(names: Iterable[str]) -> str:
+    """How often each name comes, the most frequent first: "bistable in 5 of 6, one stable point in 1"."""
+    counted = Counter(names).most_common()
+    total = sum(count for _, count in counted)
+    (first, n), *rest = counted
+    return ", ".join(
+        [f"{first} in {n} of {total}", *(f"{name} in {count}" for name, count in rest)]
+    )
 
 
 def headline(results: Results) -> str:

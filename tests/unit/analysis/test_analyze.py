@@ -21,7 +21,9 @@ SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    small = {key.replace(".", "__"): value for key, value in yaml.safe_load(SMALL.read_text()).items()}
+    small = {
+        key.replace(".", "__"): value for key, value in yaml.safe_load(SMALL.read_text()).items()
+    }
     return settings(**small)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
-from ctrnn.analysis.fixed_points import FixedPoints, fixed_points, verdict
+from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
+from ctrnn.analysis.verdict import verdict
 from ctrnn.network import initialise
 from tests.settings import network_settings
 from tests.unit.analysis import known
@@ -31,9 +32,7 @@ def test_a_bistable_network_has_two_stable_points_and_a_saddle_between() -> None
     np.testing.assert_allclose(
         points.time_constants[0, 0], -1 / np.log(1 + known.ALPHA * rate), rtol=1e-6
     )
-    np.testing.assert_allclose(
-        points.time_constants[1, 0], -1 / np.log(1 + known.ALPHA), rtol=1e-6
-    )
+    np.testing.assert_allclose(points.time_constants[1, 0], -1 / np.log(1 + known.ALPHA), rtol=1e-6)
 
 
 def test_slow_points_between_two_stable_ones_collapse_as_the_tolerance_falls() -> None:
@@ -63,7 +62,7 @@ def test_a_rotation_has_one_point_with_a_pair_of_modes(gain: float, unstable: in
     step = 1 + known.ALPHA * (-1 + gain + 1j)
     np.testing.assert_allclose(points.modes[0], [step, step.conjugate()], atol=1e-9)
     np.testing.assert_allclose(points.time_constants[0], [-1 / np.log(abs(step))] * 2, rtol=1e-6)
-    assert verdict(points) == ("no stable point" if unstable else "one stable point")
+    assert verdict(points) == ("no stable point nearby" if unstable else "one stable point")
 
 
 def test_without_recurrence_the_one_point_is_the_drive() -> None:
@@ -135,6 +134,4 @@ def test_the_simulation_is_the_backends() -> None:
     inputs = np.random.default_rng(0).normal(size=(50, 3, 2)).astype(np.float32)
     (activity,) = NativeBackend(1).activity([network], [Trials(inputs, None)])
     dynamics = dynamics_of(network)
-    np.testing.assert_allclose(
-        dynamics.rates(dynamics.simulate(inputs)), activity.rates, atol=1e-5
-    )
+    np.testing.assert_allclose(dynamics.rates(dynamics.simulate(inputs)), activity.rates, atol=1e-5)

@@ -50,4 +50,6 @@ def test_doses_grow_and_a_whole_population_is_silenced_at_dose_one() -> None:
     found = lesions(TASK, batch, NETWORK, d_prime, 1, doses, NativeBackend(1))
     assert found.groups == ("excitatory", "inhibitory", "choice-selective")
     assert found.n_units.tolist() == [[0, 12, 24], [0, 3, 6], [0, 15, 30]]
-    assert (found.accuracy[:, 0] == found.accuracy[0, 0, 0]).all()  # dose 0: every group and control is intact
+    assert (
+        found.accuracy[:, 0] == found.accuracy[0, 0, 0]
+    ).all()  # dose 0: every group and control is intact

@@ -18,9 +18,7 @@ def test_the_selection_vector_of_mutual_inhibition_is_the_difference() -> None:
 def test_an_input_across_the_selection_vector_has_no_overlap() -> None:
     both = known.dynamics(known.bistable().W, known.bistable().b_rec, n_channels=2)
     common = both.W_in @ np.array([[1.0, 1.0], [1.0, -1.0]])
-    at = linearise(
-        type(both)(**{**both.__dict__, "W_in": common}), np.zeros(2), np.zeros(2)
-    )
+    at = linearise(type(both)(**{**both.__dict__, "W_in": common}), np.zeros(2), np.zeros(2))
     np.testing.assert_allclose(at.overlap, [0, 1], atol=1e-12)
 
 
@@ -33,6 +31,9 @@ def test_left_and_right_vectors_of_a_non_normal_mode_differ() -> None:
 
 def test_a_linear_network_is_predicted_exactly_and_a_saturating_one_less_well() -> None:
     linear = known.dynamics([[0.5, 0.2], [0.1, 0.3]], [2.0, 2.0], activation="relu")
-    assert linearise(linear, np.linalg.solve(np.eye(2) - linear.W, [2, 2]), np.zeros(1)).error[0] < 1e-9
+    assert (
+        linearise(linear, np.linalg.solve(np.eye(2) - linear.W, [2, 2]), np.zeros(1)).error[0]
+        < 1e-9
+    )
     error = linearise(known.bistable(), np.zeros(2), np.zeros(1)).error[0]
     assert 0 < error < 0.01

@@ -24,13 +24,15 @@ def two_variables() -> Design:
 
 
 def roles_of(rates: np.ndarray) -> Selectivity:
-    return selectivity(np.stack([rates, rates]), two_variables(), 2000, 0.05, np.random.default_rng(0))
+    return selectivity(
+        np.stack([rates, rates]), two_variables(), 2000, 0.05, np.random.default_rng(0)
+    )
 
 
 def rates() -> np.ndarray:
     """Unit 0 is selective for `first` with d' = 2, unit 1 for `second` with d' = -1; 18 are for nothing."""
     noise = np.random.default_rng(1).standard_normal((N_TRIALS, 20))
-    noise[:, :2] += two_variables().values * [1.0, -0.5]
+    noise[:, :2] += two_variables().matrix[:, :2] * [1.0, -0.5]
     return noise
 
 
@@ -45,7 +47,9 @@ def test_selectivity_is_found_where_it_was_put() -> None:
 
 def test_without_selectivity_p_is_uniform() -> None:
     found = roles_of(np.random.default_rng(2).standard_normal((N_TRIALS, 400)))
-    np.testing.assert_allclose(np.quantile(found.p, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.08)
+    np.testing.assert_allclose(
+        np.quantile(found.p, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.08
+    )
     assert found.selective.mean() < 0.02
 
 

@@ -73,7 +73,12 @@ def test_a_variable_that_the_choice_tells_already_is_left_out() -> None:
 
 def test_trials_without_a_choice_are_left_out_and_without_any_choice_the_choice_is() -> None:
     rows = pd.DataFrame({"first": [1, 1, -1, -1], "trial": np.arange(4)})
-    assert design(rows, np.array([1.0, np.nan, -1.0, 1.0])).trials.tolist() == [True, False, True, True]
+    assert design(rows, np.array([1.0, np.nan, -1.0, 1.0])).trials.tolist() == [
+        True,
+        False,
+        True,
+        True,
+    ]
     nobody = design(rows, np.full(4, np.nan))
     assert nobody.names == ("first",)
     assert nobody.trials.all()
