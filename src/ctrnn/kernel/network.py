@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ctrnn.kernel.library import LANES, Floats, NetworkC, SparseC, address, library
 
-COLUMNS = 40  # of a block: with the rates of all the steps of one sweep it fits a first cache of 32 KiB
+COLUMNS = (
+    40  # of a block: with the rates of all the steps of one sweep it fits a first cache of 32 KiB
+)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ class Task(ABC, Generic[S]):
     """A task with its settings. A batch is a pure function of rows of the trial table.
 
     A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
-    not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`, one
-    that shows a constant input over a trial `epochs`.
+    not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`,
+    one that shows a constant input over a trial `epochs`.
     """
 
     name: ClassVar[str]
