@@ -1,8 +1,9 @@
 """How a network starts: who is inhibitory, who connects to whom, and with which weights.
 
 The tutorial's start leaves excitation four times as strong as inhibition, so that every unit saturates and no
-task-specific gradient is left. Three steps, each with its key in params.yaml, mend that: the rows are balanced, the
-gain is that of the linearised recurrence, and the bias centres the units.
+task-specific gradient is left. Three steps, each with its key in params.yaml, mend that: the rows are balanced (Rajan &
+Abbott 2006, Phys Rev Lett 97:188104, for the spectrum of such matrices), the gain is that of the linearised recurrence
+(Sompolinsky, Crisanti & Sommers 1988, Phys Rev Lett 61:259), and the bias centres the units.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ctrnn import artifacts, figures
 from ctrnn.figures.sample_trials import MOST
+from ctrnn.figures.style import MOST_ENTRIES
 from ctrnn.report import mechanisms, units
 from ctrnn.report.results import Results
 from ctrnn.report.words import percent, span, times
@@ -101,8 +102,11 @@ def _state_space(results: Results) -> tuple[Figure, str]:
     figure = figures.state_space(stored["projections"], shares, stored["conditions"].tolist())
     n = min(3, shares.shape[1])
     dimensions = results.analysis["participation_ratio"]["per_network"]
+    n_conditions = len(stored["conditions"])
+    named = min(MOST_ENTRIES, n_conditions)
+    which = "" if named == n_conditions else f"{named} of the {n_conditions} conditions are named. "
     return figure, (
-        f"Firing rates averaged over the trials of a condition, from start (dot) to end (triangle). "
+        f"Firing rates averaged over the trials of a condition, from start (dot) to end (triangle). {which}"
         f"{n} principal components hold {span(100 * shares[:, :n].sum(axis=1), '.0f')}% of the "
         f"variance; the participation ratio counts {span(dimensions, '.1f')} dimensions."
     )
