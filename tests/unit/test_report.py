@@ -334,6 +334,6 @@ def test_settings_are_listed_but_not_those_that_change_no_result(page: str) -> N
     assert "train.threads" not in page
 
 
-@pytest.mark.parametrize(("values", "text"), [([3, 1, 2], "1–3"), ([2.0, 2.0], "2")])
+@pytest.mark.parametrize(("values", "text"), [([3, 1, 2], "1–3"), ([2.0, 2.0], "2"), ([], "none")])
 def test_a_span_is_one_number_where_both_read_the_same(values: list[float], text: str) -> None:
     assert span(values) == text

@@ -70,14 +70,14 @@ def targeted(results: Results) -> Drawn | None:
         return None
     labels = results.state_space["conditions"].tolist()
     figure = figures.targeted(stored["projections"], names, labels)
-    late = results.analysis.get("late_selection")
-    if not late:
+    late = results.analysis.get("late_selection", {}).values()
+    own, choice = (
+        [share for one in late for share in one.get(axis, ()) if share is not None]
+        for axis in ("own_axis", "choice_axis")
+    )
+    if not own or not choice:
         peaks = ", ".join(f"{name} {span(stored['peak'][:, k])}" for k, name in enumerate(names))
         return figure, f"Axes of the task's variables; each is strongest at step: {peaks}."
-    own, choice = (
-        [v for one in late.values() for v in one.get(a, ()) if v is not None]
-        for a in ("own_axis", "choice_axis")
-    )
     is_late = np.median(own) > LATE > np.median(choice)
     verdict = (
         "it enters and is not integrated: late selection" if is_late else "selection is not late"

@@ -10,8 +10,10 @@ from ctrnn.report.results import Results
 
 
 def span(values: Iterable[SupportsFloat], form: str = "g") -> str:
-    """Lowest to highest, one number where they read the same: "100–125"."""
+    """Lowest to highest, one number where they read the same: "100–125"; "none" where there is none."""
     numbers = [float(value) for value in values]
+    if not numbers:
+        return "none"
     low, high = format(min(numbers), form), format(max(numbers), form)
     return low if low == high else f"{low}–{high}"
 
