@@ -134,6 +134,7 @@ def rows_of(point: Point, folder: Path, said: str) -> pd.DataFrame:
         **{column: network[column] for column in SHOWN},
         "key": point.key,
         "commit": git("rev-parse", "--short", "HEAD").strip(),
+        "failure": None,
     }
     if failure := dict(FAILED.findall(said)).get(point.task):
         ended = {"seed": point.settings.seed, "converged": False, "failure": failure}
