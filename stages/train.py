@@ -2,8 +2,11 @@
 
 import sys
 
-from ctrnn import artifacts, network, params, tasks, training
+from ctrnn import artifacts, diary, network, params, tasks, training
 from ctrnn.complaints import one_sentence
+
+# By command: an import would make training depend on the tracking of runs.
+FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
 
 
 def main(name: str) -> None:
@@ -11,14 +14,16 @@ def main(name: str) -> None:
     settings = params.load()
     task = tasks.get_task(name, settings)
     trials = artifacts.folder("generate", name)
-    trainees = training.train(
-        task,
-        artifacts.read_table(trials / "train.csv"),
-        artifacts.read_table(trials / "validation.csv"),
-        settings,
-        network.get_backend(settings.train),
-    )
-    training.save(artifacts.folder("train", name), name, trainees, settings)
+    with diary.Diary(name, settings, FOLLOWER) as entries:
+        trainees = training.train(
+            task,
+            artifacts.read_table(trials / "train.csv"),
+            artifacts.read_table(trials / "validation.csv"),
+            settings,
+            network.get_backend(settings.train),
+            tell=entries.write,
+        )
+        training.save(artifacts.folder("train", name), name, trainees, settings)
 
 
 if __name__ == "__main__":

@@ -270,6 +270,7 @@ class PublishSettings(Section):
     """Section `publish`."""
 
     experiment: Annotated[str, Field(min_length=1)]
+    live: bool
 
 
 class Params(Section):

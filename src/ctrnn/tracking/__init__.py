@@ -2,6 +2,7 @@
 
 `python -m ctrnn.tracking init` makes store and experiment; safe to repeat, and for many at once.
 `python -m ctrnn.tracking uri` prints the store's address, for `mlflow ui --backend-store-uri`.
+`python -m ctrnn.tracking live DIARY` shows a training while it runs; the stage train starts it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ctrnn.params import Params
-from ctrnn.tracking import content, place, runs, store
+from ctrnn.tracking import content, live, place, runs, store
 from ctrnn.tracking.place import TrackingError
 from ctrnn.tracking.runs import Published
 
@@ -17,13 +18,15 @@ __all__ = ["Published", "TrackingError", "init", "publish"]
 
 
 def init(params: Params, root: str | Path = ".") -> str:
-    """Make or upgrade the store, and make the experiment. Returns the store's address.
+    """Make or upgrade the store, make the experiment, end runs that a killed process left. Returns the store's address.
 
     Raises TrackingError where the server is down or the database cannot be used.
     """
     where = place.find(root)
     client = store.open_store(where)
-    store.experiment_id(client, where, params.publish.experiment)
+    experiment = store.experiment_id(client, where, params.publish.experiment)
+    with store.sentences(where), store.locked(where):
+        live.end_left_over(client, experiment, where.owner)
     return where.uri
 
 
@@ -38,4 +41,6 @@ def publish(task: str, params: Params, root: str | Path = ".") -> Published:
     client = store.open_store(where)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        return runs.put(client, experiment, what)
+        done = runs.put(client, experiment, what, where.owner)
+        live.end_left_over(client, experiment, where.owner)
+    return done

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from ctrnn import lock
+from ctrnn import diary, lock
 from ctrnn.artifacts import SPLITS, read_json, read_table
 from ctrnn.params import Params
 from ctrnn.tracking import metrics, note, provenance
@@ -42,6 +42,8 @@ class Content:
     """A run.
 
     key: hash of what it was computed from, without figures; figures_digest: hash of these.
+    diary: where its training kept, or would keep, its diary.
+    start: of training, in milliseconds since 1970, where known.
     files: path in the run -> file; texts: path in the run -> what it holds.
     """
 
@@ -57,6 +59,8 @@ class Content:
     figures: dict[str, Path]
     figures_digest: str
     tables: list[Table]
+    diary: Path
+    start: int | None
 
 
 def gather(task: str, params: Params, root: Path) -> Content:
@@ -89,15 +93,14 @@ def gather(task: str, params: Params, root: Path) -> Content:
     evaluated = read_json(files["metrics/evaluate.json"])
     analyzed = read_json(files["metrics/analyze.json"])
     key = lock.content_key(entries)
+    history = _with_times(read_table(files["history.csv"]), diary.path(task, params, root))
     tags = provenance.tags(root, f"{params.train.backend} on {params.train.device}")
     return Content(
         name=run_name(task, params),
         key=key,
         params=flat_params(task, params),
         tags={
-            "task": task,
-            "p_inh": f"{params.network.p_inh:g}",
-            "tau": f"{params.network.tau:g}",
+            **sorting_tags(task, params),
             **tags,
             **{f"dvc.out/{path}": digest for path, digest in lock.out_hashes(entries).items()},
         },
@@ -105,12 +108,14 @@ def gather(task: str, params: Params, root: Path) -> Content:
             task, params, read_json(files["training.json"]), evaluated, analyzed, tags, key
         ),
         final=metrics.final(evaluated, analyzed),
-        curves=metrics.curves(read_table(files["history.csv"])),
+        curves=metrics.curves(history, params.train.n_networks),
         files=files,
         texts={"dvc.lock": lock.as_text(entries)},
         figures=figures,
         figures_digest=_digest(*figures.values()),
         tables=[_table(task, split, path, root) for split, path in tables.items()],
+        diary=diary.path(task, params, root),
+        start=min((row["time"] for row in history if row["time"]), default=None),
     )
 
 
@@ -121,6 +126,12 @@ def run_name(task: str, params: Params) -> str:
     return name if network.tau_inh is None else f"{name} tau_inh={network.tau_inh:g}"
 
 
+def sorting_tags(task: str, params: Params) -> dict[str, str]:
+    """What a list of runs is mostly grouped and sorted by."""
+    network = params.network
+    return {"task": task, "p_inh": f"{network.p_inh:g}", "tau": f"{network.tau:g}"}
+
+
 def flat_params(task: str, params: Params) -> dict[str, str]:
     """Settings that the task depends on, by the keys of `dvc exp run -S`; values as in JSON."""
     settings: dict[str, Any] = {
@@ -128,7 +139,24 @@ def flat_params(task: str, params: Params) -> dict[str, str]:
         "tasks": {task: params.task(task).model_dump()},
         **{section: getattr(params, section).model_dump() for section in SECTIONS},
     }
+    return flatten(settings)
+
+
+def flatten(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings by dotted keys; values as in JSON."""
     return dict(_flatten(settings, ""))
+
+
+def _with_times(history: pd.DataFrame, diary_of_training: Path) -> list[diary.Row]:
+    """Rows of history.csv, with the time of each where the diary tells it."""
+    pages = diary.read(diary_of_training)
+    known = pages.rows if pages else {}
+    rows = [
+        {str(column): value for column, value in row.items()} for row in history.to_dict("records")
+    ]
+    for row in rows:
+        row["time"] = known.get((row["iteration"], row["network"]), {}).get("time")
+    return rows
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:

@@ -6,12 +6,14 @@ deletes afterwards; the store of such an experiment is that of `<checkout>`. No 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
+from uuid import uuid4
 
 from ctrnn.complaints import Complaint
 
@@ -61,6 +63,19 @@ class Place:
     def lock(self) -> Path:
         """File that is locked while the store is made or a run of this machine is written."""
         return (self.database or self.checkout / "mlflow.db").with_name("mlflow.lock")
+
+    @property
+    def owner(self) -> str:
+        """What tells runs of this checkout from those of others, on whatever machine. Call it under the lock.
+
+        Host and path would not: containers share them. The path is in it, so that a copy is another checkout.
+        """
+        file = self.checkout / "mlflow.id"
+        if not file.exists():
+            draft = file.with_name(f"mlflow.id.{os.getpid()}")
+            draft.write_text(uuid4().hex)
+            draft.replace(file)
+        return hashlib.sha256(f"{file.read_text()} {file}".encode()).hexdigest()[:16]
 
 
 def find(root: str | Path = ".") -> Place:

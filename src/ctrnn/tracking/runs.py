@@ -15,13 +15,15 @@ from ctrnn.tracking.content import Content, Table
 from ctrnn.tracking.metrics import Point
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import DatasetInput, Metric, Run
     from mlflow.tracking import MlflowClient
 else:
-    DatasetInput = Run = MlflowClient = Any
+    DatasetInput = Metric = Run = MlflowClient = Any
 
 KEY = "ctrnn.key"
 FIGURES = "ctrnn.figures"
+OWNER = "ctrnn.checkout"
+DIARY = "ctrnn.diary"
 
 T = TypeVar("T")
 
@@ -34,13 +36,13 @@ class Published(NamedTuple):
     action: str
 
 
-def put(client: MlflowClient, experiment: str, content: Content) -> Published:
-    """Make the run, complete it where it is half-written, or leave a finished one alone.
+def put(client: MlflowClient, experiment: str, content: Content, owner: str) -> Published:
+    """Make the run, complete the one that training opened or that is half-written, or leave a finished one alone.
 
     Its figures become the present ones in any case. FINISHED is set last, so a run with this
-    status holds everything. The caller holds the checkout's lock.
+    status holds everything. owner: the checkout, whose lock the caller holds.
     """
-    run, created = _the_run(client, experiment, content)
+    run, created = _the_run(client, experiment, content, owner)
     run_id = run.info.run_id
     finished = run.info.status == "FINISHED"
     try:
@@ -56,6 +58,11 @@ def put(client: MlflowClient, experiment: str, content: Content) -> Published:
         raise
     if not finished:
         client.set_terminated(run_id, "FINISHED")
+        for other in unfinished(client, experiment, owner):
+            if other.data.tags.get(DIARY) == str(
+                content.diary
+            ):  # of the same training, done otherwise
+                client.set_terminated(other.info.run_id, "KILLED")
         return Published(run_id, content.name, "created" if created else "completed")
     return Published(run_id, content.name, "redrawn" if redraw else "unchanged")
 
@@ -68,15 +75,49 @@ def find(client: MlflowClient, experiment: str, key: str) -> list[Run]:
     )
 
 
-def _the_run(client: MlflowClient, experiment: str, content: Content) -> tuple[Run, bool]:
+def unfinished(client: MlflowClient, experiment: str, owner: str) -> list[Run]:
+    """Runs of this checkout that nothing has completed yet, the newest first."""
+    mine = f"tags.`{OWNER}` = '{owner}' and attributes.status != 'FINISHED'"
+    return list(client.search_runs([experiment], mine, max_results=1000))
+
+
+def opened_by_training(
+    client: MlflowClient,
+    experiment: str,
+    owner: str,
+    diary: Path,
+    points: Sequence[Point],
+) -> Run | None:
+    """The unfinished run of the training with this diary, if every point that it has is one of `points`.
+
+    It may have others: of the training of other code, or, on a graphics processor, of one that rounded otherwise.
+    """
+    told = {(point.name, point.step, point.value) for point in points}
+    for run in unfinished(client, experiment, owner):
+        if run.data.tags.get(DIARY) == str(diary) and KEY not in run.data.tags:
+            has = ((m.key, m.step, m.value) for m in _recorded(client, run))
+            if all(point in told for point in has):
+                return run
+    return None
+
+
+def _the_run(
+    client: MlflowClient, experiment: str, content: Content, owner: str
+) -> tuple[Run, bool]:
     """The one run of this key, and whether it is new.
 
     Doubles, which machines that share a server can make, are deleted.
     """
     known = {run.info.run_id for run in find(client, experiment, content.key)}
     if not known:
-        tags = {KEY: content.key, "mlflow.note.content": content.description, **content.tags}
-        client.create_run(experiment, tags=tags, run_name=content.name)
+        opened = opened_by_training(client, experiment, owner, content.diary, content.curves)
+        if opened:
+            known = {opened.info.run_id}
+            client.set_tag(opened.info.run_id, KEY, content.key)
+        else:
+            tags = {KEY: content.key, OWNER: owner, DIARY: str(content.diary), **content.tags}
+            tags["mlflow.note.content"] = content.description
+            client.create_run(experiment, content.start, tags=tags, run_name=content.name)
     first, *doubles = find(client, experiment, content.key)
     for double in doubles:
         client.delete_run(double.info.run_id)
@@ -85,7 +126,7 @@ def _the_run(client: MlflowClient, experiment: str, content: Content) -> tuple[R
 
 def _fill(client: MlflowClient, run: Run, content: Content) -> None:
     """Everything but the figures; what the run has of parameters and points is not repeated."""
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import Param, RunTag
 
     run_id = run.info.run_id
     params = [Param(k, v) for k, v in content.params.items() if k not in run.data.params]
@@ -96,14 +137,23 @@ def _fill(client: MlflowClient, run: Run, content: Content) -> None:
         client.log_batch(run_id, tags=tags_part, synchronous=True)
     client.log_inputs(run_id, [_dataset(table) for table in content.tables])
 
-    # The store keeps points of the same time, step and value once: two writers leave no doubles.
-    time = run.info.start_time
-    points = _missing(client, run, content.final + content.curves)
-    # A busy server takes 2 s for 1000 points, and a call may last 4.
-    for part in _parts([Metric(p.name, p.value, time, p.step) for p in points], 250):
-        client.log_batch(run_id, metrics=part, synchronous=True)
+    log_points(client, run, _missing(client, run, content.final + content.curves))
 
     _upload(client, run_id, content.files, content.texts)
+
+
+def log_points(client: MlflowClient, run: Run, points: Sequence[Point]) -> None:
+    """Points at their times, or at the start of the run.
+
+    The store keeps points of the same time, step and value once: two writers leave no doubles.
+    """
+    from mlflow.entities import Metric
+
+    start = run.info.start_time
+    logged = [Metric(p.name, p.value, p.time or start, p.step) for p in points]
+    # A busy server takes 2 s for 1000 points, and a call may last 4.
+    for part in _parts(logged, 250):
+        client.log_batch(run.info.run_id, metrics=part, synchronous=True)
 
 
 def _upload(
@@ -124,13 +174,15 @@ def _upload(
 
 
 def _missing(client: MlflowClient, run: Run, points: list[Point]) -> list[Point]:
-    """Points whose step the run does not have yet; `run.data.metrics` names what it has at all."""
-    have = {
-        (name, metric.step)
-        for name in run.data.metrics
-        for metric in client.get_metric_history(run.info.run_id, name)
-    }
+    """Points whose step the run does not have yet."""
+    have = {(metric.key, metric.step) for metric in _recorded(client, run)}
     return [point for point in points if (point.name, point.step) not in have]
+
+
+def _recorded(client: MlflowClient, run: Run) -> Iterator[Metric]:
+    """Every point of a run; `run.data.metrics` names the metrics that it has."""
+    for name in run.data.metrics:
+        yield from client.get_metric_history(run.info.run_id, name)
 
 
 def _dataset(table: Table) -> DatasetInput:

@@ -42,15 +42,19 @@ def experiment_id(client: MlflowClient, place: Place, name: str) -> str:
     """Id of the experiment, made where it is missing. Safe for many processes at once."""
     from mlflow.exceptions import MlflowException
 
+    # Without it MLflow 3 guesses, and opens the experiment as one of language models.
+    kind = ("mlflow.experimentKind", "custom_model_development")
     with sentences(place):
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             try:
-                return client.create_experiment(name, artifact_location=place.artifacts)
+                return client.create_experiment(name, place.artifacts, dict([kind]))
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
                 experiment = client.get_experiment_by_name(name)  # another process was faster
+        elif kind[0] not in experiment.tags:
+            client.set_experiment_tag(experiment.experiment_id, *kind)
     assert experiment is not None
     if experiment.lifecycle_stage != "active":
         raise TrackingError(

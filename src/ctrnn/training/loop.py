@@ -6,7 +6,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ from ctrnn.training.trainee import Trainee, enrol
 NOT_IN_KEY = {"n_networks", "threads", "max_iterations", "checkpoint_every", "require_convergence"}
 
 
+# Is told the rows of history that are new, with the name of the checkpoints of this training.
+Tell = Callable[[str, Sequence[dict[str, Any]]], None]
+
+
 class TrainingError(Complaint, RuntimeError):
     """Training cannot go on."""
 
@@ -41,13 +45,15 @@ def train(
     params: Params,
     backend: Backend,
     store: Path = checkpoint.STORE,
+    tell: Tell = lambda name, rows: None,
 ) -> list[Trainee]:
     """Train `train.n_networks` networks side by side until each, its curriculum done, meets the criterion.
 
     Networks are independent: each has its own seed, and none's result depends on how many others there are. Each goes
-    on from its checkpoint in `store`, if there is one of these settings, trials and code. Raises TrainingError where a
-    loss is not finite, or where a network misses the criterion and `train.require_convergence` is set;
-    KeyboardInterrupt at Ctrl-C, after a checkpoint.
+    on from its checkpoint in `store`, if there is one of these settings, trials and code. `tell` hears first the rows
+    of the checkpoints, then those of every iteration. Raises TrainingError where a loss is not finite, or where a
+    network misses the criterion and `train.require_convergence` is set; KeyboardInterrupt at Ctrl-C, after a
+    checkpoint.
     """
     settings = params.train
     wanted = settings.trainable.names
@@ -76,6 +82,8 @@ def train(
         mininterval=0.2 if sys.stderr.isatty() else 10,  # a log need not hold every step
     )
     saved = time.monotonic()
+    if unfinished():
+        tell(name, [row for one in trainees for row in one.history])
     with bar, told_to_stop() as stop:
         while todo := unfinished():
             began = time.monotonic()
@@ -117,6 +125,7 @@ def train(
                 met = meets_criterion(one.last_check, settings)
                 one.met_in_a_row = one.met_in_a_row + 1 if met else 0
                 one.converged = one.met_in_a_row >= settings.checks_in_a_row
+            tell(name, [one.history[-1] for one in active])
             if due:
                 bar.set_postfix_str(progress(trainees), refresh=False)
             bar.update()

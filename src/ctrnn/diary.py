@@ -1,0 +1,190 @@
+"""The diary of a training: rows of its history as they come, in a file that another process may follow.
+
+A tracking server must not slow training down or stop it, and a change of the code that speaks to the server must not
+repeat training. So training only appends lines to a file and starts, once, a command that follows the file; what
+becomes of that command it neither knows nor waits for. The file lies beside the checkpoints, since DVC deletes the
+outputs of a stage before it runs, and holds the clock, which no output may.
+
+A line is JSON: `training` and `settings` at the first start, `time` and `rows` for an iteration, `end` at last.
+Training holds a shared lock on its diary, which the system takes back when the process ends in whatever way: a diary
+that can be locked is that of nobody alive.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Self
+
+from ctrnn.params import Params
+
+Row = dict[
+    str, Any
+]  # of history.csv; with `time`, in milliseconds since 1970, where a diary tells it
+
+
+def path(task: str, params: Params, root: str | Path = ".") -> Path:
+    """Absolute path of the diary of a task: one file for all settings that its training depends on."""
+    told = json.dumps(settings(task, params), sort_keys=True)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return Path(root).resolve() / ".checkpoints" / f"{task}-{digest}.diary"
+
+
+def settings(task: str, params: Params) -> dict[str, Any]:
+    """What the training of a task depends on, by the keys of params.yaml."""
+    return {
+        "seed": params.seed,
+        "tasks": {task: params.task(task).model_dump()},
+        "network": params.network.model_dump(),
+        "train": params.train.model_dump(exclude={"threads", "checkpoint_every"}),
+    }
+
+
+class Diary:
+    """Written by training: `write` is called with the rows of every iteration.
+
+    follower: a command that is started at the first row, with the diary's path as its last argument, if `publish.live`.
+    A disk that is full, or a command that does not start, leaves training alone.
+    """
+
+    def __init__(
+        self, task: str, params: Params, follower: Sequence[str] = (), root: str | Path = "."
+    ) -> None:
+        self.path = path(task, params, root)
+        tasks = {task: params.task(task).model_dump()}
+        self._settings = {**params.model_dump(), "tasks": tasks}  # as a params.yaml of this task
+        self._follower = follower if params.publish.live else ()
+        self._file: IO[bytes] | None = None
+
+    def write(self, training: str, rows: Sequence[Row]) -> None:
+        """Enter rows. training: name of settings, trials and code; a diary of another one is begun anew."""
+        with suppress(OSError):
+            if self._file is None:
+                known = self._begin(training)
+                self._start_follower()
+                if known:  # the first rows are those of before: there they stand, with their times
+                    return
+            self._line({"time": _now(), "rows": [_blank_as_null(row) for row in rows]})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with suppress(OSError):
+            if self._file is not None:
+                stopped = kind is not None and not issubclass(kind, Exception)
+                self._line({"end": "killed" if stopped else "failed" if kind else "trained"})
+                self._file.close()
+
+    def _begin(self, training: str) -> bool:
+        """Open the file; whether it already holds rows of this training."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        known = read(self.path)
+        if known is not None and known.training != training:
+            self.path.unlink()  # a process that still follows it keeps what it has open
+            known = None
+        self._file = self.path.open("ab", buffering=0)
+        with suppress(BlockingIOError):
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if known is None:
+            self._line({"training": training, "settings": self._settings})
+        return bool(known and known.rows)
+
+    def _start_follower(self) -> None:
+        if self._follower:
+            with self.path.with_suffix(".log").open("wb") as log:
+                subprocess.Popen(
+                    [*self._follower, str(self.path)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    process_group=0,  # out of reach of a Ctrl-C
+                )
+
+    def _line(self, entry: dict[str, Any]) -> None:
+        assert self._file is not None
+        # A line break first: a line that a killed process tore off must not swallow this one.
+        self._file.write(b"\n" + json.dumps(entry).encode() + b"\n")
+
+
+class Pages:
+    """Read as they are written. Raises FileNotFoundError where there is no diary.
+
+    training, settings: of the training, None and empty before its first line; rows: all so far, by iteration and
+    network; end: how training ended, if it has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.training: str | None = None
+        self.settings: dict[str, Any] = {}
+        self.rows: dict[tuple[int, int], Row] = {}
+        self.end = "killed"
+        self._file = path.open("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def turn(self) -> list[list[Row]]:
+        """Rows of every iteration that has been written since the last call; known ones are not repeated.
+
+        An iteration that was done again after a checkpoint keeps the row, and the time, that it had first.
+        """
+        new: list[list[Row]] = []
+        while line := self._file.readline():
+            if not line.endswith(b"\n"):  # still being written
+                self._file.seek(-len(line), 1)
+                break
+            with suppress(ValueError):
+                new += self._enter(json.loads(line))
+        return new
+
+    def _enter(self, entry: dict[str, Any]) -> Iterator[list[Row]]:
+        if "training" in entry:
+            self.training, self.settings = entry["training"], entry["settings"]
+        self.end = entry.get("end", "killed")
+        if "rows" in entry:
+            rows = []
+            for row in entry["rows"]:
+                row["time"] = entry["time"]
+                rows.append(self.rows.setdefault((row["iteration"], row["network"]), row))
+            yield rows
+
+
+def read(path: Path) -> Pages | None:
+    """All pages of a diary so far; None where there is none."""
+    try:
+        with Pages(path) as pages:
+            pages.turn()
+            return pages
+    except FileNotFoundError:
+        return None
+
+
+def lives(path: Path) -> bool:
+    """Whether the training that writes this diary is alive."""
+    try:
+        with path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _now() -> int:
+    return round(time.time() * 1000)
+
+
+def _blank_as_null(row: Row) -> Row:
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()}

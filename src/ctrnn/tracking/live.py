@@ -1,0 +1,182 @@
+"""Shows a training while it runs: follows its diary, from a process of its own, and logs its points.
+
+Whatever this process meets, training does not notice (see `ctrnn.diary`), and what it does not log `publish` does: so a
+store that fails is tried again after a pause, and given up when training has ended. The run that it opens waits, once
+training has ended well, as SCHEDULED for `publish` to complete it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ctrnn import diary, params
+from ctrnn.complaints import Complaint
+from ctrnn.params import Params
+from ctrnn.tracking import content, place, provenance, runs, store
+from ctrnn.tracking.metrics import LiveCurves, Point
+from ctrnn.tracking.place import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+else:
+    Run = MlflowClient = Any
+
+PATIENCE = (
+    3.0  # seconds that a training lasts before MLflow, which takes seconds to import, is worth it
+)
+INTERVAL = 1.0  # seconds between looks into the diary
+PAUSE = 5.0  # seconds from a failure of the store to the next attempt
+AT_ONCE = 1000  # points that a look sends at most, in four calls
+LAST = 10.0  # seconds, after training, for what is left
+ENDED = {"trained": "SCHEDULED", "failed": "FAILED", "killed": "KILLED"}
+
+
+def follow(path: Path, root: str | Path = ".") -> None:
+    """Log the points of a diary until its training ends, and at most LAST seconds on.
+
+    root: the checkout of the training. Raises FileNotFoundError where there is no diary.
+    """
+    if hasattr(os, "nice"):
+        os.nice(10)  # training goes first
+    time.sleep(PATIENCE)
+    with diary.Pages(path) as pages:
+        new = pages.turn()
+        if not diary.lives(path):
+            return  # over before MLflow would have been imported; publish makes the run
+        settings = params.check(pages.settings)
+        logger = Logger(path, settings, Path(root))
+        curves = LiveCurves(settings.train.n_networks)
+        points: list[Point] = []
+        give_up = None
+        while path.exists():  # DVC deletes the folder of a temporary experiment
+            if give_up is None and not diary.lives(path):
+                give_up = time.monotonic() + LAST
+            for rows in new + pages.turn():
+                points += curves.points(rows)
+            new = []
+            points = logger.log(points)
+            if give_up is not None and (not points or time.monotonic() > give_up):
+                break
+            time.sleep(INTERVAL)
+        logger.close(ENDED[pages.end])
+
+
+class Logger:
+    """The run of a training in the store, while the store does what it is asked."""
+
+    def __init__(self, path: Path, settings: Params, root: Path) -> None:
+        self._path, self._settings, self._root = path, settings, root
+        self._task = path.name.rpartition("-")[0]
+        self._client: MlflowClient | None = None
+        self._run: Run | None = None
+        self._not_before = 0.0
+
+    def log(self, points: list[Point]) -> list[Point]:
+        """Log some of the points, which belong to this training; returns those left for the next call."""
+        if not points or time.monotonic() < self._not_before:
+            return points
+        try:
+            with self._store() as client:
+                if self._run is None:
+                    self._run = self._open(client, points)
+                runs.log_points(client, self._run, points[:AT_ONCE])
+        except Complaint as complaint:
+            print(complaint, flush=True)  # into the log beside the diary
+            self._not_before = time.monotonic() + PAUSE
+            return points
+        return points[AT_ONCE:]
+
+    def close(self, status: str) -> None:
+        """Say how training ended, unless publish was faster, or training has been started again."""
+        if self._run is None:
+            return
+        run_id = self._run.info.run_id
+        try:
+            with self._store() as client, store.locked(place.find(self._root)):
+                run = client.get_run(run_id)
+                over = run.info.status == "RUNNING" and not diary.lives(self._path)
+                if over and runs.KEY not in run.data.tags:
+                    _end(client, run_id, status)
+        except Complaint as complaint:
+            print(complaint, flush=True)  # the next command ends the run
+
+    @contextmanager
+    def _store(self) -> Iterator[MlflowClient]:
+        where = place.find(self._root)
+        if self._client is None:
+            self._client = store.open_store(where)
+        with store.sentences(where):
+            yield self._client
+
+    def _open(self, client: MlflowClient, points: list[Point]) -> Run:
+        """The run of this training: one that an earlier start of it left, or a new one.
+
+        Raises TrackingError where training has ended meanwhile: publish may have made the run.
+        """
+        from mlflow.entities import Param
+
+        where = place.find(self._root)
+        settings, task = self._settings, self._task
+        experiment = store.experiment_id(client, where, settings.publish.experiment)
+        with store.locked(where):
+            if not diary.lives(self._path):
+                raise TrackingError("training ended before its run was opened; publish makes it")
+            end_left_over(client, experiment, where.owner)
+            earlier = runs.opened_by_training(client, experiment, where.owner, self._path, points)
+            if earlier is not None:
+                client.update_run(earlier.info.run_id, status="RUNNING")
+                return earlier
+            backend = f"{settings.train.backend} on {settings.train.device}"
+            tags = {
+                runs.OWNER: where.owner,
+                runs.DIARY: str(self._path),
+                **content.sorting_tags(task, settings),
+                **provenance.tags(self._root, backend),
+            }
+            start = min((point.time for point in points if point.time), default=None)
+            name = content.run_name(task, settings)
+            run = client.create_run(experiment, start, tags=tags, run_name=name)
+        flat = content.flatten(diary.settings(task, settings))
+        told = [Param(key, value) for key, value in flat.items()]
+        client.log_batch(run.info.run_id, params=told, synchronous=True)
+        return run
+
+
+def end_left_over(client: MlflowClient, experiment: str, owner: str) -> None:
+    """Say of the runs of this checkout that nobody writes any more how they ended. The caller holds its lock.
+
+    One whose training ended well waits for publish while its settings stand in params.yaml.
+    """
+    for run in runs.unfinished(client, experiment, owner):
+        path, before = Path(run.data.tags[runs.DIARY]), run.info.status
+        if before not in ("RUNNING", "SCHEDULED") or diary.lives(path):
+            continue
+        pages = diary.read(path)
+        after = ENDED[pages.end] if pages else "KILLED"
+        if after == "SCHEDULED" and not _wanted(path):
+            after = "KILLED"
+        if after != before:
+            _end(client, run.info.run_id, after)
+
+
+def _end(client: MlflowClient, run_id: str, status: str) -> None:
+    if status == "SCHEDULED":
+        client.update_run(run_id, status=status)
+    else:
+        client.set_terminated(run_id, status)
+
+
+def _wanted(path: Path) -> bool:
+    """Whether the settings beside a diary are still those of its training."""
+    root = path.parents[1]
+    try:
+        settings = params.load(root / "params.yaml")
+    except Complaint:
+        return False
+    return path in {diary.path(task, settings, root) for task in settings.tasks}
