@@ -1,3 +1,14 @@
 """Continuous-time recurrent networks of excitatory and inhibitory rate units: train, compare, open up."""
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["load", "runs"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load` and `runs`, for notebooks: every stage imports this file, and none needs what they do."""
+    if name in __all__:
+        return getattr(import_module(f"{__name__}.notebook"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

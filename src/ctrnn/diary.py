@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 import json
 import math
-import subprocess
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -99,14 +99,15 @@ class Diary:
 
     def _start_follower(self) -> None:
         if self._follower:
-            with self.path.with_suffix(".log").open("wb") as log:
-                subprocess.Popen(
-                    [*self._follower, str(self.path)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    process_group=0,  # out of reach of a Ctrl-C
-                )
+            log = str(self.path.with_suffix(".log"))
+            command = [*self._follower, str(self.path)]
+            files = [
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ]
+            # A process group of its own: Ctrl-C means training.
+            os.posix_spawnp(command[0], command, os.environ, file_actions=files, setpgroup=0)
 
     def _line(self, entry: dict[str, Any]) -> None:
         assert self._file is not None

@@ -321,18 +321,7 @@ def check(raw: dict[str, Any]) -> Params:
         raise ParamsError(f"tasks = {tasks!r} names no task; give at least one of {_known()}")
     checked: dict[str, TaskSettings] = {}
     for name, section in (tasks or {}).items():
-        if name not in TaskSettings.registry:
-            known = TaskSettings.registry
-            raise ParamsError(f"tasks.{name} is not a task; {nearest(str(name), known)}")
-        checked[name] = task = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
-        for i, step in enumerate(task.curriculum):
-            where = f"tasks.{name}.curriculum.{i}.settings"
-            if "curriculum" in step.settings:
-                raise ParamsError(
-                    f"{where}.curriculum is not a setting of a step; give the steps in one list"
-                )
-            own = {**task.model_dump(), "curriculum": []}
-            _validate(type(task), {**own, **step.settings}, where)
+        checked[name] = check_task(name, section)
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     for name, task in params.tasks.items():
         if task.train_trials < params.train.trials_per_batch:
@@ -342,6 +331,23 @@ def check(raw: dict[str, Any]) -> Params:
                 "give at least one batch of trials"
             )
     return params
+
+
+def check_task(name: str, section: Any) -> TaskSettings:
+    """Settings of a task from the mapping that section tasks.<name> holds. Raises ParamsError as `load` does."""
+    if name not in TaskSettings.registry:
+        known = TaskSettings.registry
+        raise ParamsError(f"tasks.{name} is not a task; {nearest(str(name), known)}")
+    task = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
+    for i, step in enumerate(task.curriculum):
+        where = f"tasks.{name}.curriculum.{i}.settings"
+        if "curriculum" in step.settings:
+            raise ParamsError(
+                f"{where}.curriculum is not a setting of a step; give the steps in one list"
+            )
+        own = {**task.model_dump(), "curriculum": []}
+        _validate(type(task), {**own, **step.settings}, where)
+    return task
 
 
 def _validate(section: type[S], raw: Any, where: str) -> S:

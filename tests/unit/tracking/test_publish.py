@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,168 +9,32 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import pandas as pd
 import pytest
-import yaml
 
 from ctrnn import lock, params, tracking
-from ctrnn.tracking import content, metrics, place, runs, store
+from ctrnn.tracking import content, metrics, place, runs
+from tests.tracked import (
+    REPOSITORY,
+    TASK,
+    all_runs,
+    client_of,
+    fabricate,
+    holdings,
+    publish,
+    start_in_a_fork,
+    status_of,
+)
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-TASK = "mante"
-LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
 # Of SQLAlchemy in MLflow, and of forking a process that has threads (Python 3.12).
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 WRITES = ("create_run", "log_batch", "log_inputs", "log_artifacts", "set_tag")
-
-
-def fabricate(root: Path, p_inh: float = 0.2, figure: bytes = b"png") -> params.Params:
-    """The files of one task as the pipeline leaves them, with two networks and three iterations."""
-    settings = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    settings["network"]["p_inh"] = p_inh
-    settings["train"]["n_networks"] = 2
-    trained, evaluated = root / "artifacts/train" / TASK, root / "artifacts/evaluate" / TASK
-    generated, drawn = root / "artifacts/generate" / TASK, root / "reports/figures" / TASK
-    reports = [root / "reports" / stage for stage in ("evaluate", "analyze")]
-    for folder in (trained, evaluated, generated, drawn, *reports):
-        folder.mkdir(parents=True, exist_ok=True)
-    (root / "params.yaml").write_text(yaml.safe_dump(settings))
-
-    table = pd.DataFrame({"trial": [0, 1], "motion": [0.5, -0.5], "condition": LABELS})
-    for split in ("train", "validation", "test"):
-        table.assign(split=split).to_csv(generated / f"{split}.csv", index=False)
-    table.assign(network=0, correct=True).to_csv(evaluated / "outcomes.csv", index=False)
-    (trained / "history.csv").write_text(
-        "iteration,network,loss,accuracy,gradient_norm,vanished_synapses\n"
-        "1,0,1.0,,2.0,0.0\n1,1,2.0,,2.0,0.0\n"
-        "2,0,0.5,0.99,1.0,0.1\n2,1,1.5,0.5,1.0,0.1\n3,1,0.1,0.99,1.0,0.1\n"
-    )
-    for i in range(2):
-        for stem in ("network", "initial"):
-            (trained / f"{stem}-{i}.safetensors").write_bytes(b"weights of " + stem.encode())
-    networks = [
-        {
-            "network": i,
-            "seed": 1 + i,
-            "converged": True,
-            "iterations": 2 + i,
-            "validation_accuracy": 0.99,
-            "validation_loss": 0.1,
-        }
-        for i in range(2)
-    ]
-    _dump(trained / "summary.json", {"networks": networks})
-    spread = {"mean": 0.985, "sd": 0.005, "per_network": [0.98, 0.99]}
-    by_condition = dict(zip(LABELS, [0.97, 1.0], strict=True))
-    outcome = {"accuracy": spread, "converged": [True, True], "accuracy_by_condition": by_condition}
-    _dump(reports[0] / f"{TASK}.json", outcome)
-    radius = {"before": spread, "after": spread}
-    dale = {"holds": True, "sign_changes": 0, "off_pattern": 0}
-    _dump(reports[1] / f"{TASK}.json", {"spectral_radius": radius, "dale": dale})
-    for name in content.FIGURES:
-        (drawn / f"{name}.png").write_bytes(figure)
-    entries = {
-        f"{stage}@{TASK}": {
-            "cmd": f"python stages/{stage}.py {TASK}",
-            "params": {"params.yaml": {"network.p_inh": p_inh}},
-            "outs": [{"path": f"artifacts/{stage}/{TASK}", "hash": "md5", "md5": f"{p_inh}"}],
-        }
-        for stage in lock.STAGES
-    }
-    (root / "dvc.lock").write_text(lock.as_text(entries))
-    return params.load(root / "params.yaml")
-
-
-def _dump(path: Path, what: Any) -> None:
-    path.write_text(json.dumps(what))
-
-
-@pytest.fixture(autouse=True)
-def untouched_global_random_state() -> None:
-    """Not held here: MLflow draws from Python's shared generator."""
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with all tables and no experiment of ours: making takes seconds, copying none."""
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.open_store(place.find(folder))
-    return folder / "mlflow.db"
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A fabricated checkout with an empty store; the space in its name must not matter."""
-    root = tmp_path / "a lab's checkout"
-    root.mkdir()
-    fabricate(root)
-    shutil.copy(empty_store, root / "mlflow.db")
-    before = dict(os.environ)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    yield root
-    os.environ.clear()
-    os.environ.update(before)
-
-
-def publish(root: Path) -> tracking.Published:
-    return tracking.publish(TASK, params.load(root / "params.yaml"), root)
-
-
-def client_of(root: Path) -> tuple[Any, str]:
-    where = place.find(root)
-    client = store.open_store(where)
-    return client, store.experiment_id(client, where, "ctrnn")
-
-
-def all_runs(root: Path) -> list[Any]:
-    client, experiment = client_of(root)
-    return list(client.search_runs([experiment]))
-
-
-def holdings(root: Path, run_id: str) -> dict[str, Any]:
-    """What a run holds, less its id and the clock: points are listed, so a double shows."""
-    client, _ = client_of(root)
-    run = client.get_run(run_id)
-    folder = Path(client.download_artifacts(run_id, ""))
-    points = {
-        name: sorted((m.step, m.value) for m in client.get_metric_history(run_id, name))
-        for name in run.data.metrics
-    }
-    return {
-        "status": run.info.status,
-        "params": run.data.params,
-        "tags": run.data.tags,
-        "points": points,
-        "datasets": sorted(i.dataset.name for i in run.inputs.dataset_inputs),
-        "files": sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()),
-    }
-
-
-def start_in_a_fork(work: Callable[[], Any]) -> int:
-    """Begin the work in a process of its own (status 1 if it raises); returns its id."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
-
-
-def status_of(child: int) -> int:
-    """Wait for a child; its exit status (negative: the signal that ended it)."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def killed_after(writes: int, root: Path) -> None:

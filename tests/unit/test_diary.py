@@ -1,0 +1,178 @@
+"""The diary of a training: what is written can be followed, and whatever goes wrong with it, training goes on."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ctrnn import diary, params
+from ctrnn.diary import Diary, Row
+from tests.settings import settings
+
+PARAMS = settings(train__n_networks=2)
+TASK = "go_nogo"
+
+
+def rows(iteration: int, loss: float = 0.5) -> list[Row]:
+    return [
+        {"iteration": iteration, "network": network, "loss": loss, "accuracy": math.nan}
+        for network in range(2)
+    ]
+
+
+def read(root: Path) -> diary.Pages:
+    pages = diary.read(diary.path(TASK, PARAMS, root))
+    assert pages is not None
+    return pages
+
+
+def test_rows_come_back_with_their_times_and_the_settings(tmp_path: Path) -> None:
+    before = round(time.time() * 1000)
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", [])
+        written.write("a", rows(1, loss=0.1 + 0.2))
+    pages = read(tmp_path)
+    assert pages.rows[1, 1]["loss"] == 0.1 + 0.2
+    assert pages.rows[1, 1]["accuracy"] is None
+    assert before <= pages.rows[1, 0]["time"] <= time.time() * 1000
+    assert params.check(pages.settings).network == PARAMS.network
+    assert pages.end == "trained"
+
+
+def test_pages_turn_while_they_are_written(tmp_path: Path) -> None:
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", [])
+        with diary.Pages(written.path) as pages:
+            pages.turn()
+            for iteration in (1, 2):
+                written.write("a", rows(iteration))
+                (page,) = pages.turn()
+                assert [row["iteration"] for row in page] == [iteration, iteration]
+            assert pages.turn() == []
+
+
+def test_a_second_start_keeps_the_rows_and_times_of_the_first(tmp_path: Path) -> None:
+    """It goes on from a checkpoint at iteration 1, and does iteration 2 again."""
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", [])
+        for iteration in (1, 2):
+            written.write("a", rows(iteration))
+    first = read(tmp_path).rows
+    time.sleep(0.01)
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", rows(1))
+        for iteration in (2, 3):
+            written.write("a", rows(iteration))
+    second = read(tmp_path).rows
+    assert second.keys() - first.keys() == {(3, 0), (3, 1)}
+    assert all(second[key] == row for key, row in first.items())
+
+
+def test_where_the_diary_is_lost_the_rows_of_the_checkpoint_begin_a_new_one(tmp_path: Path) -> None:
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", rows(1) + rows(2))
+        written.write("a", rows(3))
+    assert len(read(tmp_path).rows) == 6
+
+
+def test_other_code_begins_a_new_diary(tmp_path: Path) -> None:
+    for training in ("a", "b"):
+        with Diary(TASK, PARAMS, root=tmp_path) as written:
+            written.write(training, [])
+            written.write(training, rows(1 if training == "a" else 2))
+    assert set(read(tmp_path).rows) == {(2, 0), (2, 1)}
+
+
+def test_a_line_torn_off_by_a_kill_costs_only_itself(tmp_path: Path) -> None:
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", [])
+        for iteration in (1, 2):
+            written.write("a", rows(iteration))
+        content = written.path.read_bytes()
+    written.path.write_bytes(content[:-20])
+    assert set(read(tmp_path).rows) == {(1, 0), (1, 1)}
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", rows(1))
+        written.write("a", rows(3))
+    assert {iteration for iteration, _ in read(tmp_path).rows} == {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [(ValueError, "failed"), (KeyboardInterrupt, "killed"), (None, "trained")],
+)
+def test_how_training_ended(tmp_path: Path, error: type[BaseException] | None, end: str) -> None:
+    try:
+        with Diary(TASK, PARAMS, root=tmp_path) as written:
+            written.write("a", [])
+            assert read(tmp_path).end == "killed"
+            if error:
+                raise error
+    except (ValueError, KeyboardInterrupt):
+        pass
+    assert read(tmp_path).end == end
+
+
+def test_a_diary_lives_as_long_as_its_process_whatever_ends_it(tmp_path: Path) -> None:
+    path = diary.path(TASK, PARAMS, tmp_path)
+    assert not diary.lives(path)
+    child = os.fork()
+    if child == 0:
+        written = Diary(TASK, PARAMS, root=tmp_path)
+        written.write("a", [])
+        signal.pause()
+    while diary.read(path) is None or not diary.lives(path):
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert not diary.lives(path)
+
+
+def test_settings_that_change_no_result_keep_the_diary_and_others_do_not() -> None:
+    path = diary.path(TASK, PARAMS)
+    assert diary.path(TASK, settings(train__n_networks=2, train__threads=1)) == path
+    assert diary.path(TASK, settings(train__n_networks=3)) != path
+    assert diary.path(TASK, settings(train__n_networks=2, network__p_inh=0.4)) != path
+
+
+def test_a_folder_that_cannot_be_written_leaves_training_alone(tmp_path: Path) -> None:
+    (tmp_path / ".checkpoints").write_text("a file")
+    with Diary(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", rows(1))
+
+
+@pytest.mark.parametrize("command", ["sleep", "no such command"])
+def test_a_follower_that_hangs_or_does_not_start_leaves_training_alone(
+    tmp_path: Path, command: str
+) -> None:
+    follower = [command] if command != "sleep" else [sys.executable, "-c", HANGS]
+    start = time.monotonic()
+    with Diary(TASK, PARAMS, follower, tmp_path) as written:
+        written.write("a", [])
+        for iteration in range(1, 5000):
+            written.write("a", rows(iteration))
+    assert time.monotonic() - start < 1
+    assert len(read(tmp_path).rows) == 2 * 4999
+    if command == "sleep":
+        log = written.path.with_suffix(".log")
+        while not log.read_text().endswith("\n"):
+            time.sleep(0.01)
+        follows = int(log.read_text())
+        os.kill(follows, signal.SIGKILL)
+        os.waitpid(follows, 0)
+
+
+HANGS = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+
+
+def test_without_live_no_follower_is_started(tmp_path: Path) -> None:
+    silent = settings(train__n_networks=2, publish__live=False)
+    with Diary(TASK, silent, [sys.executable, "-c", ""], tmp_path) as written:
+        written.write("a", [])
+    assert not written.path.with_suffix(".log").exists()
