@@ -112,7 +112,16 @@ def run(some: list[Point], folder: Path) -> pd.DataFrame:
     sets = [f"--set-param={key}={text(value)}" for key, value in some[0].changes.items()]
     targets = [f"evaluate@{point.task}" for point in some]
     done = subprocess.run(
-        ["dvc", "exp", "run", "--keep-going", *sets, "--set-param=train.threads=1", *targets],
+        [
+            "dvc",
+            "exp",
+            "run",
+            "--keep-going",
+            *sets,
+            "--set-param=train.threads=1",
+            "--set-param=publish.live=false",
+            *targets,
+        ],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

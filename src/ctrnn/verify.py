@@ -1,7 +1,7 @@
 """Shows that the results come out again: `make verify`, or python -m ctrnn.verify [--small] [task ...].
 
 Clones the checkout, runs the pipeline there from nothing, and in other ways too: forced again, on one thread and on
-two, with every instruction set that this CPU has. Every output is compared with the hash in the committed dvc.lock: bit
+two, with every instruction set and compiler that this machine has, and with other settings of torch. Every output is compared with the hash in the committed dvc.lock: bit
 for bit for generate, train and evaluate; analyze within a tolerance, since LAPACK differs by machine.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -51,25 +52,35 @@ class Row:
 
 @dataclass(frozen=True)
 class Way:
-    """How the pipeline is run: what is set of `train.threads`, and in the environment."""
+    """How the pipeline is run: what is set of `train.threads`, and one variable of the environment with its value."""
 
     name: str
     threads: int | None = None
-    isa: str | None = None
+    variable: tuple[str, str] | None = None
 
 
 def ways() -> list[Way]:
     """Every way that has to give the same bits."""
-    best = best_isa()
-    names = [*NEEDS, "baseline"] if best in NEEDS else [best, "baseline"]
-    slower = names[names.index(best) + 1 :]
     return [
         Way(FIRST),
         Way("forced again"),
         Way("one thread", threads=1),
         Way("two threads", threads=2),
-        *(Way(f"CTRNN_ISA={name}", isa=name) for name in slower),
+        *(Way("=".join(one), variable=one) for one in variables()),
     ]
+
+
+def variables() -> Iterator[tuple[str, str]]:
+    """Variables of the environment that change how results are computed, and must not change them."""
+    best = best_isa()
+    names = [*NEEDS, "baseline"] if best in NEEDS else [best, "baseline"]
+    for name in names[names.index(best) + 1 :]:
+        yield "CTRNN_ISA", name
+    for compiler in ("gcc", "clang"):
+        if shutil.which(compiler):
+            yield "CTRNN_CC", compiler
+    for capability in ("default", "avx2"):
+        yield "ATEN_CPU_CAPABILITY", capability
 
 
 def verify(root: Path, tasks: list[str], small: bool = False) -> list[Row]:
@@ -86,6 +97,7 @@ def verify(root: Path, tasks: list[str], small: bool = False) -> list[Row]:
             run(clone, sys.executable, "tests/pipeline/small.py", ".")
         settings = yaml.safe_load((clone / "params.yaml").read_text())
         settings["tasks"] = {name: settings["tasks"][name] for name in tasks}
+        settings["publish"]["live"] = False  # what is only compared is not shown in MLflow
         for way in ways():
             settings["train"]["threads"] = way.threads
             (clone / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -96,8 +108,8 @@ def verify(root: Path, tasks: list[str], small: bool = False) -> list[Row]:
             targets = [f"{stage}@{task}" for task in tasks for stage in stages]
             targets += ["report"] * (way.name == FIRST)
             print(f"verify: {way.name}: dvc repro {' '.join(targets)}", flush=True)
-            more = {"CTRNN_ISA": way.isa} if way.isa else {}
-            run(clone, "dvc", "repro", "--force", "--single-item", *targets, more=more)
+            command = ("dvc", "repro", "--force", "--single-item", *targets)
+            run(clone, *command, more=dict([way.variable]) if way.variable else {})
             for task in tasks:
                 rows += exact(way.name, wanted, clone, task)
                 rows += near(wanted, clone, task) if way.name == FIRST else []

@@ -120,9 +120,14 @@ def test_other_keys_shapes_or_kinds_are_infinitely_far(tmp_path: Path, other: ob
     assert distance(one, two) == float("inf")
 
 
+def isas() -> list[str]:
+    ways = (way.variable for way in verify.ways() if way.variable)
+    return [value for name, value in ways if name == "CTRNN_ISA"]
+
+
 def test_every_instruction_set_below_the_best_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "best_isa", lambda: "avx512")
-    assert [way.isa for way in verify.ways() if way.isa] == ["avx2", "baseline"]
+    assert isas() == ["avx2", "baseline"]
     monkeypatch.setattr(verify, "best_isa", lambda: "neon")
-    assert [way.isa for way in verify.ways() if way.isa] == ["baseline"]
+    assert isas() == ["baseline"]
     assert [way.threads for way in verify.ways() if way.threads] == [1, 2]
