@@ -1,8 +1,9 @@
 """Shows that the results come out again: `make verify`, or python -m ctrnn.verify [--small] [task ...].
 
 Clones the checkout, runs the pipeline there from nothing, and in other ways too: forced again, on one thread and on
-two, with every instruction set and compiler that this machine has, and with other settings of torch. Every output is compared with the hash in the committed dvc.lock: bit
-for bit for generate, train and evaluate; analyze within a tolerance, since LAPACK differs by machine.
+two, with every instruction set and compiler that this machine has, with other settings of torch. Every output is
+compared with the hash in the committed dvc.lock: bit for bit for generate, train and evaluate; analyze within a
+tolerance, since LAPACK differs by machine.
 """
 
 from __future__ import annotations
