@@ -157,7 +157,7 @@ def reason(own: pd.DataFrame) -> str:
     elif saturated >= MANY:
         verdict = "units saturated, where the activation has no slope"
     else:
-        verdict = "the answer is not known at the response, neither saturation nor vanished synapses being the cause"
+        verdict = "the answer is not known at the response; neither saturation nor vanished synapses stand out"
     return (
         f"{len(missed)} of {len(own)} missed the criterion in {spread_of(missed['iterations'], '.0f')} iterations; "
         f"right side {side:.0%}, correct {accuracy:.0%}, vanished synapses {vanished:.0%}, saturated rates "
