@@ -95,8 +95,9 @@ class Dynamics:
 
 
 def dynamics_of(network: Network) -> Dynamics:
-    """The dynamics of a network."""
-    weights = {name: array.astype(np.float64) for name, array in network.weights.items()}
+    """The dynamics of a network, with its weights as they act."""
+    acting = network.acting.weights
+    weights = {name: array.astype(np.float64) for name, array in acting.items()}
     settings = network.wiring.settings
     return Dynamics(
         W=network.W_eff.astype(np.float64),
