@@ -111,30 +111,30 @@ def statuses(root: Path) -> list[str]:
 def undisturbed(root: Path, run_id: str) -> dict[str, Any]:
     """What the run would hold if publish alone had made it."""
     client_of(root)[0].delete_run(run_id)
-    shutil.rmtree(root / "mlartifacts")
+    shutil.rmtree(root / "mlartifacts", ignore_errors=True)
     return holdings(root, publish(root).run_id)
 
 
-def test_curves_grow_while_training_runs_and_publish_completes_the_run(checkout: Path) -> None:
-    one, two, three = iterations(checkout)
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+def test_curves_grow_while_training_runs_and_publish_completes_the_run(anywhere: Path) -> None:
+    one, two, three = iterations(anywhere)
+    with Diary(TASK, settings(anywhere), root=anywhere) as training:
         training.write("a", [])
         write(training, [one])
-        follows = follower(checkout, training)
-        until(lambda: steps(checkout) == [1])
+        follows = follower(anywhere, training)
+        until(lambda: steps(anywhere) == [1])
         write(training, [two])
-        until(lambda: steps(checkout) == [1, 2])
-        (run,) = all_runs(checkout)
+        until(lambda: steps(anywhere) == [1, 2])
+        (run,) = all_runs(anywhere)
         assert (run.info.status, run.info.run_name) == ("RUNNING", "mante p_inh=0.2 tau=20")
         assert run.data.params["network.p_inh"] == "0.2"
         assert "evaluate.sample_trials" not in run.data.params  # may change before publish
         write(training, [three])
     assert status_of(follows) == 0
-    assert statuses(checkout) == ["SCHEDULED"]
-    done = publish(checkout)
+    assert statuses(anywhere) == ["SCHEDULED"]
+    done = publish(anywhere)
     assert (done.run_id, done.action) == (run.info.run_id, "completed")
-    held = holdings(checkout, done.run_id)
-    assert held == undisturbed(checkout, done.run_id)
+    held = holdings(anywhere, done.run_id)
+    assert held == undisturbed(anywhere, done.run_id)
     assert held["status"] == "FINISHED"
 
 
@@ -152,24 +152,24 @@ def test_points_keep_the_time_of_their_iteration(checkout: Path) -> None:
     assert client.get_run(run_id).info.start_time <= history[0].timestamp
 
 
-def test_a_killed_training_ends_its_run_and_a_restart_goes_on_with_it(checkout: Path) -> None:
-    one, two, three = iterations(checkout)
-    kill = killed_training(checkout, [one, two])
-    follows = follower(checkout)
-    until(lambda: steps(checkout) == [1, 2])
+def test_a_killed_training_ends_its_run_and_a_restart_goes_on_with_it(anywhere: Path) -> None:
+    one, two, three = iterations(anywhere)
+    kill = killed_training(anywhere, [one, two])
+    follows = follower(anywhere)
+    until(lambda: steps(anywhere) == [1, 2])
     kill()
     assert status_of(follows) == 0
-    assert statuses(checkout) == ["KILLED"]
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+    assert statuses(anywhere) == ["KILLED"]
+    with Diary(TASK, settings(anywhere), root=anywhere) as training:
         write(training, [one, two])  # from a checkpoint at 1, so 2 is done again
-        follows = follower(checkout, training)
-        until(lambda: statuses(checkout) == ["RUNNING"])
+        follows = follower(anywhere, training)
+        until(lambda: statuses(anywhere) == ["RUNNING"])
         write(training, [three])
-        until(lambda: steps(checkout) == [1, 2, 3])
+        until(lambda: steps(anywhere) == [1, 2, 3])
     assert status_of(follows) == 0
-    done = publish(checkout)
+    done = publish(anywhere)
     assert done.action == "completed"
-    assert holdings(checkout, done.run_id) == undisturbed(checkout, done.run_id)
+    assert holdings(anywhere, done.run_id) == undisturbed(anywhere, done.run_id)
 
 
 def test_a_training_that_raises_leaves_a_failed_run(checkout: Path) -> None:
@@ -184,38 +184,38 @@ def test_a_training_that_raises_leaves_a_failed_run(checkout: Path) -> None:
 
 
 @pytest.fixture
-def orphan(checkout: Path) -> Callable[[], None]:
+def orphan(anywhere: Path) -> Callable[[], None]:
     """A run whose follower has been killed while its training is alive; call it to kill that too."""
-    kill = killed_training(checkout, iterations(checkout)[:2])
-    follows = follower(checkout)
-    until(lambda: steps(checkout) == [1, 2])
+    kill = killed_training(anywhere, iterations(anywhere)[:2])
+    follows = follower(anywhere)
+    until(lambda: steps(anywhere) == [1, 2])
     os.kill(follows, signal.SIGKILL)
     status_of(follows)
     return kill
 
 
 def test_the_next_command_ends_the_run_of_the_dead_but_not_of_the_living(
-    checkout: Path, orphan: Callable[[], None]
+    anywhere: Path, orphan: Callable[[], None]
 ) -> None:
-    tracking.init(settings(checkout), checkout)
-    assert statuses(checkout) == ["RUNNING"]
+    tracking.init(settings(anywhere), anywhere)
+    assert statuses(anywhere) == ["RUNNING"]
     orphan()
-    tracking.init(settings(checkout), checkout)
-    assert statuses(checkout) == ["KILLED"]
-    assert publish(checkout).action == "completed"
-    assert statuses(checkout) == ["FINISHED"]
+    tracking.init(settings(anywhere), anywhere)
+    assert statuses(anywhere) == ["KILLED"]
+    assert publish(anywhere).action == "completed"
+    assert statuses(anywhere) == ["FINISHED"]
 
 
 def test_a_run_of_another_checkout_is_left_alone(
-    checkout: Path, orphan: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    anywhere: Path, orphan: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orphan()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.find(checkout).uri)
-    other = checkout.parent / "a copy"
-    shutil.copytree(checkout, other)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.find(anywhere).uri)
+    other = anywhere.parent / "a copy"
+    shutil.copytree(anywhere, other)
     tracking.init(settings(other), other)
     assert publish(other).action == "created"
-    assert statuses(checkout) == ["FINISHED", "RUNNING"]
+    assert statuses(anywhere) == ["FINISHED", "RUNNING"]
 
 
 def test_the_run_of_a_killed_publication_is_ended_by_the_next_command(checkout: Path) -> None:
@@ -242,17 +242,17 @@ def test_a_trained_run_waits_for_publish_while_its_settings_stand(checkout: Path
     assert statuses(checkout) == ["KILLED"]
 
 
-def test_a_run_with_other_points_is_not_completed_but_ended(checkout: Path) -> None:
+def test_a_run_with_other_points_is_not_completed_but_ended(anywhere: Path) -> None:
     """Of a training that rounded otherwise: its points cannot be taken back."""
-    one, *rest = iterations(checkout)
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+    one, *rest = iterations(anywhere)
+    with Diary(TASK, settings(anywhere), root=anywhere) as training:
         training.write("a", [])
         write(training, [[{**row, "loss": row["loss"] + 1e-9} for row in one], *rest])
-        follows = follower(checkout, training)
-        until(lambda: steps(checkout) == [1, 2, 3])
+        follows = follower(anywhere, training)
+        until(lambda: steps(anywhere) == [1, 2, 3])
     status_of(follows)
-    assert publish(checkout).action == "created"
-    assert statuses(checkout) == ["FINISHED", "KILLED"]
+    assert publish(anywhere).action == "created"
+    assert statuses(anywhere) == ["FINISHED", "KILLED"]
 
 
 def test_a_training_of_no_length_opens_no_run(checkout: Path) -> None:
