@@ -66,20 +66,27 @@ def portrait(
     random: np.random.Generator,
 ) -> Portrait:
     """Search from states that trials seen under this input visit, from step `begin` on."""
-    rows = np.flatnonzero(epoch.picks(test.conditions))[:TRIALS]
+    visited = visited_states(dynamics, epoch, test, begin, random)
+    n_starts = min(settings.starts, len(visited))
+    starts = visited[random.choice(len(visited), n_starts, replace=False)]
     inputs = np.array(epoch.inputs)
+    points = fixed_points(dynamics, inputs, visited, starts, settings)
+    at = informative(points)
+    linear = None if at is None else linearise(dynamics, points.x[at], inputs)
+    return Portrait(points, dynamics.rates(points.x), at, linear)
+
+
+def visited_states(
+    dynamics: Dynamics, epoch: Epoch, test: Batch, begin: int, random: np.random.Generator
+) -> Float[np.ndarray, "state unit"]:
+    """States on some trials seen under an input, from step `begin` on; half of the trials are with noise."""
+    rows = np.flatnonzero(epoch.picks(test.conditions))[:TRIALS]
     trials = test.inputs[:, rows]
     noisy, quiet = (
         dynamics.simulate(trials[:, half::2], random=noise)
         for half, noise in ((0, random), (1, None))
     )
-    visited = np.concatenate([noisy, quiet], axis=1)[begin:].reshape(-1, len(dynamics.W))
-    n_starts = min(settings.starts, len(visited))
-    starts = visited[random.choice(len(visited), n_starts, replace=False)]
-    points = fixed_points(dynamics, inputs, visited, starts, settings)
-    at = informative(points)
-    linear = None if at is None else linearise(dynamics, points.x[at], inputs)
-    return Portrait(points, dynamics.rates(points.x), at, linear)
+    return np.concatenate([noisy, quiet], axis=1)[begin:].reshape(-1, len(dynamics.W))
 
 
 def informative(points: FixedPoints) -> int | None:

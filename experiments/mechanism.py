@@ -1,0 +1,284 @@
+"""What trained networks do inside, over settings: trains populations, opens them up, and fills docs/mechanism.md.
+
+    PYTHONPATH=src python experiments/mechanism.py
+
+Numbers go to experiments/mechanism.json, tables into the places of docs/mechanism.md that are marked for them. Settings
+are those of params.yaml but for what VARIANTS changes. Training goes on from its checkpoints where there are some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from threadpoolctl import threadpool_limits
+
+from ctrnn import params as settings
+from ctrnn import tasks
+from ctrnn.analysis import analyze, mechanism, points_report
+from ctrnn.analysis.dynamics import dynamics_of
+from ctrnn.analysis.generalisation import generalisation
+from ctrnn.network import Network, Trials, get_backend
+from ctrnn.params import Params
+from ctrnn.statistics import rounded
+from ctrnn.tasks import Batch, Task, trial_table
+from ctrnn.training import train
+
+PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
+FOREVER = {"train.stop_at": "loss", "train.loss_criterion": 0.0}  # until max_iterations
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as shipped": {"train.n_networks": 10},
+    "w_gain 1": {"network.w_gain": 1.0},
+    "w_gain 2": {"network.w_gain": 2.0},
+    "500 iterations": {**FOREVER, "train.max_iterations": 500},
+    "evidence 0.25": {"tasks.mante.evidence": [0.25]},
+    "evidence 0.05 to 0.5": {
+        "tasks.mante.evidence": [0.05, 0.1, 0.2, 0.5],
+        **FOREVER,
+        "train.max_iterations": 500,
+    },
+    "p_inh 0.1": {"network.p_inh": 0.1},
+    "p_inh 0.5": {"network.p_inh": 0.5},
+    "tau 10": {"network.tau": 10},
+    "tau 50": {"network.tau": 50},
+}
+MEMORY = ("dmts", "xor")
+AFTER = (10, 50, 100, 200, 400)  # steps after the first pulse at which its trace is measured
+
+
+def main(n_networks: int) -> None:
+    """Run everything that is not yet in the numbers' file's place, and write both files."""
+    found: dict[str, Any] = {"mante": {}, "memory": {}}
+    for name, changes in VARIANTS.items():
+        found["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
+    for name in MEMORY:
+        found["memory"][name] = memory(name)
+    found = rounded(found, 4)
+    NUMBERS.write_text(json.dumps(found, indent=1) + "\n")
+    page = PAGE.read_text(encoding="utf-8")
+    tables = {"mante": mante_table, "checks": checks_table, "points": points_table, "lesions": lesion_table,
+              "memory": memory_table}  # fmt: skip
+    for name, table in tables.items():
+        marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        block = "\n".join([marks[0], *table(found), marks[1]])
+        page = re.sub(f"{marks[0]}.*?{marks[1]}", lambda _, new=block: new, page, flags=re.DOTALL)
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def changed(changes: dict[str, Any], only: str) -> Params:
+    """params.yaml with changes by dotted key, and one task."""
+    raw = yaml.safe_load(Path("params.yaml").read_text())
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        section = raw
+        for part in path:
+            section = section[part]
+        section[last] = value
+    raw["tasks"] = {only: raw["tasks"][only]}
+    return settings.check(raw)
+
+
+def trained(params: Params, name: str) -> tuple[Task[Any], Batch, list[Network], dict[str, Any]]:
+    """The task, its test trials, the networks, and how well they answer."""
+    task, backend = tasks.get_task(name, params), get_backend(params.train)
+    tables = {
+        split: trial_table(task, split, params.seed) for split in ("train", "validation", "test")
+    }
+    done = train(task, tables["train"], tables["validation"], params, backend)
+    networks, test = [one.network for one in done], task.render(tables["test"])
+    outputs = backend.outputs(
+        networks, [Trials(test.inputs, seed) for seed in params.network_seeds]
+    )
+    accuracy = [float(task.score(z, test.conditions).correct.mean()) for z in outputs]
+    return (
+        task,
+        test,
+        networks,
+        {"iterations": [one.iteration for one in done], "accuracy": accuracy},
+    )
+
+
+def mante(changes: dict[str, Any], name: str) -> dict[str, Any]:
+    """Fixed points of a population in both contexts; the whole analysis for the shipped settings."""
+    params = changed(changes, "mante")
+    task, test, networks, result = trained(params, "mante")
+    if name == "as shipped":
+        whole = analyze(task, test, networks, networks, params, get_backend(params.train)).metrics
+        kept = (
+            "fixed_points",
+            "selection_ratio",
+            "psychometric_slope",
+            "late_selection",
+            "lesions",
+        )
+        return result | {key: whole[key] for key in kept}
+    return result | points(task, test, networks, params)
+
+
+def points(task: Task[Any], test: Batch, networks: list[Network], params: Params) -> dict[str, Any]:
+    """Counts of fixed points, as in reports/analyze/<task>.json."""
+    with threadpool_limits(1, "blas"):
+        found = mechanism.portraits(
+            task, test, networks, params.network_seeds, params.analyze.fixed_points
+        )
+    return points_report.metrics(found, task.epochs(), task)
+
+
+def memory(name: str) -> dict[str, Any]:
+    """Fixed points without input, accuracy by delay, and how long the first pulse's trace lasts without a second."""
+    params = changed({"train.n_networks": 10}, name)
+    task, test, networks, result = trained(params, name)
+    outside = params.analyze.generalisation
+    backend = get_backend(params.train)
+    curves = generalisation(task, networks, params.network_seeds, params.seed, outside, backend)
+    delay = next(curve for setting, curve in curves if setting == "delay")
+    return (
+        result
+        | points(task, test, networks, params)
+        | {
+            "delay": delay.values,
+            "correct": delay.accuracy[..., 0].tolist(),
+            "right_side": delay.accuracy[..., 1].tolist(),
+            "trace": [trace(task, network) for network in networks],
+        }
+    )
+
+
+def trace(task: Task[Any], network: Network) -> list[float]:
+    """Distance between the states after the two first pulses, without noise or second pulse, over that at its end."""
+    times, dynamics = task.settings, dynamics_of(network)
+    off = times.stim_on + times.stim_dur
+    inputs = np.zeros((off + AFTER[-1] + 1, 2, len(task.channels)))
+    inputs[times.stim_on : off, :, 0] = [1, -1]
+    x = dynamics.rates(dynamics.simulate(inputs))
+    apart = np.linalg.norm(x[:, 0] - x[:, 1], axis=1)
+    return [float(apart[off - 1 + after] / apart[off - 1]) for after in AFTER]
+
+
+def both(report: dict[str, Any], key: str) -> list[Any]:
+    """The values of both contexts, network after network."""
+    return [value for one in report["fixed_points"].values() for value in one[key]]
+
+
+def saddle_values(report: dict[str, Any], key: str) -> list[float]:
+    """Values at the saddles."""
+    pairs = zip(both(report, key), both(report, "linearised_at"), strict=True)
+    return [value for value, at in pairs if at == "saddle"]
+
+
+def span(values: list[float], form: str = ".2f") -> str:
+    """Lowest, median and highest."""
+    if not values:
+        return "–"
+    low, middle, high = (format(v, form) for v in (min(values), np.median(values), max(values)))
+    return f"{middle} ({low} to {high})"
+
+
+def mante_table(found: dict[str, Any]) -> list[str]:
+    """A row per variant."""
+    rows = [
+        "| setting | networks | accuracy | iterations | verdicts, of networks x contexts | growth at the saddle, per tau | its time constant, steps | slowest mode of stable points, per tau | selection ratio at the saddle |",  # noqa: E501
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found["mante"].items():
+        verdicts = ", ".join(f"{n} {v}" for v, n in Counter(both(one, "verdict")).most_common())
+        ratios = [r for context in one["selection_ratio"].values() for r in context]
+        at_saddle = [
+            r for r, at in zip(ratios, both(one, "linearised_at"), strict=True) if at == "saddle"
+        ]
+        stable = [max(rates) for rates in both(one, "stable_rates") if rates]
+        rows.append(
+            f"| {name} | {len(one['accuracy'])} | {span(one['accuracy'], '.3f')} | {span(one['iterations'], '.0f')} | "
+            f"{verdicts} | {span(saddle_values(one, 'rate'))} | "
+            f"{span([-t for t in saddle_values(one, 'time_constant')], '.0f')} | {span(stable)} | "
+            f"{span(at_saddle, '.1f')} |"
+        )
+    return rows
+
+
+def checks_table(found: dict[str, Any]) -> list[str]:
+    """What was expected of the shipped settings, and what ten networks show."""
+    one = found["mante"]["as shipped"]
+    counts = list(
+        zip(both(one, "stable"), both(one, "saddle"), both(one, "unstable_dimensions"), strict=True)
+    )
+    as_expected = sum(c == (2, 1, [1]) for c in counts)
+    ratios = [r for context in one["selection_ratio"].values() for r in context if r is not None]
+    slopes = one["psychometric_slope"]
+    share = [i / r for i, r in zip(slopes["irrelevant"], slopes["relevant"], strict=True)]
+    late = one["late_selection"].values()
+    own, choice = ([v for c in late for v in c[axis]] for axis in ("own_axis", "choice_axis"))
+    return [
+        "| expected | measured |",
+        "|---|---|",
+        f"| two stable points, one saddle with one unstable direction | {as_expected} of {len(counts)} |",
+        f"| selection vector overlaps the relevant input over twice as much | {sum(r > 2 for r in ratios)} of {len(ratios)}; {span(ratios, '.1f')} |",  # noqa: E501
+        f"| psychometric slope, relevant | {span(slopes['relevant'], '.1f')} |",
+        f"| irrelevant slope under half of it | {sum(s < 0.5 for s in share)} of {len(share)}; ratio {span(share)} |",
+        f"| irrelevant evidence moves the state along its own axis too | {span(own)} times as far |",
+        f"| and is not integrated | {span(choice)} times as far along the choice |",
+    ]
+
+
+def points_table(found: dict[str, Any]) -> list[str]:
+    """How often each combination of points occurs in the shipped networks."""
+    one = found["mante"]["as shipped"]
+    keys = ("stable", "saddle", "slow")
+    counts = Counter(zip(*(both(one, key) for key in keys), strict=True)).most_common()
+    return ["| stable | saddles | slow | networks x contexts |", "|---|---|---|---|",
+            *(f"| {s} | {d} | {w} | {n} |" for (s, d, w), n in counts)]  # fmt: skip
+
+
+def lesion_table(found: dict[str, Any]) -> list[str]:
+    """Share on the right side by dose, group against as many other units."""
+    doses = changed({}, "mante").analyze.lesions.doses
+    rows = [
+        "| group | " + " | ".join(f"{100 * d:g}%" for d in doses) + " |",
+        "|---" * (len(doses) + 1) + "|",
+    ]
+    for group, one in found["mante"]["as shipped"]["lesions"].items():
+        cells = (f"{a:.2f} / {b:.2f} / {c:.2f}" for a, b, c in zip(*one.values(), strict=True))
+        rows.append(f"| {group} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def memory_table(found: dict[str, Any]) -> list[str]:
+    """Per task: points without input, accuracy by delay, and the trace of the first pulse."""
+    rows = []
+    for name, one in found["memory"].items():
+        verdicts = ", ".join(f"{n} {v}" for v, n in Counter(both(one, "verdict")).most_common())
+        stable = [rate for rates in both(one, "stable_rates") for rate in rates]
+        rows += [
+            f"**{name}**, {len(one['accuracy'])} networks. Without input: {verdicts}; leading mode of the stable "
+            f"points {span(stable)} per tau.",
+            "",
+            "| delay, steps | " + " | ".join(f"{d:g}" for d in one["delay"]) + " |",
+            "|---" * (len(one["delay"]) + 1) + "|",
+            *(
+                f"| {label} | " + " | ".join(f"{v:.2f}" for v in np.mean(one[key], axis=0)) + " |"
+                for label, key in (("correct", "correct"), ("on the right side", "right_side"))
+            ),
+            "",
+            "| steps after the first pulse | " + " | ".join(map(str, AFTER)) + " |",
+            "|---" * (len(AFTER) + 1) + "|",
+            "| its trace, median | "
+            + " | ".join(f"{v:.3f}" for v in np.median(one["trace"], axis=0))
+            + " |",
+            "| largest of the networks | "
+            + " | ".join(f"{v:.3f}" for v in np.max(one["trace"], axis=0))
+            + " |",
+            "",
+        ]
+    return rows[:-1]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", type=int, default=5, help="networks per variant")
+    main(parser.parse_args().networks)
