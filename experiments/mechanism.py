@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,8 @@ def main(n_networks: int) -> None:
     for name, table in tables.items():
         marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
         block = "\n".join([marks[0], *table(found), marks[1]])
-        page = re.sub(f"{marks[0]}.*?{marks[1]}", lambda _, new=block: new, page, flags=re.DOTALL)
+        before, _, rest = page.partition(marks[0])
+        page = before + block + rest.partition(marks[1])[2]
     PAGE.write_text(page, encoding="utf-8")
 
 

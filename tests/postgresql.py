@@ -34,7 +34,18 @@ def postgresql() -> Iterator[str]:
     initdb, postgres, ready = (str(binary(n)) for n in ("initdb", "postgres", "pg_isready"))
     make = [initdb, "--pgdata", str(data), "--auth", "trust", "--username", "mlflow", "--no-sync"]
     subprocess.run(make, check=True, **quiet)
-    command = [postgres, "-D", str(data), "-p", str(port), "-k", str(folder), "-F", "-h", "127.0.0.1"]
+    command = [
+        postgres,
+        "-D",
+        str(data),
+        "-p",
+        str(port),
+        "-k",
+        str(folder),
+        "-F",
+        "-h",
+        "127.0.0.1",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, **{**quiet, "stdout": log, "stderr": log})
     try:
