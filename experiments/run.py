@@ -71,7 +71,7 @@ class Point:
 def points(names: list[str]) -> Iterator[Point]:
     """The points of these experiments, or of all. Raises ParamsError where a key or value is not allowed."""
     experiments = yaml.safe_load((HERE / "experiments.yaml").read_text())
-    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
+    shipped = with_all_tasks(ROOT / "params.yaml")
     for name in names or experiments:
         if name not in experiments:
             raise ExperimentError(f"{name} is not an experiment; {nearest(name, experiments)}")
@@ -82,6 +82,13 @@ def points(names: list[str]) -> Iterator[Point]:
             for task in experiments[name]["tasks"]:
                 settings.task(task)
                 yield Point(name, task, changes, settings)
+
+
+def with_all_tasks(path: Path) -> dict[str, Any]:
+    """A params.yaml with the sections of tasks.yaml beside its own."""
+    raw: dict[str, Any] = yaml.safe_load(path.read_text())
+    raw["tasks"] |= yaml.safe_load((HERE / "tasks.yaml").read_text())
+    return raw
 
 
 def changed(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -97,8 +104,13 @@ def changed(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def clone(folder: Path) -> Path:
-    """A clone of the last commit that shares the DVC cache and the checkpoints."""
+    """A clone of the last commit that shares the DVC cache and the checkpoints, with all tasks in its params.yaml."""
     subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, folder], check=True)
+    settings = folder / "params.yaml"
+    settings.write_text(yaml.safe_dump(with_all_tasks(settings), sort_keys=False))
+    who = ("-c", "user.name=experiments", "-c", "user.email=experiments@localhost")
+    commit = ["git", *who, "commit", "--quiet", "--all", "--message", "all tasks"]
+    subprocess.run(commit, cwd=folder, check=True)
     local = f"[cache]\n    dir = {ROOT / '.dvc' / 'cache'}\n"
     (folder / ".dvc" / "config.local").write_text(local)
     (ROOT / checkpoint.STORE).mkdir(exist_ok=True)

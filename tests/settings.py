@@ -1,4 +1,4 @@
-"""Settings for tests: the shipped params.yaml with some keys changed."""
+"""Settings for tests: the shipped params.yaml, and the tasks beside it, with some keys changed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from ctrnn import params
 from ctrnn.params import NetworkSettings, Params
 
 FILE = Path(__file__).parents[1] / "params.yaml"
+MORE_TASKS = FILE.parent / "experiments" / "tasks.yaml"
 
 
 def settings(**changes: Any) -> Params:
     """params.yaml with changes by dotted key, dots written as two underscores (`network__p_inh=0.3`)."""
     raw = yaml.safe_load(FILE.read_text())
+    raw["tasks"] |= yaml.safe_load(MORE_TASKS.read_text())
     for key, value in changes.items():
         *path, last = key.split("__")
         section = raw
