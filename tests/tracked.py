@@ -12,10 +12,11 @@ import pandas as pd
 import yaml
 
 from ctrnn import lock, params, tracking
-from ctrnn.tracking import content, place, store
+from ctrnn.tracking import place, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
+FIGURES = ("outputs", "sample_trials", "weights")
 LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
 
 
@@ -62,7 +63,7 @@ def fabricate(root: Path, p_inh: float = 0.2, figure: bytes = b"png") -> params.
     radius = {"before": spread, "after": spread}
     dale = {"holds": True, "sign_changes": 0, "off_pattern": 0}
     _dump(reports[1] / f"{TASK}.json", {"spectral_radius": radius, "dale": dale})
-    for name in content.FIGURES:
+    for name in FIGURES:
         (drawn / f"{name}.png").write_bytes(figure)
     entries = {
         f"{stage}@{TASK}": {

@@ -18,7 +18,6 @@ from ctrnn.tracking import metrics, note, provenance
 from ctrnn.tracking.metrics import Point
 from ctrnn.tracking.place import TrackingError
 
-FIGURES = ("sample_trials", "training_curves", "outputs", "state_space", "spectrum", "weights")
 SECTIONS = ("network", "train", "evaluate", "analyze")
 
 
@@ -81,10 +80,12 @@ def gather(task: str, params: Params, root: Path) -> Content:
     for i in range(params.train.n_networks):
         for stem in ("network", "initial"):
             files[f"weights/{stem}-{i}.safetensors"] = trained / f"{stem}-{i}.safetensors"
-    figures = {
-        f"figures/{name}.png": root / "reports" / "figures" / task / f"{name}.png"
-        for name in FIGURES
-    }
+    drawn = (
+        root / "reports" / "figures" / task
+    )  # made anew by every report, so that none in it is stale
+    figures = {f"figures/{path.name}": path for path in sorted(drawn.glob("*.png"))}
+    if not figures:
+        raise TrackingError(f"{drawn} holds no figures; run dvc repro, or dvc checkout, first")
     tables = {split: root / "artifacts" / "generate" / task / f"{split}.csv" for split in SPLITS}
     for path in (*files.values(), *figures.values(), *tables.values()):
         if not path.is_file():

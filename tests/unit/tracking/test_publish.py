@@ -20,6 +20,7 @@ import pytest
 from ctrnn import lock, params, tracking
 from ctrnn.tracking import content, metrics, place, runs
 from tests.tracked import (
+    FIGURES,
     REPOSITORY,
     TASK,
     all_runs,
@@ -81,7 +82,7 @@ def test_a_run_holds_settings_curves_results_files_and_tables(anywhere: Path) ->
             *("dvc.lock", "params.yaml", "history.csv", "outcomes.csv", "training.json"),
             *("metrics/evaluate.json", "metrics/analyze.json"),
             *(f"weights/{stem}-{i}.safetensors" for stem in ("network", "initial") for i in (0, 1)),
-            *(f"figures/{name}.png" for name in content.FIGURES),
+            *(f"figures/{name}.png" for name in FIGURES),
         ]
     )
 
