@@ -56,6 +56,7 @@ publish: init  ## put the results into the tracking store, without running anoth
 	@PYTHONPATH=src python -m ctrnn.tracking publish
 
 ui: init  ## open the runs in MLflow, on this machine only
+	@echo "Open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"  # its other look is for language models
 	mlflow ui --host 127.0.0.1 --backend-store-uri "$$(PYTHONPATH=src python -m ctrnn.tracking uri)"
 
 bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)

@@ -12,7 +12,8 @@ import pandas as pd
 import yaml
 
 from ctrnn import lock, params, tracking
-from ctrnn.tracking import place, store
+from ctrnn.diary import Diary
+from ctrnn.tracking import live, place, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
@@ -20,13 +21,15 @@ FIGURES = ("outputs", "sample_trials", "weights")
 LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
 
 
-def fabricate(root: Path, p_inh: float = 0.2, figure: bytes = b"png") -> params.Params:
+def fabricate(
+    root: Path, p_inh: float = 0.2, figure: bytes = b"png", task: str = TASK
+) -> params.Params:
     """The files of one task as the pipeline leaves them, with two networks and three iterations."""
     settings = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     settings["network"]["p_inh"] = p_inh
     settings["train"]["n_networks"] = 2
-    trained, evaluated = root / "artifacts/train" / TASK, root / "artifacts/evaluate" / TASK
-    generated, drawn = root / "artifacts/generate" / TASK, root / "reports/figures" / TASK
+    trained, evaluated = root / "artifacts/train" / task, root / "artifacts/evaluate" / task
+    generated, drawn = root / "artifacts/generate" / task, root / "reports/figures" / task
     reports = [root / "reports" / stage for stage in ("evaluate", "analyze")]
     for folder in (trained, evaluated, generated, drawn, *reports):
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,17 +62,17 @@ def fabricate(root: Path, p_inh: float = 0.2, figure: bytes = b"png") -> params.
     spread = {"mean": 0.985, "sd": 0.005, "per_network": [0.98, 0.99]}
     by_condition = dict(zip(LABELS, [0.97, 1.0], strict=True))
     outcome = {"accuracy": spread, "converged": [True, True], "accuracy_by_condition": by_condition}
-    _dump(reports[0] / f"{TASK}.json", outcome)
+    _dump(reports[0] / f"{task}.json", outcome)
     radius = {"before": spread, "after": spread}
     dale = {"holds": True, "sign_changes": 0, "off_pattern": 0}
-    _dump(reports[1] / f"{TASK}.json", {"spectral_radius": radius, "dale": dale})
+    _dump(reports[1] / f"{task}.json", {"spectral_radius": radius, "dale": dale})
     for name in FIGURES:
         (drawn / f"{name}.png").write_bytes(figure)
     entries = {
-        f"{stage}@{TASK}": {
-            "cmd": f"python stages/{stage}.py {TASK}",
+        f"{stage}@{task}": {
+            "cmd": f"python stages/{stage}.py {task}",
             "params": {"params.yaml": {"network.p_inh": p_inh}},
-            "outs": [{"path": f"artifacts/{stage}/{TASK}", "hash": "md5", "md5": f"{p_inh}"}],
+            "outs": [{"path": f"artifacts/{stage}/{task}", "hash": "md5", "md5": f"{p_inh}"}],
         }
         for stage in lock.STAGES
     }
@@ -131,3 +134,15 @@ def start_in_a_fork(work: Callable[[], Any]) -> int:
 def status_of(child: int) -> int:
     """Wait for a child; its exit status (negative: the signal that ended it)."""
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def start_follower(training: Diary) -> int:
+    """A process without patience that follows a diary which this process writes, or has written; its id."""
+
+    def work() -> None:
+        if training._file is not None:
+            training._file.close()  # a fork holds the lock too
+        live.PATIENCE, live.INTERVAL = 0.0, 0.05
+        live.follow(training.path, training.path.parents[1])
+
+    return start_in_a_fork(work)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ctrnn import diary, params, tracking
 from ctrnn.artifacts import read_table
 from ctrnn.diary import Diary
-from ctrnn.tracking import live, metrics, place, runs, store
+from ctrnn.tracking import metrics, place, runs, store
 from tests.tracked import (
     TASK,
     all_runs,
@@ -27,6 +27,7 @@ from tests.tracked import (
     fabricate,
     holdings,
     publish,
+    start_follower,
     start_in_a_fork,
     status_of,
 )
@@ -71,20 +72,6 @@ def killed_training(root: Path, some: list[list[diary.Row]]) -> Callable[[], Non
     return kill
 
 
-def follower(root: Path, training: Diary | None = None) -> int:
-    """A process that follows the diary without patience. training: what writes the diary in this process."""
-    path = diary.path(TASK, settings(root), root)
-
-    def work() -> None:
-        if training:
-            assert training._file is not None
-            training._file.close()  # a fork holds the lock too
-        live.PATIENCE, live.INTERVAL = 0.0, 0.05
-        live.follow(path, root)
-
-    return start_in_a_fork(work)
-
-
 def until(true: Callable[[], Any], seconds: float = 30) -> None:
     """Wait for something. Fails the test where it does not come."""
     end = time.monotonic() + seconds
@@ -120,7 +107,7 @@ def test_curves_grow_while_training_runs_and_publish_completes_the_run(anywhere:
     with Diary(TASK, settings(anywhere), root=anywhere) as training:
         training.write("a", [])
         write(training, [one])
-        follows = follower(anywhere, training)
+        follows = start_follower(training)
         until(lambda: steps(anywhere) == [1])
         write(training, [two])
         until(lambda: steps(anywhere) == [1, 2])
@@ -155,14 +142,14 @@ def test_points_keep_the_time_of_their_iteration(checkout: Path) -> None:
 def test_a_killed_training_ends_its_run_and_a_restart_goes_on_with_it(anywhere: Path) -> None:
     one, two, three = iterations(anywhere)
     kill = killed_training(anywhere, [one, two])
-    follows = follower(anywhere)
+    follows = start_follower(Diary(TASK, settings(anywhere), root=anywhere))
     until(lambda: steps(anywhere) == [1, 2])
     kill()
     assert status_of(follows) == 0
     assert statuses(anywhere) == ["KILLED"]
     with Diary(TASK, settings(anywhere), root=anywhere) as training:
         write(training, [one, two])  # from a checkpoint at 1, so 2 is done again
-        follows = follower(anywhere, training)
+        follows = start_follower(training)
         until(lambda: statuses(anywhere) == ["RUNNING"])
         write(training, [three])
         until(lambda: steps(anywhere) == [1, 2, 3])
@@ -176,7 +163,7 @@ def test_a_training_that_raises_leaves_a_failed_run(checkout: Path) -> None:
     with suppress(ZeroDivisionError), Diary(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
         write(training, iterations(checkout)[:1])
-        follows = follower(checkout, training)
+        follows = start_follower(training)
         until(lambda: steps(checkout) == [1])
         _ = 1 / 0
     status_of(follows)
@@ -187,7 +174,7 @@ def test_a_training_that_raises_leaves_a_failed_run(checkout: Path) -> None:
 def orphan(anywhere: Path) -> Callable[[], None]:
     """A run whose follower has been killed while its training is alive; call it to kill that too."""
     kill = killed_training(anywhere, iterations(anywhere)[:2])
-    follows = follower(anywhere)
+    follows = start_follower(Diary(TASK, settings(anywhere), root=anywhere))
     until(lambda: steps(anywhere) == [1, 2])
     os.kill(follows, signal.SIGKILL)
     status_of(follows)
@@ -232,7 +219,7 @@ def test_a_trained_run_waits_for_publish_while_its_settings_stand(checkout: Path
     with Diary(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
         write(training, iterations(checkout))
-        follows = follower(checkout, training)
+        follows = start_follower(training)
         until(lambda: steps(checkout) == [1, 2, 3])
     status_of(follows)
     tracking.init(settings(checkout), checkout)
@@ -248,7 +235,7 @@ def test_a_run_with_other_points_is_not_completed_but_ended(anywhere: Path) -> N
     with Diary(TASK, settings(anywhere), root=anywhere) as training:
         training.write("a", [])
         write(training, [[{**row, "loss": row["loss"] + 1e-9} for row in one], *rest])
-        follows = follower(anywhere, training)
+        follows = start_follower(training)
         until(lambda: steps(anywhere) == [1, 2, 3])
     status_of(follows)
     assert publish(anywhere).action == "created"
@@ -258,7 +245,7 @@ def test_a_run_with_other_points_is_not_completed_but_ended(anywhere: Path) -> N
 def test_a_training_of_no_length_opens_no_run(checkout: Path) -> None:
     with Diary(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
-    assert status_of(follower(checkout)) == 0
+    assert status_of(start_follower(Diary(TASK, settings(checkout), root=checkout))) == 0
     assert all_runs(checkout) == []
 
 
