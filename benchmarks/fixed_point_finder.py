@@ -3,9 +3,9 @@
     PYTHONPATH=src python benchmarks/fixed_point_finder.py CHECKOUT
 
 CHECKOUT is a clone of github.com/mattgolub/fixed-point-finder (Golub & Sussillo 2018, J Open Source Softw 3:1003); it
-is no package. Both minimise q from the same visited states to the same tolerance. A point counts as found by the other
-side where that has one closer than the merge distance, with as many unstable directions. Networks are those of
-artifacts/train. Prints a table in Markdown.
+is no package. Both minimise q to the same tolerance from the same states: visited ones, and some around each point that
+this project finds. A point counts as found by the other side where that has one closer than the merge distance, with as
+many unstable directions. Networks are those of artifacts/train. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from ctrnn.network import read_population
 from ctrnn.streams import generator
 
 TASKS = ("mante", "dmts")
-TOLERANCE = 1e-12  # of FixedPointFinder's q, half the squared length of a step of the network
+TOLERANCE = 1e-9  # of FixedPointFinder's q, half the squared length of a step of the network
 APART = 0.01  # of the visited region's radius: points closer than this are the same
-LEARNING_RATE = (
-    0.02  # of FixedPointFinder's Adam; its default 1 throws every start out of the visited region
-)
-ITERATIONS = 20000
+NEAR = 0.05  # of that radius: how far from each of our points further starts lie
+VISITED = 16  # starts among the visited states; gradient descent on q gets stuck from most of them
+TOGETHER = 4  # starts that share FixedPointFinder's optimiser, whose rate falls for all once one of them is stuck
+LEARNING_RATE = 0.1  # of its Adam
+ITERATIONS = 4000
 
 
 class Step(torch.nn.Module):
@@ -84,14 +85,17 @@ def ours(dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, radius: flo
 def theirs(
     finder: Any, dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, radius: float
 ) -> Found:
-    """Points by FixedPointFinder."""
+    """Points by FixedPointFinder, some starts at a time."""
     search_with = finder(
         Step(dynamics), lr_init=LEARNING_RATE, tol_q=TOLERANCE, max_iters=ITERATIONS, dtype="float64",
         do_compute_jacobians=False, verbose=False,
     )  # fmt: skip
-    with contextlib.redirect_stdout(io.StringIO()):
-        points, _ = search_with.find_fixed_points(starts, inputs[None])
-    return unique(dynamics, points.xstar[points.qstar <= TOLERANCE], radius)
+    kept = []
+    for some in np.array_split(starts, -(-len(starts) // TOGETHER)):
+        with contextlib.redirect_stdout(io.StringIO()):
+            points, _ = search_with.find_fixed_points(some, inputs[None])
+        kept.append(points.xstar[points.qstar <= TOLERANCE])
+    return unique(dynamics, np.concatenate(kept), radius)
 
 
 def unique(dynamics: Dynamics, x: np.ndarray, radius: float) -> Found:
@@ -122,9 +126,14 @@ def main(checkout: Path) -> None:
                 n_starts = settings.analyze.fixed_points.starts
                 starts = visited[random.choice(len(visited), n_starts, replace=False)]
                 inputs = np.array(epoch.inputs)
-                radius = APART * float(np.sqrt(visited.var(axis=0).sum()))
-                mine = ours(dynamics, inputs, starts, radius)
-                other = theirs(FixedPointFinderTorch, dynamics, inputs, starts, radius)
+                region = float(np.sqrt(visited.var(axis=0).sum()))
+                known = ours(dynamics, inputs, starts, APART * region).x
+                far = NEAR * region / np.sqrt(known.shape[1])
+                near = [x + far * random.standard_normal((TOGETHER, len(x))) for x in known]
+                starts = np.concatenate([starts[:VISITED], *near])
+                mine = ours(dynamics, inputs, starts, APART * region)
+                other = theirs(FixedPointFinderTorch, dynamics, inputs, starts, APART * region)
+                radius = APART * region
                 row = [
                     len(mine.x),
                     len(other.x),
