@@ -28,32 +28,28 @@ def arrays(
 ) -> dict[str, np.ndarray]:
     """fixed_points.npz: a row per point, with its network, its epoch and kind by number, and projected rates.
 
-    rates_per_tau and time_constants (steps) are those of the leading modes. overlap, error [network, epoch, channel]:
-    see `Linearisation`; linearised [network, epoch]: the row of the point, -1 without any.
+    rates_per_tau and time_constants (steps) are those of the leading modes; q of fixed points is given as 0, since what
+    is left of it is rounding. overlap, error [network, epoch, channel]: of `Linearisation`. linearised [network, epoch]
+    is the row of the point, -1 without any.
     """
-    rows: dict[str, list[Any]] = {name: [] for name in (
-        "network", "epoch", "kind", "x", "q", "outputs", "unstable", "starts", "distance", "projection",
-        "rates_per_tau", "time_constants",
-    )}  # fmt: skip
+    parts: list[dict[str, np.ndarray]] = []
     linearised = np.full((len(found), len(epochs)), -1)
-    n_channels = len(epochs[0].inputs)
-    overlap, error = np.zeros((2, len(found), len(epochs), n_channels))
+    overlap, error = np.zeros((2, len(found), len(epochs), len(epochs[0].inputs)))
+    n_rows = 0
     for (i, space), e in product(enumerate(spaces), range(len(epochs))):
-        one = found[i][e]
-        points = one.points
+        one, points = found[i][e], found[i][e].points
+        n = len(points.q)
         if one.linear is not None and one.at is not None:
-            linearised[i, e] = len(rows["q"]) + one.at
+            linearised[i, e] = n_rows + one.at
             overlap[i, e], error[i, e] = one.linear.overlap, one.linear.error
-        kinds = kind_of(points)
-        for p in range(len(points.q)):
-            for name, value in {
-                "network": i, "epoch": e, "kind": kinds[p], "x": points.x[p], "q": points.q[p],
-                "outputs": points.outputs[p], "unstable": points.unstable[p], "starts": points.starts[p],
-                "distance": points.distance[p], "projection": (one.rates[p] - space.mean) @ space.axes,
-                "rates_per_tau": points.rates[p, :LEADING],
-                "time_constants": np.clip(points.time_constants[p, :LEADING], -LONGEST, LONGEST),
-            }.items():  # fmt: skip
-                rows[name].append(value)
+        n_rows += n
+        time_constants = np.clip(points.time_constants[:, :LEADING], -LONGEST, LONGEST)
+        parts.append({
+            "network": np.full(n, i), "epoch": np.full(n, e), "kind": kind_of(points), "x": points.x,
+            "q": np.where(points.fixed, 0.0, points.q), "outputs": points.outputs, "unstable": points.unstable,
+            "starts": points.starts, "distance": points.distance, "projection": (one.rates - space.mean) @ space.axes,
+            "rates_per_tau": points.rates[:, :LEADING], "time_constants": time_constants,
+        })  # fmt: skip
     survivors = [[one.points.survivors for one in row] for row in found]
     return {
         "epochs": np.array([epoch.name for epoch in epochs]),
@@ -63,7 +59,7 @@ def arrays(
         "linearised": linearised,
         "overlap": overlap,
         "error": error,
-        **{name: np.array(values) for name, values in rows.items()},
+        **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
     }
 
 

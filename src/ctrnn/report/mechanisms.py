@@ -25,15 +25,13 @@ def fixed_points(results: Results) -> Drawn:
         stored["network"],
         stored["epoch"],
         kinds,
-        stored["projection"].reshape(len(kinds), space["projections"].shape[3]),
+        stored["projection"],
     )
     said = []
     for name in epochs:
         report = results.analysis["fixed_points"][name]
         said.append(f"{name.replace('_', ' ')}: {tally(report['verdict'])}")
-    saddles = stored["rates_per_tau"].reshape(len(kinds), -1)[
-        np.array(kinds, dtype=str) == "saddle"
-    ]
+    saddles = stored["rates_per_tau"][np.array(kinds, dtype=str) == "saddle"]
     unstable = stored["unstable"][np.array(kinds, dtype=str) == "saddle"]
     grow = (
         f" Unstable dimensions of the saddles ({len(saddles)}): {span(unstable)}, which grow at "

@@ -95,6 +95,21 @@ def test_rows_of_points_are_those_of_the_metrics(mante: Analysis) -> None:
     assert stored["overlap"].shape == (2, 2, 4)
 
 
+def test_networks_without_any_point_leave_empty_rows_that_the_report_can_read(
+    params: Params,
+) -> None:
+    strict = params.analyze.fixed_points.model_copy(update={"iterations": 1})
+    analysis = opened(params.model_copy(update={
+        "analyze": params.analyze.model_copy(update={"fixed_points": strict})
+    }), "go_nogo")  # fmt: skip
+    stored = analysis.arrays["fixed_points"]
+    assert stored["projection"].shape == (0, 3)
+    assert (stored["linearised"] == -1).all()
+    report = analysis.metrics["fixed_points"]["no_input"]
+    assert report["verdict"] == ["no stable point nearby"] * 2
+    assert report["rate"] == report["linear_error"] == [None, None]
+
+
 def test_batches_are_not_changed(params: Params) -> None:
     task = tasks.get_task("go_nogo", params)
     batch: Batch = task.render(trial_table(task, "test", params.seed))
