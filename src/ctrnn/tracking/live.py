@@ -30,7 +30,7 @@ else:
 PATIENCE = (
     3.0  # seconds that a training lasts before MLflow, which takes seconds to import, is worth it
 )
-INTERVAL = 1.0  # seconds between looks into the diary
+INTERVAL = 2.0  # seconds between looks into the diary
 PAUSE = 5.0  # seconds from a failure of the store to the next attempt
 AT_ONCE = 1000  # points that a look sends at most, in four calls
 LAST = 10.0  # seconds, after training, for what is left
