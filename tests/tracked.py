@@ -17,7 +17,7 @@ from ctrnn.tracking import live, place, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
-FIGURES = ("outputs", "sample_trials", "weights")
+FIGURES = ("outputs", "state_space", "weights")
 LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
 
 
