@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ctrnn.params import Params
-from ctrnn.tracking import content, live, place, reading, runs, store
+from ctrnn.tracking import content, ending, place, reading, runs, store
 from ctrnn.tracking.place import TrackingError
 from ctrnn.tracking.runs import Published
 
@@ -26,7 +26,7 @@ def init(params: Params, root: str | Path = ".") -> str:
     client = store.open_store(where)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        live.end_left_over(client, experiment, where.owner)
+        ending.end_left_over(client, experiment, where.owner)
     return where.uri
 
 
@@ -42,5 +42,5 @@ def publish(task: str, params: Params, root: str | Path = ".") -> Published:
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
         done = runs.put(client, experiment, what, where.owner)
-        live.end_left_over(client, experiment, where.owner)
+        ending.end_left_over(client, experiment, where.owner)
     return done

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ctrnn import diary, params
 from ctrnn.complaints import Complaint
 from ctrnn.params import Params
-from ctrnn.tracking import content, place, provenance, runs, store
+from ctrnn.tracking import content, ending, place, provenance, runs, store
 from ctrnn.tracking.metrics import LiveCurves, Point
 from ctrnn.tracking.place import TrackingError
 
@@ -34,7 +34,6 @@ INTERVAL = 2.0  # seconds between looks into the diary
 PAUSE = 5.0  # seconds from a failure of the store to the next attempt
 AT_ONCE = 1000  # points that a look sends at most, in four calls
 LAST = 10.0  # seconds, after training, for what is left
-ENDED = {"trained": "SCHEDULED", "failed": "FAILED", "killed": "KILLED"}
 
 
 def follow(path: Path, root: str | Path = ".") -> None:
@@ -61,20 +60,22 @@ def follow(path: Path, root: str | Path = ".") -> None:
                 points += curves.points(rows)
             new = []
             points = logger.log(points)
-            if give_up is not None and (not points or time.monotonic() > give_up):
+            if give_up is not None and (
+                not points or logger.run is None or time.monotonic() > give_up
+            ):
                 break
             time.sleep(INTERVAL)
-        logger.close(ENDED[pages.end])
+        logger.close(ending.ENDED[pages.end])
 
 
 class Logger:
-    """The run of a training in the store, while the store does what it is asked."""
+    """Logs into the run of a training while the store does what it is asked. run: None before it is opened."""
 
     def __init__(self, path: Path, settings: Params, root: Path) -> None:
         self._path, self._settings, self._root = path, settings, root
         self._task = path.name.rpartition("-")[0]
         self._client: MlflowClient | None = None
-        self._run: Run | None = None
+        self.run: Run | None = None
         self._not_before = 0.0
 
     def log(self, points: list[Point]) -> list[Point]:
@@ -83,9 +84,9 @@ class Logger:
             return points
         try:
             with self._store() as client:
-                if self._run is None:
-                    self._run = self._open(client, points)
-                runs.log_points(client, self._run, points[:AT_ONCE])
+                if self.run is None:
+                    self.run = self._open(client, points)
+                runs.log_points(client, self.run, points[:AT_ONCE])
         except Complaint as complaint:
             print(complaint, flush=True)  # into the log beside the diary
             self._not_before = time.monotonic() + PAUSE
@@ -94,15 +95,15 @@ class Logger:
 
     def close(self, status: str) -> None:
         """Say how training ended, unless publish was faster, or training has been started again."""
-        if self._run is None:
+        if self.run is None:
             return
-        run_id = self._run.info.run_id
+        run_id = self.run.info.run_id
         try:
             with self._store() as client, store.locked(place.find(self._root)):
                 run = client.get_run(run_id)
                 over = run.info.status == "RUNNING" and not diary.lives(self._path)
                 if over and runs.KEY not in run.data.tags:
-                    _end(client, run_id, status)
+                    ending.end(client, run_id, status)
         except Complaint as complaint:
             print(complaint, flush=True)  # the next command ends the run
 
@@ -127,7 +128,7 @@ class Logger:
         with store.locked(where):
             if not diary.lives(self._path):
                 raise TrackingError("training ended before its run was opened; publish makes it")
-            end_left_over(client, experiment, where.owner)
+            ending.end_left_over(client, experiment, where.owner)
             earlier = runs.opened_by_training(client, experiment, where.owner, self._path, points)
             if earlier is not None:
                 client.update_run(earlier.info.run_id, status="RUNNING")
@@ -146,37 +147,3 @@ class Logger:
         told = [Param(key, value) for key, value in flat.items()]
         client.log_batch(run.info.run_id, params=told, synchronous=True)
         return run
-
-
-def end_left_over(client: MlflowClient, experiment: str, owner: str) -> None:
-    """Say of the runs of this checkout that nobody writes any more how they ended. The caller holds its lock.
-
-    One whose training ended well waits for publish while its settings stand in params.yaml.
-    """
-    for run in runs.unfinished(client, experiment, owner):
-        path, before = Path(run.data.tags[runs.DIARY]), run.info.status
-        if before not in ("RUNNING", "SCHEDULED") or diary.lives(path):
-            continue
-        pages = diary.read(path)
-        after = ENDED[pages.end] if pages else "KILLED"
-        if after == "SCHEDULED" and not _wanted(path):
-            after = "KILLED"
-        if after != before:
-            _end(client, run.info.run_id, after)
-
-
-def _end(client: MlflowClient, run_id: str, status: str) -> None:
-    if status == "SCHEDULED":
-        client.update_run(run_id, status=status)
-    else:
-        client.set_terminated(run_id, status)
-
-
-def _wanted(path: Path) -> bool:
-    """Whether the settings beside a diary are still those of its training."""
-    root = path.parents[1]
-    try:
-        settings = params.load(root / "params.yaml")
-    except Complaint:
-        return False
-    return path in {diary.path(task, settings, root) for task in settings.tasks}
