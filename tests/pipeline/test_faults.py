@@ -23,7 +23,8 @@ LONG = {
     "network.n_units": 64,
     "train.threads": 1,
     "train.trials_per_batch": 64,
-    "train.max_iterations": 300,
+    "train.max_iterations": 500,
+    "train.threads": 1,  # so that whoever follows has a core
     "train.check_every": 100,
     "train.accuracy_criterion": 1.0,  # is never exceeded
 }
