@@ -118,8 +118,8 @@ def _grid(rows: pd.DataFrame, docs: Path) -> str:
     ]
     missed = [(name, own) for name, own in cells if own["converged"].mean() < LEARNED]
     parts.append(
-        f"{len(cells) - len(missed)} of {len(cells)} cells are learned: at least {LEARNED:.0%} of their "
-        "networks converged."
+        f"{len(cells) - len(missed)} of the {len(cells)} cells that were run are learned: at least {LEARNED:.0%} of "
+        "their networks converged."
     )
     if missed:
         parts += ["Not learned:", "\n".join(f"- {name}: {reason(own)}" for name, own in missed)]

@@ -59,7 +59,7 @@ def test_cells_that_are_not_learned_are_counted_and_come_with_what_was_measured(
     tmp_path: Path, table: list[dict[str, Any]]
 ) -> None:
     text = written(tmp_path, table)
-    assert "4 of 8 cells are learned" in text
+    assert "4 of the 8 cells that were run are learned" in text
     assert text.count(", p_inh 0, tau ") == 4
     assert "p_inh 0.2, tau" not in text
     for measure in ("success", "iterations", "accuracy"):

@@ -16,7 +16,10 @@ from tests.pipeline.imports import closure
 
 TABLE = Path(__file__).with_name("reruns.yaml")
 DATA = ("artifacts/", "reports/")
-BY_COMMAND = ("__main__.py", "tracking/live.py")  # run by command beside a stage; a folder that is a dep may hold them
+BY_COMMAND = (
+    "__main__.py",
+    "tracking/live.py",
+)  # run by command beside a stage; a folder that is a dep may hold them
 Table = Mapping[str, str | None]  # key -> "train (evaluate report)"
 
 
