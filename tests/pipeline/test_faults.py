@@ -24,7 +24,6 @@ LONG = {
     "train.threads": 1,
     "train.trials_per_batch": 64,
     "train.max_iterations": 500,
-    "train.threads": 1,  # so that whoever follows has a core
     "train.check_every": 100,
     "train.accuracy_criterion": 1.0,  # is never exceeded
 }
