@@ -101,6 +101,15 @@ class Browser:
         """Wait for a text."""
         self.until(f"document.body.innerText.includes({json.dumps(text)})")
 
+    def click(self, element: str) -> None:
+        """Wait for the element that an expression gives, and click at its middle."""
+        self.until(f"!!({element})")
+        self.ask(f"({element}).scrollIntoView({{block: 'center'}})")
+        box = self.ask(f"({element}).getBoundingClientRect().toJSON()")
+        point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **point)
+
     def picture(self, file: Path) -> bytes:
         """The page as PNG, also written to a file."""
         content = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])

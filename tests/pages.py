@@ -1,11 +1,13 @@
 """The pages of MLflow that a lab looks at: opened, waited for, and taken as pictures.
 
-`python -m tests.pages` takes those of docs/ from the store of the checkout, which needs its runs (see `main`).
+`python -m tests.pages runs` and `... curve` take those of docs/ from the store of the checkout (see `main`).
 """
 
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
@@ -52,14 +54,19 @@ class Pages:
         self._picture("curve")
         return int(self.browser.ask(POINTS))
 
-    def comparison(self, run_ids: list[str]) -> bytes:
-        """The compare page: parallel coordinates of what differs, p_inh among it, and accuracy."""
+    def comparison(self, run_ids: list[str]) -> int:
+        """Points of a scatter plot of p_inh against accuracy, on the page that compares these runs."""
         runs, experiments = (quote(json.dumps(x)) for x in (run_ids, [self.experiment]))
         self._open(f"compare-runs?runs={runs}&experiments={experiments}&{LOOK}")
-        self.browser.shows(f"Comparing {len(run_ids)} Runs")
-        axes = "[...document.querySelectorAll('.axis-title')].map(t => t.textContent)"
-        self.browser.until(f"{axes}.includes('network.p_inh') && {axes}.includes('accuracy/mean')")
-        return self._picture("compare")
+        self.browser.click(_with_text("[role=tab]", "Scatter Plot"))
+        for axis, name in (("x", "network.p_inh"), ("y", "accuracy/mean")):
+            self.browser.click(f"document.querySelector('#{axis}-axis-selector')")
+            self.browser.click(_with_text("[role=option]", name))
+            self.browser.until(
+                f"document.querySelector('.{axis}title')?.textContent == {json.dumps(name)}"
+            )
+        self._picture("compare")
+        return int(self.browser.ask(POINTS))
 
     def figure(self, run_id: str, name: str) -> bytes:
         """A figure among the files of a run."""
@@ -69,6 +76,10 @@ class Pages:
         self.browser.until(
             "[...document.querySelectorAll('img')].some(i => i.src.startsWith('blob:') && i.naturalWidth > 100)"
         )
+        where = (
+            "[...document.querySelectorAll('*')].findLast(e => e.innerText?.startsWith('Path: '))"
+        )
+        self.browser.ask(f"({where}).style.visibility = 'hidden'")  # it is of this machine
         return self._picture("figure")
 
     def _open(self, path: str) -> None:
@@ -79,26 +90,34 @@ class Pages:
         return self.browser.picture(self.folder / f"mlflow-{name}.png")
 
 
-def main() -> None:
-    """Pictures from six runs (two tasks, three values of p_inh), and of a training of mante that has just begun."""
+def _with_text(selector: str, text: str) -> str:
+    elements = f"[...document.querySelectorAll({json.dumps(selector)})]"
+    return f"{elements}.find(e => e.innerText.trim() == {json.dumps(text)})"
+
+
+def main(what: str) -> None:
+    """`runs`: pictures of the finished runs, two tasks and three values of p_inh; `curve`: of a training that runs."""
     root = Path.cwd()
     where = place.find(root)
     client = store.open_store(where)
     experiment = store.experiment_id(client, where, "ctrnn")
-    found = [run.info.run_id for run in client.search_runs([experiment])]
+    status = "FINISHED" if what == "runs" else "RUNNING"
+    while not (found := client.search_runs([experiment], f"attributes.status = '{status}'")):
+        time.sleep(1)
+    run_ids = [run.info.run_id for run in found]
     with TemporaryDirectory() as scratch, Server(Path(scratch), where.uri) as server:
         profile = Path(scratch) / "profile"
         profile.mkdir()
         with Browser(profile) as browser:
             pages = Pages(browser, server.uri, experiment, root / "docs")
-            if len(found) == 6:
-                pages.runs(6)
-                pages.comparison(found)
-                pages.figure(found[0], "state_space")
+            if what == "runs":
+                pages.runs(len(found))
+                pages.comparison(run_ids)
+                pages.figure(run_ids[0], "state_space")
             else:
-                pages.open_curves(found[0])
-                pages.points(20)
+                pages.open_curves(run_ids[0])
+                pages.points(50)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

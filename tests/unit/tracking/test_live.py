@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ctrnn import diary, params, tracking
@@ -276,6 +277,7 @@ def trainings(draw: st.DrawFn) -> tuple[list[list[diary.Row]], list[list[diary.R
     return whole, [*whole[:stopped], *filter(None, again)]
 
 
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trainings())
 def test_live_points_are_those_of_publish_in_the_end(
     both: tuple[list[list[diary.Row]], list[list[diary.Row]]],
