@@ -25,10 +25,10 @@ def accuracies(
 def on_the_right_side(
     task: Task[Any], score: Score, rows: pd.DataFrame
 ) -> Bool[np.ndarray, " trial"]:
-    """Whether each response is nearer to the right answer than to any other of these trials."""
+    """Whether each response is nearer to the right answer than to any other of these trials; every one of several."""
     right = task.answer(rows)
     answers = np.unique(right)
     if right.shape != score.response.shape or len(answers) < 2:
         return score.correct
-    nearest = answers[np.abs(score.response[:, None] - answers).argmin(axis=1)]
-    return nearest == right
+    nearest = answers[np.abs(score.response[..., None] - answers).argmin(axis=-1)]
+    return (nearest == right).reshape(len(rows), -1).all(axis=1)

@@ -68,6 +68,15 @@ def test_an_answer_too_weak_is_on_the_right_side_but_not_correct() -> None:
     assert accuracies(task("xor"), -weak, rows).tolist() == [0, 0]
 
 
+def test_of_several_outputs_each_must_be_on_the_right_side() -> None:
+    flip_flop = task("flip_flop")
+    rows = new_trials(flip_flop, 1, 1).conditions
+    weak = np.zeros((flip_flop.settings.T, len(rows), 3), np.float32) + 0.3 * flip_flop.answer(rows)
+    assert accuracies(flip_flop, weak, rows).tolist() == [0, 1]
+    weak[:, :2, 1] *= -1
+    assert accuracies(flip_flop, weak, rows).tolist() == [0, 0.75]
+
+
 def test_a_psychometric_function_is_recovered() -> None:
     random = np.random.default_rng(0)
     evidence = random.choice([-0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5], (20000, 2))
