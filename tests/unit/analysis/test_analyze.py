@@ -19,12 +19,15 @@ from tests.settings import FILE, settings
 SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
 
 
+MORE = {"perceptual_decision": 40, "working_memory": 40, "flip_flop": 32, "mante_graded": 144}
+
+
 @pytest.fixture(scope="module")
 def params() -> Params:
-    small = {
-        key.replace(".", "__"): value for key, value in yaml.safe_load(SMALL.read_text()).items()
-    }
-    return settings(**small)
+    """The small configuration, with a few test trials for the tasks that are not shipped."""
+    small = yaml.safe_load(SMALL.read_text())
+    small |= {f"tasks.{name}.test_trials": trials for name, trials in MORE.items()}
+    return settings(**{key.replace(".", "__"): value for key, value in small.items()})
 
 
 def opened(params: Params, name: str) -> Analysis:
