@@ -1,6 +1,6 @@
 """What trained networks do inside, over settings: trains populations, opens them up, and fills docs/mechanism.md.
 
-    PYTHONPATH=src python experiments/mechanism.py
+    PYTHONPATH=src python -m experiments.mechanism
 
 Numbers go to experiments/mechanism.json, tables into the places of docs/mechanism.md that are marked for them. Settings
 are those of params.yaml but for what VARIANTS changes. Training goes on from its checkpoints where there are some.
@@ -28,6 +28,7 @@ from ctrnn.params import Params
 from ctrnn.statistics import rounded
 from ctrnn.tasks import Batch, Task, trial_table
 from ctrnn.training import train
+from experiments.run import changed
 
 PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
 FOREVER = {"train.stop_at": "loss", "train.loss_criterion": 0.0}  # until max_iterations
@@ -71,15 +72,9 @@ def main(n_networks: int) -> None:
     PAGE.write_text(page, encoding="utf-8")
 
 
-def changed(changes: dict[str, Any], only: str) -> Params:
+def with_changes(changes: dict[str, Any], only: str) -> Params:
     """params.yaml with changes by dotted key, and one task."""
-    raw = yaml.safe_load(Path("params.yaml").read_text())
-    for key, value in changes.items():
-        *path, last = key.split(".")
-        section = raw
-        for part in path:
-            section = section[part]
-        section[last] = value
+    raw = changed(yaml.safe_load(Path("params.yaml").read_text()), changes)
     raw["tasks"] = {only: raw["tasks"][only]}
     return settings.check(raw)
 
@@ -106,7 +101,7 @@ def trained(params: Params, name: str) -> tuple[Task[Any], Batch, list[Network],
 
 def mante(changes: dict[str, Any], name: str) -> dict[str, Any]:
     """Fixed points of a population in both contexts; the whole analysis for the shipped settings."""
-    params = changed(changes, "mante")
+    params = with_changes(changes, "mante")
     task, test, networks, result = trained(params, "mante")
     if name == "as shipped":
         whole = analyze(task, test, networks, networks, params, get_backend(params.train)).metrics
@@ -132,7 +127,7 @@ def points(task: Task[Any], test: Batch, networks: list[Network], params: Params
 
 def memory(name: str) -> dict[str, Any]:
     """Fixed points without input, accuracy by delay, and how long the first pulse's trace lasts without a second."""
-    params = changed({"train.n_networks": 10}, name)
+    params = with_changes({"train.n_networks": 10}, name)
     task, test, networks, result = trained(params, name)
     outside = params.analyze.generalisation
     backend = get_backend(params.train)
@@ -237,7 +232,7 @@ def points_table(found: dict[str, Any]) -> list[str]:
 
 def lesion_table(found: dict[str, Any]) -> list[str]:
     """Share on the right side by dose, group against as many other units."""
-    doses = changed({}, "mante").analyze.lesions.doses
+    doses = with_changes({}, "mante").analyze.lesions.doses
     rows = [
         "| group | " + " | ".join(f"{100 * d:g}%" for d in doses) + " |",
         "|---" * (len(doses) + 1) + "|",

@@ -41,9 +41,8 @@ def first_complaint(error: ValidationError, section: type[BaseModel], where: str
     errors = error.errors(include_url=False)
     # A misspelled key is also a missing one: the misspelling says more.
     first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
-    inside = [
-        str(part) for part in first["loc"] if not str(part).startswith("(")
-    ]  # tag of a choice
+    # What stands in brackets is the tag of a choice.
+    inside = [str(part) for part in first["loc"] if not str(part).startswith("(")]
     key = ".".join(filter(None, [where, *inside]))
     value = first["input"]
     if first["type"] == "extra_forbidden":

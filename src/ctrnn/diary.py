@@ -25,9 +25,8 @@ from typing import IO, Any, Self
 
 from ctrnn.params import Params
 
-Row = dict[
-    str, Any
-]  # of history.csv; with `time`, in milliseconds since 1970, where a diary tells it
+# Of history.csv; with `time`, in milliseconds since 1970, where a diary tells it.
+Row = dict[str, Any]
 
 
 def path(task: str, params: Params, root: str | Path = ".") -> Path:

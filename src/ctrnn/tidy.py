@@ -18,6 +18,8 @@ from ctrnn import lock, params
 from ctrnn.complaints import one_sentence
 from ctrnn.params import Params, TaskSettings
 
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML has it
+
 
 def tidy(root: Path, settings: Params) -> Iterator[str]:
     """Remove torn files of DVC's, and results of tasks that are not in params.yaml; a sentence for each."""
@@ -51,9 +53,6 @@ def strangers(root: Path, settings: Params) -> list[Path]:
     gone = set(TaskSettings.registry) - set(settings.tasks)
     folders = [root / place / stage for place in ("artifacts", "reports") for stage in lock.STAGES]
     return [path for folder in folders for path in sorted(folder.glob("*")) if path.stem in gone]
-
-
-FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML has it
 
 
 if __name__ == "__main__":

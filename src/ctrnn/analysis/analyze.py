@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,14 @@ class Analysis:
     metrics: dict[str, Any]
 
 
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """LAPACK on matrices of this size is several times slower over threads; networks are spread over them instead."""
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+@one_blas_thread()
 def analyze(
     task: Task[Any],
     test: Batch,
@@ -37,19 +46,6 @@ def analyze(
     backend: Backend,
 ) -> Analysis:
     """Open up the networks before and after training."""
-    # LAPACK on matrices of this size is several times slower when it spreads over threads; networks are spread instead.
-    with threadpool_limits(1, "blas"):
-        return _analyze(task, test, before, after, params, backend)
-
-
-def _analyze(
-    task: Task[Any],
-    test: Batch,
-    before: Sequence[Network],
-    after: Sequence[Network],
-    params: Params,
-    backend: Backend,
-) -> Analysis:
     settings, seeds = params.analyze, params.network_seeds
     runs = [
         record(task, test, nets, seeds, settings.trials_per_condition, settings.time_bin, backend)

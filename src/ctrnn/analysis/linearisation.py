@@ -63,9 +63,8 @@ def perturbation_errors(
     """Distance of the simulated from the linear displacement after a pulse of one step, as a share of the former."""
     n_channels = dynamics.W_in.shape[1]
     steps = max(2, round(TAUS / dynamics.per_tau))
-    trials = np.tile(
-        inputs, (steps, n_channels + 1, 1)
-    )  # a trial per channel, and one without a pulse
+    # A trial per channel, and one without a pulse.
+    trials = np.tile(inputs, (steps, n_channels + 1, 1))
     trials[0, np.arange(n_channels), np.arange(n_channels)] += pulse
     x0 = np.tile(x, (n_channels + 1, 1))
     last = dynamics.simulate(trials, x0)[-1]

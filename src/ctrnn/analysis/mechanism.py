@@ -21,9 +21,8 @@ from ctrnn.params import FixedPointSettings
 from ctrnn.streams import generator
 from ctrnn.tasks import Batch, Epoch, Task
 
-TRIALS = (
-    32  # seen under an input, whose states count as visited: half of them with noise, half without
-)
+# Trials seen under an input, whose states count as visited: half of them with noise, half without.
+TRIALS = 32
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def design(rows: pd.DataFrame, choice: Float[np.ndarray, " trial"]) -> Design:
 
 
 def coefficients(
-    design: Design, rates: Float[np.ndarray, "trial unit"]
-) -> Float[np.ndarray, "regressor unit"]:
-    """Least squares coefficients of all regressors together."""
-    return (np.linalg.pinv(design.matrix) @ rates.astype(np.float64))[:-1]
+    design: Design, rates: Float[np.ndarray, "*bin trial unit"]
+) -> Float[np.ndarray, "*bin regressor unit"]:
+    """Least squares coefficients of all regressors together, at every time."""
+    return (np.linalg.pinv(design.matrix) @ rates.astype(np.float64))[..., :-1, :]

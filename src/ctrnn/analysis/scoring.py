@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
-from ctrnn.tasks import Score, Task
+from ctrnn.tasks import Task, right_side
 
 
 def accuracies(
@@ -18,17 +18,7 @@ def accuracies(
 
     The second is as the first where the task has one answer only, or a response that is no answer.
     """
-    score = task.score(outputs, rows)
-    return np.array([score.correct.mean(), on_the_right_side(task, score, rows).mean()])
-
-
-def on_the_right_side(
-    task: Task[Any], score: Score, rows: pd.DataFrame
-) -> Bool[np.ndarray, " trial"]:
-    """Whether each response is nearer to the right answer than to any other of these trials; every one of several."""
-    right = task.answer(rows)
-    answers = np.unique(right)
-    if right.shape != score.response.shape or len(answers) < 2:
-        return score.correct
-    nearest = answers[np.abs(score.response[..., None] - answers).argmin(axis=-1)]
-    return (nearest == right).reshape(len(rows), -1).all(axis=1)
+    score, right = task.score(outputs, rows), task.answer(rows)
+    told = right.shape == score.response.shape and len(np.unique(right)) > 1
+    on_side = right_side(score.response, right) if told else score.correct
+    return np.array([score.correct.mean(), on_side.mean()])

@@ -30,7 +30,7 @@ def targeted_axes(
     binned: Float[np.ndarray, "bin trial unit"], design: Design, space: StateSpace
 ) -> Targeted:
     """Axes for the regressors of `design`; `space` has the principal components that they are confined to."""
-    betas = np.stack([coefficients(design, rates[design.trials]) for rates in binned])
+    betas = coefficients(design, binned[:, design.trials])
     betas = betas @ space.axes @ space.axes.T
     strength = np.linalg.norm(betas, axis=2)
     peak = np.round(strength, 6).argmax(axis=0)

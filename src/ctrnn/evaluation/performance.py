@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.statistics import spread
 from ctrnn.streams import key
-from ctrnn.tasks import Batch, Task
+from ctrnn.tasks import Batch, Task, right_side
 
 TABLE_COLUMNS = ("split", "noise_seed")  # of the trial table, that outcomes leave out
 SATURATED = 0.05
@@ -86,19 +86,6 @@ def by_output(
     if values.ndim == 1:
         return {name: values}
     return {f"{name}_{output}": values[:, i] for i, output in enumerate(outputs)}
-
-
-def right_side(
-    response: Float[np.ndarray, " trial *output"], answer: Float[np.ndarray, " trial *output"]
-) -> Bool[np.ndarray, " trial"]:
-    """Whether a response is nearer to its right answer than to any other, however far it falls short of it.
-
-    It tells a network that knows the answer but does not reach the threshold from one that does not know it.
-    """
-    answers = np.unique(answer)
-    nearest = answers[np.abs(response[..., None] - answers).argmin(axis=-1)]
-    on_side: np.ndarray = (nearest == answer).reshape(len(answer), -1).all(axis=1)
-    return on_side
 
 
 def activity_of(network: Network, rates: Float[np.ndarray, "time trial unit"]) -> dict[str, float]:

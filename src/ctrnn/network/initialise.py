@@ -39,10 +39,9 @@ def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed:
         b_rec = -RATE_AT_ZERO[settings.activation] * in_order_sum(W)
     W_in = settings.W_in_sd * generator(seed, "network", "W_in").standard_normal((n, n_channels))
     W_out = readout_weights(settings, n_outputs, seed)
+    # Absolute values where signs are asked for, so that no weight starts where relu has no slope.
     weights = {
-        "W_in": np.abs(W_in)
-        if settings.dale_inputs
-        else W_in,  # so that none starts at relu's kink
+        "W_in": np.abs(W_in) if settings.dale_inputs else W_in,
         "W_rec": np.abs(W) if settings.dale else W,
         "b_rec": b_rec,
         "W_out": np.abs(W_out) if settings.dale_readout else W_out,

@@ -13,7 +13,7 @@ from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante
 from ctrnn.tasks.mante_graded import ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
-from ctrnn.tasks.task import Batch, Score, Task
+from ctrnn.tasks.task import Batch, Score, Task, right_side
 from ctrnn.tasks.trials import batches, trial_table
 from ctrnn.tasks.working_memory import WorkingMemory
 from ctrnn.tasks.xor import Xor
@@ -28,6 +28,7 @@ __all__ = [
     "get_task",
     "one_of_each",
     "read_test",
+    "right_side",
     "save",
     "trial_table",
 ]

@@ -107,3 +107,16 @@ class Task(ABC, Generic[S]):
         choice = self.choice(response)
         correct = (choice == answer).reshape(len(rows), -1).all(axis=1)
         return Score(response, choice, correct)
+
+
+def right_side(
+    response: Float[np.ndarray, " trial *output"], answer: Float[np.ndarray, " trial *output"]
+) -> Bool[np.ndarray, " trial"]:
+    """Whether a response is nearer to its right answer than to any other, however far it falls short of it.
+
+    It tells a network that knows the answer but does not reach the threshold from one that does not know it.
+    """
+    answers = np.unique(answer)
+    nearest = answers[np.abs(response[..., None] - answers).argmin(axis=-1)]
+    on_side: np.ndarray = (nearest == answer).reshape(len(answer), -1).all(axis=1)
+    return on_side

@@ -80,9 +80,8 @@ def gather(task: str, params: Params, root: Path) -> Content:
     for i in range(params.train.n_networks):
         for stem in ("network", "initial"):
             files[f"weights/{stem}-{i}.safetensors"] = trained / f"{stem}-{i}.safetensors"
-    drawn = (
-        root / "reports" / "figures" / task
-    )  # made anew by every report, so that none in it is stale
+    # Made anew by every report, so that no figure in it is stale.
+    drawn = root / "reports" / "figures" / task
     figures = {f"figures/{path.name}": path for path in sorted(drawn.glob("*.png"))}
     if not figures:
         raise TrackingError(f"{drawn} holds no figures; run dvc repro, or dvc checkout, first")

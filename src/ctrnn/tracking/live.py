@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 else:
     Run = MlflowClient = Any
 
-PATIENCE = (
-    3.0  # seconds that a training lasts before MLflow, which takes seconds to import, is worth it
-)
+# Seconds that a training lasts before MLflow, which takes seconds to import, is worth it.
+PATIENCE = 3.0
 INTERVAL = 2.0  # seconds between looks into the diary
 PAUSE = 5.0  # seconds from a failure of the store to the next attempt
 AT_ONCE = 1000  # points that a look sends at most, in four calls

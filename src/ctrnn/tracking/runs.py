@@ -59,9 +59,8 @@ def put(client: MlflowClient, experiment: str, content: Content, owner: str) -> 
     if not finished:
         client.set_terminated(run_id, "FINISHED")
         for other in unfinished(client, experiment, owner):
-            if other.data.tags.get(DIARY) == str(
-                content.diary
-            ):  # of the same training, done otherwise
+            # Of the same training, done otherwise.
+            if other.data.tags.get(DIARY) == str(content.diary):
                 client.set_terminated(other.info.run_id, "KILLED")
         return Published(run_id, content.name, "created" if created else "completed")
     return Published(run_id, content.name, "redrawn" if redraw else "unchanged")

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from ctrnn.evaluation import evaluate, metrics
-from ctrnn.evaluation.performance import right_side
 from ctrnn.network import Activity, initialise
-from ctrnn.tasks import get_task, trial_table
+from ctrnn.tasks import get_task, right_side, trial_table
 from tests.settings import settings
 
 
