@@ -19,6 +19,9 @@ from ctrnn.complaints import Complaint
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+PROBE = (
+    "/api/2.0/mlflow/experiments/search?max_results=1"  # /health is well where the database is not
+)
 WAIT = 4  # seconds for an answer of the server; one call is tried twice, so that 10 s bound it
 
 _INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
@@ -123,10 +126,10 @@ def check_server(place: Place) -> None:
     if not place.is_server:
         return
     try:
-        with urlopen(place.uri.rstrip("/") + "/health", timeout=WAIT):
+        with urlopen(place.uri.rstrip("/") + PROBE, timeout=WAIT):
             return
     except HTTPError as error:
-        if error.code < 500:  # it answers: not every proxy lets /health through
+        if error.code < 500:  # it answers: MLflow, which knows how to log in, will tell
             return
         raise TrackingError(unreachable(place, f"HTTP {error.code}")) from None
     except OSError as error:

@@ -258,13 +258,13 @@ def test_a_server_that_is_gone_is_one_sentence(
     assert time.monotonic() - start < 2
 
 
-@pytest.mark.parametrize("habit", ["never answers", "hangs after its health check", "breaks"])
+@pytest.mark.parametrize("habit", ["never answers", "hangs after it was found well", "breaks"])
 def test_a_sick_server_is_one_sentence_within_ten_seconds(
     checkout: Path, habit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            healthy = self.path == "/health" and habit != "never answers"
+            healthy = self.path == place.PROBE and habit != "never answers"
             if not healthy and habit != "breaks":
                 time.sleep(12)
             self.send_response(200 if healthy else 500)
