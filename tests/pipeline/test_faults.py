@@ -22,8 +22,9 @@ TASK = "mante"
 LONG = {
     "network.n_units": 64,
     "train.threads": 1,
-    "train.trials_per_batch": 64,
-    "train.max_iterations": 500,
+    "tasks.mante.train_trials": 128,
+    "train.trials_per_batch": 128,
+    "train.max_iterations": 350,
     "train.check_every": 100,
     "train.accuracy_criterion": 1.0,  # is never exceeded
 }
