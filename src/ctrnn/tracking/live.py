@@ -31,7 +31,7 @@ else:
 PATIENCE = 3.0
 INTERVAL = 2.0  # seconds between looks into the diary
 PAUSE = 5.0  # seconds from a failure of the store to the next attempt
-AT_ONCE = 1000  # points that a look sends at most, in four calls
+AT_ONCE = 2000  # points that a look sends at most, in eight calls
 LAST = 10.0  # seconds, after training, for what is left
 
 
