@@ -41,7 +41,7 @@ def follow(path: Path, root: str | Path = ".") -> None:
     root: the checkout of the training. Raises FileNotFoundError where there is no diary.
     """
     if hasattr(os, "nice"):
-        os.nice(10)  # training goes first
+        os.nice(15)  # training goes first
     time.sleep(PATIENCE)
     with diary.Pages(path) as pages:
         new = pages.turn()
