@@ -56,7 +56,7 @@ def measure(name: str, seed: int) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, __file__, name, str(seed)], check=True, stdout=subprocess.PIPE, text=True
     )
-    row: dict[str, Any] = json.loads(done.stdout)
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # training speaks before
     return {**row, "total_s": time.perf_counter() - begun}
 
 
