@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,7 @@ def one_sentence(who: str) -> Iterator[None]:
     """Ends the program with the sentence of a Complaint, and with one line at Ctrl-C, instead of a traceback."""
     try:
         yield
+        gc.freeze()  # at its exit Python looks for garbage in all that is left: half a second after torch or MLflow
     except Complaint as complaint:
         raise SystemExit(f"{who}: {complaint}") from None
     except KeyboardInterrupt:

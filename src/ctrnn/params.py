@@ -158,6 +158,13 @@ class Penalties(Section):
     W_out: NotNegative
 
 
+class Hopeless(Section):
+    """Section `train.hopeless`: which networks are given up."""
+
+    after: Count
+    below: Share
+
+
 class TrainSettings(Section):
     """Section `train`: how many networks are trained, how, and until when."""
 
@@ -178,6 +185,7 @@ class TrainSettings(Section):
     accuracy_criterion: Share
     loss_criterion: NotNegative
     checks_in_a_row: Count
+    hopeless: Hopeless | None
     require_convergence: bool
     trainable: Trainable
     penalties: Penalties

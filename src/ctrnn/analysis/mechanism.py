@@ -15,8 +15,8 @@ from tqdm import tqdm
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
 from ctrnn.analysis.linearisation import Linearisation, linearise
+from ctrnn.kernel import usable_cores
 from ctrnn.network import Network
-from ctrnn.network.native_backend import usable_cores
 from ctrnn.params import FixedPointSettings
 from ctrnn.streams import generator
 from ctrnn.tasks import Batch, Epoch, Task

@@ -68,6 +68,10 @@ def blank(height: float) -> Figure:
 def png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as a PNG with no date and no software version in it."""
     stream = io.BytesIO()
+    if engine := figure.get_layout_engine():
+        figure.set_dpi(dpi)
+        engine.execute(figure)
+        figure.set_layout_engine("none")  # or savefig draws all of it twice
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
 

@@ -3,7 +3,14 @@
 from ctrnn.kernel.build import isa
 from ctrnn.kernel.network import Network
 from ctrnn.kernel.normals import normals
-from ctrnn.kernel.run import ForwardJob, TrainJob, forward, loss_and_gradients, noise
+from ctrnn.kernel.run import (
+    ForwardJob,
+    TrainJob,
+    forward,
+    loss_and_gradients,
+    noise,
+    usable_cores,
+)
 
 __all__ = [
     "ForwardJob",
@@ -14,4 +21,5 @@ __all__ = [
     "loss_and_gradients",
     "noise",
     "normals",
+    "usable_cores",
 ]

@@ -184,6 +184,13 @@ def _noise(key: int | None) -> dict[str, int]:
     return {"noisy": 0, "key": 0} if key is None else {"noisy": 1, "key": int(key) % 2**64}
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _call(
     name: str, net: Effective, part: SliceC, T: int, kept: tuple[object, ...]
 ) -> Callable[[], None]:

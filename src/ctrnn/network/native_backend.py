@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -28,7 +27,7 @@ class NativeBackend:
     """
 
     def __init__(self, threads: int | None) -> None:
-        self.threads = threads or usable_cores()
+        self.threads = threads or kernel.usable_cores()
         try:
             library()  # builds the kernel, so that what is missing is said before anything is computed
         except RuntimeError as error:
@@ -95,10 +94,3 @@ class NativeBackend:
                 dale=settings.dale,
             )
         return self._prepared[wiring]
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

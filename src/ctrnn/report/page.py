@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tqdm import tqdm
 
+from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
 from ctrnn.report.drawings import draw
 from ctrnn.report.results import read
@@ -21,9 +25,12 @@ TEMPLATE = "page.html.j2"
 def build(params: Params, root: str | Path = ".") -> None:
     """Draw the figures of every task of params.yaml and write the page, from the stages' files alone."""
     root = Path(root)
-    sections = [
-        _section(name, params, root) for name in tqdm(params.tasks, desc="report", unit="task")
-    ]
+    names = list(params.tasks)
+    # Matplotlib draws on one core; a process is started anew, since a fork would take threads' locks along.
+    workers = min(usable_cores(), len(names))
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        coming = pool.map(_section, names, repeat(params), repeat(root))
+        sections = list(tqdm(coming, desc="report", unit="task", total=len(names)))
     shared = params.model_dump(include={"seed", "network", "train", "evaluate", "analyze"})
     for key in ("threads", "checkpoint_every"):  # they change no result
         shared["train"].pop(key)

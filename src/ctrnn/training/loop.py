@@ -23,7 +23,7 @@ from ctrnn.training import checkpoint
 from ctrnn.training.adam import clip, gradient_norm
 from ctrnn.training.curriculum import Lesson, lessons
 from ctrnn.training.penalties import with_weight_penalties
-from ctrnn.training.stopping import check_networks, meets_criterion
+from ctrnn.training.stopping import check_networks, is_hopeless, meets_criterion
 from ctrnn.training.trainee import Trainee, enrol
 
 # Settings of train that do not decide how one network is trained.
@@ -47,7 +47,7 @@ def train(
     store: Path = checkpoint.STORE,
     tell: Tell = lambda name, rows: None,
 ) -> list[Trainee]:
-    """Train `train.n_networks` networks side by side until each, its curriculum done, meets the criterion.
+    """Train `train.n_networks` networks side by side until each, at the end of its curriculum, is good or given up.
 
     Networks are independent: each has its own seed, and none's result depends on how many others there are. Each goes
     on from its checkpoint in `store`, if there is one of these settings, trials and code. `tell` hears first the rows
@@ -66,7 +66,9 @@ def train(
 
     def unfinished() -> list[Trainee]:
         return [
-            one for one in trainees if not one.converged and one.iteration < settings.max_iterations
+            one
+            for one in trainees
+            if not (one.converged or one.given_up) and one.iteration < settings.max_iterations
         ]
 
     def save(some: list[Trainee]) -> None:
@@ -125,6 +127,7 @@ def train(
                 met = meets_criterion(one.last_check, settings)
                 one.met_in_a_row = one.met_in_a_row + 1 if met else 0
                 one.converged = one.met_in_a_row >= settings.checks_in_a_row
+                one.given_up = is_hopeless(one.last_check, one.iteration, settings.hopeless)
             tell(name, [one.history[-1] for one in active])
             if due:
                 bar.set_postfix_str(progress(trainees), refresh=False)
@@ -156,7 +159,7 @@ def train(
     if missed and settings.require_convergence:
         raise TrainingError(
             f"networks {missed} of {task.name} missed the criterion after "
-            f"train.max_iterations = {settings.max_iterations}; raise it, or set "
+            f"train.max_iterations = {settings.max_iterations}, or were given up; raise it, or set "
             "train.require_convergence: false to go on without"
         )
     return trainees

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.params import TrainSettings
+from ctrnn.params import Hopeless, TrainSettings
 from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
 
@@ -47,6 +47,11 @@ def check_networks(
 def mean_squared_error(outputs: np.ndarray, batch: Batch) -> float:
     """Mean of (z - target)^2 where the mask counts. outputs: [time, trial, output]."""
     return float(np.square(outputs - batch.targets)[batch.mask].mean(dtype=np.float64))
+
+
+def is_hopeless(check: Check, iteration: int, hopeless: Hopeless | None) -> bool:
+    """Whether a network is to be given up, by `train.hopeless`."""
+    return hopeless is not None and iteration >= hopeless.after and check.accuracy < hopeless.below
 
 
 def meets_criterion(check: Check, settings: TrainSettings) -> bool:

@@ -42,6 +42,7 @@ class Trainee:
     met_in_a_row: int = 0
     last_check: Check | None = None
     converged: bool = False
+    given_up: bool = False
     seconds: float = 0.0  # its share of the time of the loop; told, but part of no result
 
     @property
@@ -84,6 +85,7 @@ class Trainee:
     def ending(self) -> str:
         """How training ended, and how long it took, in words."""
         how = "converged after" if self.converged else "did not converge in"
+        how = "was given up after" if self.given_up else how
         return (
             f"network {self.index} (seed {self.seed}): {how} {self.iteration} iterations, "
             f"{self.seconds:.1f} s"
@@ -103,6 +105,7 @@ class Trainee:
                 "met_in_a_row": self.met_in_a_row,
                 "last_check": asdict(self.last_check) if self.last_check else None,
                 "converged": self.converged,
+                "given_up": self.given_up,
                 "seconds": self.seconds,
                 "beta_1_power": self.adam.beta_1_power,
                 "beta_2_power": self.adam.beta_2_power,
@@ -131,6 +134,7 @@ def enrol(
         check = state.rest["last_check"]
         trainee.last_check = Check(**check) if check else None
         trainee.converged = state.rest["converged"]
+        trainee.given_up = state.rest["given_up"]
         trainee.seconds = state.rest["seconds"]
     trainee.attend(lesson, lessons, params)
     return trainee

@@ -185,6 +185,28 @@ def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
         run(train__accuracy_criterion=1.0, train__require_convergence=True)
 
 
+def test_a_hopeless_network_is_given_up_at_a_check_after_so_many_iterations() -> None:
+    never = {"train__accuracy_criterion": 1.0, "train__max_iterations": 30}
+    hopeless = {"train__hopeless": {"after": 12, "below": 1.0}}
+    trainees, _ = run(**never, **hopeless, train__learning_rate=1e-9)
+    assert [trainee.iteration for trainee in trainees] == [15, 15]
+    assert not trainees[0].summary()["converged"]
+    assert "given up after 15 iterations" in trainees[0].ending()
+    good, _ = run(**never, train__hopeless={"after": 12, "below": 0.0})
+    assert good[0].iteration == 30
+
+
+def test_a_network_that_was_given_up_stays_so(tmp_path: Path) -> None:
+    changes = {
+        "train__accuracy_criterion": 1.0,
+        "train__hopeless": {"after": 5, "below": 1.0},
+        "train__learning_rate": 1e-9,
+    }
+    first, _ = run(tmp_path, **changes)
+    again, _ = run(tmp_path, **changes)
+    assert [one.iteration for one in again] == [one.iteration for one in first] == [5, 5]
+
+
 def test_a_loss_that_is_not_finite_stops_with_iteration_and_network() -> None:
     with pytest.raises(
         TrainingError, match=r"network 0 of go_nogo is not finite at iteration \d+; lower"
