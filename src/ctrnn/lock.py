@@ -30,6 +30,11 @@ def chain(task: str, root: str | Path = ".") -> dict[str, dict[str, Any]]:
     return _entries(Path(root) / "dvc.lock", [f"{stage}@{task}" for stage in STAGES])
 
 
+def chain_of(stages: dict[str, dict[str, Any]], task: str) -> dict[str, dict[str, Any]]:
+    """The same, from `stages` of a dvc.lock that has been read. Raises KeyError where an entry is missing."""
+    return {name: stages[name] for name in (f"{stage}@{task}" for stage in STAGES)}
+
+
 def n_figures(task: str, root: str | Path = ".") -> int:
     """Number of figures of a task that were published. Raises LockError as `chain` does."""
     name = f"publish@{task}"

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from matplotlib import colormaps, rc_context, rcdefaults
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 P = ParamSpec("P")
@@ -68,11 +69,10 @@ def blank(height: float) -> Figure:
 def png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as a PNG with no date and no software version in it."""
     stream = io.BytesIO()
-    if engine := figure.get_layout_engine():
-        figure.set_dpi(dpi)
-        engine.execute(figure)
-        figure.set_layout_engine("none")  # or savefig draws all of it twice
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    figure.set_dpi(dpi)
+    FigureCanvasAgg(figure).print_png(
+        stream, metadata={"Software": None}
+    )  # savefig would draw it twice
     return stream.getvalue()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,10 +27,13 @@ def build(params: Params, root: str | Path = ".") -> None:
     """Draw the figures of every task of params.yaml and write the page, from the stages' files alone."""
     root = Path(root)
     names = list(params.tasks)
-    # Matplotlib draws on one core; a process is started anew, since a fork would take threads' locks along.
-    workers = min(usable_cores(), len(names))
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        coming = pool.map(_section, names, repeat(params), repeat(root))
+    with ExitStack() as stack:
+        each: Callable[..., Iterator[dict[str, Any]]] = map
+        if (workers := min(usable_cores(), len(names))) > 1:  # Matplotlib draws on one core
+            # A process is started anew, since a fork would take the locks of threads along.
+            pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+            each = stack.enter_context(pool).map
+        coming = each(_section, names, repeat(params), repeat(root))
         sections = list(tqdm(coming, desc="report", unit="task", total=len(names)))
     shared = params.model_dump(include={"seed", "network", "train", "evaluate", "analyze"})
     for key in ("threads", "checkpoint_every"):  # they change no result

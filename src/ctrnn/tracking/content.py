@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -92,6 +93,8 @@ def gather(task: str, params: Params, root: Path) -> Content:
 
     evaluated = read_json(files["metrics/evaluate.json"])
     analyzed = read_json(files["metrics/analyze.json"])
+    trained_for = [one["iterations"] for one in read_json(files["training.json"])["networks"]]
+    iterations = {"mean": fmean(trained_for), "per_network": trained_for}
     key = lock.content_key(entries)
     history = _with_times(read_table(files["history.csv"]), diary.path(task, params, root))
     tags = provenance.tags(root, f"{params.train.backend} on {params.train.device}")
@@ -107,7 +110,7 @@ def gather(task: str, params: Params, root: Path) -> Content:
         description=note.write(
             task, params, read_json(files["training.json"]), evaluated, analyzed, tags, key
         ),
-        final=metrics.final(evaluated, analyzed),
+        final=metrics.final(evaluated, analyzed, {"iterations": iterations}),
         curves=metrics.curves(history, params.train.n_networks),
         files=files,
         texts={"dvc.lock": lock.as_text(entries)},

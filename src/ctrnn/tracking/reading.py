@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ctrnn.tracking import place, store
+from ctrnn.tracking import place, runs, store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -28,8 +28,9 @@ def file(run_id: str, path: str, folder: str | Path, root: str | Path = ".") -> 
 def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:
     """The finished runs of an experiment, a row each, the newest first.
 
-    Columns: run_id, name, started, task, git_commit; every setting by its key in params.yaml; every metric by its name
-    in MLflow, a curve by its last value. Raises TrackingError where the store fails.
+    Columns: run_id, name, started, task, git_commit, key (of its content: `ctrnn.lock`); every setting by its key in
+    params.yaml; every metric by its name in MLflow, a curve by its last value. Raises TrackingError where the store
+    fails.
     """
     where = place.find(root)
     client = store.open_store(where)
@@ -57,6 +58,7 @@ def _row(run: Run) -> dict[str, Any]:
         "started": pd.Timestamp(run.info.start_time, unit="ms", tz="UTC"),
         "task": run.data.tags.get("task"),
         "git_commit": run.data.tags.get("git.commit"),
+        "key": run.data.tags.get(runs.KEY),
         **{key: _value(text) for key, text in run.data.params.items()},
         **run.data.metrics,
     }

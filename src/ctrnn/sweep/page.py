@@ -1,0 +1,153 @@
+"""What came out of a sweep: reports/sweeps/<name>/ with a page, its figures, and the tables as CSV."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from ctrnn import report
+from ctrnn.figures import png, sweeps
+from ctrnn.sweep import effects
+from ctrnn.sweep.table import MEASURES
+
+HERE = Path(__file__).parent
+
+
+def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list[str]) -> Path:
+    """Write networks.csv, effects.csv, a figure per measure, and index.html, which holds them all; its path.
+
+    sweep: what sweep.json holds. rows: of `table.rows`. missing: points without finished runs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    axes = [key.rpartition(".")[2] for key in sweep["axes"]]
+    measures = [name for name in MEASURES if rows[name].notna().any()]
+    found = effects.table(rows, numeric(rows, axes), measures)
+    rows.to_csv(folder / "networks.csv", index=False)
+    found.to_csv(folder / "effects.csv", index=False)
+    drawn = []
+    for measure in measures:
+        words = MEASURES[measure][1]
+        for kind, figure in figures(rows, axes, measure, words):
+            (folder / f"{measure}-{kind}.png").write_bytes(made := png(figure))
+            drawn.append({"title": words, "kind": kind, "data": base64.b64encode(made).decode()})
+    environment = Environment(
+        loader=FileSystemLoader([HERE, Path(report.__file__).parent]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    page = environment.get_template("sweep.html.j2").render(
+        sweep=sweep,
+        axes=axes,
+        figures=drawn,
+        effects=found.to_dict("records"),
+        words={name: words for name, (_, words) in MEASURES.items()},
+        points=summary(rows, axes),
+        missing=missing,
+    )
+    path = folder / "index.html"
+    path.write_text(page + "\n", encoding="utf-8")
+    return path
+
+
+def numeric(rows: pd.DataFrame, axes: list[str]) -> list[str]:
+    """Axes whose values have an order."""
+    return [axis for axis in axes if pd.api.types.is_numeric_dtype(rows[axis])]
+
+
+def figures(
+    rows: pd.DataFrame, axes: list[str], measure: str, words: str
+) -> list[tuple[str, Figure]]:
+    """A heat map over the first two axes, and lines along each axis, one for each value of the other.
+
+    Values of further axes are averaged over.
+    """
+    if not axes:
+        return []
+    levels = {
+        axis: sorted(rows[axis].unique(), key=lambda v: (str(type(v)), v)) for axis in axes[:2]
+    }
+    made: list[tuple[str, Figure]] = []
+    if len(axes) > 1:
+        upwards, along = axes[:2]
+        grids = {
+            str(task): np.array(
+                [
+                    [select(own, measure, {upwards: u, along: a}).mean() for a in levels[along]]
+                    for u in levels[upwards]
+                ]
+            )
+            for task, own in rows.groupby("task", sort=False)
+        }
+        upward, across = (upwards, levels[upwards]), (along, levels[along])
+        made.append(("map", sweeps.heat_maps(grids, upward, across, words)))
+    for along, other in ((axes[0], axes[1:2]), *([(axes[1], axes[:1])] if len(axes) > 1 else [])):
+        several = [{other[0]: value} for value in levels[other[0]]] if other else [{}]
+        means = {
+            str(task): np.array(
+                [
+                    [
+                        effects.mean_interval(select(own, measure, {along: a, **one}))
+                        for a in levels[along]
+                    ]
+                    for one in several
+                ]
+            )
+            for task, own in rows.groupby("task", sort=False)
+        }
+        labels = [", ".join(f"{key} {value}" for key, value in one.items()) for one in several]
+        made.append((f"by-{along}", sweeps.lines(means, (along, levels[along]), labels, words)))
+    return made
+
+
+def select(rows: pd.DataFrame, measure: str, values: dict[str, Any]) -> np.ndarray:
+    """A measure of the networks with these values of the axes; NaN alone where there are none."""
+    for axis, value in values.items():
+        rows = rows[rows[axis] == value]
+    chosen = rows[measure].to_numpy(np.float64)
+    return chosen if len(chosen) else np.array([np.nan])
+
+
+def summary(rows: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
+    """A row per run, in the order of the axes."""
+    keys = ["task", *axes, "experiment", "run_id"]
+    return [
+        {
+            **dict(zip(keys, values, strict=True)),
+            "networks": len(own),
+            "converged": int(own["converged"].sum()),
+            "accuracy": own["accuracy"].mean(),
+            "iterations": own["iterations"].mean(),
+        }
+        for values, own in rows.groupby(keys, sort=False)
+    ]
+
+
+def metrics(rows: pd.DataFrame) -> dict[str, float]:
+    """What a list of sweeps in MLflow is sorted by."""
+    by_task = {
+        f"{measure}/{task}": float(own[measure].mean())
+        for task, own in rows.groupby("task")
+        for measure in ("accuracy", "converged", "iterations")
+        if own[measure].notna().any()
+    }
+    return {"networks": float(len(rows)), "runs": float(rows["run_id"].nunique()), **by_task}
+
+
+def settings(sweep: dict[str, Any]) -> dict[str, str]:
+    """The sweep as parameters of its run: what was set, with the values of each axis."""
+    return {
+        "tasks": ", ".join(sweep["tasks"]),
+        "commit": sweep["commit"],
+        **{key: json.dumps(list(values)) for key, values in sweep["axes"].items()},
+        **dict(itertools.islice((s.split("=", 1) for s in sweep["fixed"]), 50)),
+    }

@@ -1,0 +1,134 @@
+"""What of a sweep is left to do, with how many processes and threads, and what it will cost."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ctrnn import network, streams, tasks
+from ctrnn.kernel import usable_cores
+from ctrnn.params import Params
+from ctrnn.sweep.checkout import Checkout, Experiment, read_record
+from ctrnn.sweep.points import Point
+
+STEPS = 5  # of training, timed for a number of threads
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Points by what becomes of them.
+
+    cached: finished experiments with all runs in MLflow. refused: with settings that are not allowed. threads: of a
+    point. at_once: points on this machine. seconds, bytes: of one point, as earlier ones took; None where none has run.
+    """
+
+    cached: list[Point]
+    todo: list[Point]
+    refused: list[Point]
+    threads: int
+    at_once: int
+    seconds: float | None
+    bytes: float | None
+
+    def text(self) -> str:
+        """The plan in words."""
+        n = len(self.todo)
+        parts = [
+            f"{n + len(self.cached) + len(self.refused)} points: {len(self.cached)} cached, {n} to run"
+            + (f", {len(self.refused)} not allowed" if self.refused else "")
+        ]
+        if n:
+            parts.append(
+                f"{self.at_once} at once, {self.threads} thread{'s' * (self.threads > 1)} each (as measured)"
+            )
+        if n and self.seconds is not None and self.bytes is not None:
+            parts.append(
+                f"about {duration(self.seconds * -(-n // self.at_once))} and "
+                f"{self.bytes * n / 1e6:.0f} MB of disk (as earlier points took)"
+            )
+        elif n:
+            parts.append("time and disk are told when the first point is done")
+        return "; ".join(parts)
+
+
+def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Plan:
+    """Sort the points. published: content keys of the finished runs in MLflow."""
+    done = checkout.experiments()
+    allowed = [point for point in points if point.settings is not None]
+    cached = [p for p in allowed if p.name in done and complete(p, done[p.name], published)]
+    todo = [point for point in allowed if point not in cached]
+    threads, at_once = spread(todo) if todo else (1, 1)
+    wanted = [sorted(point.settings.tasks) for point in todo if point.settings]
+    records = [
+        record
+        for path in checkout.record("*").parent.glob("*.json")
+        if (record := read_record(path)) and record["tasks"] in wanted
+    ]
+    return Plan(
+        cached=cached,
+        todo=todo,
+        refused=[point for point in points if point.settings is None],
+        threads=threads,
+        at_once=at_once,
+        seconds=statistics.median(r["seconds"] for r in records) if records else None,
+        bytes=statistics.median(r["bytes"] for r in records) if records else None,
+    )
+
+
+def complete(point: Point, experiment: Experiment, published: set[str]) -> bool:
+    """Whether every task of a finished experiment has its run."""
+    assert point.settings is not None
+    return set(experiment.keys) == set(point.settings.tasks) and published >= set(
+        experiment.keys.values()
+    )
+
+
+def spread(points: Sequence[Point]) -> tuple[int, int]:
+    """Threads of a point, and points at once, that make the most steps of training a second on this machine."""
+    cores = usable_cores()
+    choices = [threads for threads in range(1, cores + 1) if cores % threads == 0]
+    at_once = {threads: min(cores // threads, len(points)) for threads in choices}
+    settings = points[0].settings
+    assert settings is not None
+    rates = {t: at_once[t] / seconds_of_a_step(settings, t) for t in choices}
+    # What is not training gains more from points side by side: more threads have to be clearly better.
+    best = next(threads for threads in choices if rates[threads] > max(rates.values()) / 1.1)
+    return best, at_once[best]
+
+
+def seconds_of_a_step(settings: Params, threads: int) -> float:
+    """Median seconds of a step of training of the first task's networks."""
+    task = tasks.get_task(next(iter(settings.tasks)), settings)
+    backend = network.get_backend(settings.train.model_copy(update={"threads": threads}))
+    table = tasks.trial_table(task, "train", settings.seed)
+    batch = task.render(table.head(settings.train.trials_per_batch))
+    sizes = (len(task.channels), len(task.outputs))
+    some = [network.initialise(settings.network, *sizes, seed) for seed in settings.network_seeds]
+    taught = [
+        network.TaughtTrials(
+            inputs=batch.inputs,
+            noise=streams.key(seed, "sweep", "timing"),
+            targets=batch.targets,
+            mask=batch.mask,
+            rate_penalty=0.0,
+        )
+        for seed in settings.network_seeds
+    ]
+    took = []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        backend.loss_and_gradients(some, taught, settings.train.trainable.names)
+        took.append(time.perf_counter() - began)
+    return float(np.median(took[1:]))
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,219 @@
+"""One point of a sweep, in a process of its own: python -m ctrnn.sweep.runner, told what to do in a line of JSON.
+
+It takes a clone of the checkout that nobody uses and as many cores as it is given, runs `dvc exp run` there, and pushes
+the experiment to the checkout. The clones share the checkout's DVC cache and checkpoints. It ends, and all that it has
+started, when its standard input closes: whoever started it is gone. The last line of its output says how it went.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ctrnn.complaints import one_sentence
+from ctrnn.sweep.checkout import Checkout
+from ctrnn.sweep.points import SweepError
+
+GRACE = 5  # seconds that training has to write a checkpoint
+RUNNING = re.compile(r"^Running stage '([^']+)'")
+# A stage that fails ends with a sentence; a traceback, with the name of the error.
+SENTENCE = re.compile(
+    r"^(?:generate|train|evaluate|analyze|report|publish)(?:@\w+)?: (?!network \d|run )"
+)
+ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b")
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Run a point. job: root, commit, name, overrides, threads. Returns name, seconds, and `failure` or None."""
+    checkout = Checkout(Path(job["root"]))
+    name, began = job["name"], time.monotonic()
+    log = checkout.log(name)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held, log.open("w") as told:
+        held.enter_context(claimed_cores(job["threads"]))
+        clone = held.enter_context(claimed_clone(checkout, job["commit"]))
+        sets = [f"--set-param={override}" for override in job["overrides"]]
+        process = subprocess.Popen(
+            ["dvc", "exp", "run", "--name", name, *sets],
+            cwd=clone,
+            env={**os.environ, "OMP_NUM_THREADS": str(job["threads"])},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout
+        stages: list[tuple[str, float]] = []
+        for line in process.stdout:
+            told.write(line)
+            told.flush()
+            if begun := RUNNING.match(line):
+                stages.append((begun[1], time.monotonic()))
+        ended = time.monotonic()
+        if process.wait():
+            return {"name": name, "seconds": ended - began, "failure": sentence(log.read_text())}
+        git(
+            clone,
+            "push",
+            "--quiet",
+            str(checkout.root),
+            *[f"{ref}:{ref}" for ref in refs(clone, name)],
+        )
+        record = {
+            "name": name,
+            "seconds": time.monotonic() - began,
+            "stages": by_stage(stages, ended),
+            "bytes": size_of(clone / "artifacts") + size_of(clone / "reports"),
+            "tasks": sorted(path.name for path in (clone / "artifacts" / "train").iterdir()),
+        }
+    path = checkout.record(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".part").write_text(json.dumps(record, indent=1))
+    path.with_suffix(".part").replace(path)
+    return {**record, "failure": None}
+
+
+@contextmanager
+def claimed_cores(n: int) -> Iterator[None]:
+    """Bind this process to n cores that no other point has, where the system can and so many are free."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    folder = Path(tempfile.gettempdir()) / f"ctrnn-cores-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    allowed = sorted(os.sched_getaffinity(0))
+    with ExitStack() as held:
+        mine: set[int] = set()
+        for core in allowed:
+            if len(mine) < n and taken(held, folder / f"{core}.lock"):
+                mine.add(core)
+        if len(mine) == n:
+            os.sched_setaffinity(0, mine)
+        yield
+
+
+@contextmanager
+def claimed_clone(checkout: Checkout, commit: str) -> Iterator[Path]:
+    """A clone at this commit that no other point uses, clean; made where all are in use."""
+    folder = checkout.folder / "clones"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        number = 0
+        while not taken(held, folder / f"{number}.lock"):
+            number += 1
+        clone = folder / str(number)
+        if not (clone / ".dvc" / "config.local").exists():
+            make_clone(checkout, clone)
+        for left in ("index.lock", "HEAD.lock"):  # of a git that was killed
+            (clone / ".git" / left).unlink(missing_ok=True)
+        git(clone, "checkout", "--quiet", "--force", "--detach", commit)
+        kept = [f"--exclude={name}" for name in (".checkpoints", "config.local", "__pycache__")]
+        git(clone, "clean", "-ffdxq", *kept)
+        for ref in git(clone, "for-each-ref", "--format=%(refname)", "refs/exps/").split():
+            git(clone, "update-ref", "-d", ref)
+        yield clone
+
+
+def make_clone(checkout: Checkout, clone: Path) -> None:
+    """A clone that shares objects, DVC cache and checkpoints with the checkout."""
+    from dvc.repo import Repo
+
+    shutil.rmtree(clone, ignore_errors=True)
+    git(
+        checkout.root,
+        "clone",
+        "--quiet",
+        "--shared",
+        "--no-checkout",
+        str(checkout.root),
+        str(clone),
+    )
+    store = checkout.root / ".checkpoints"
+    store.mkdir(exist_ok=True)
+    (clone / ".checkpoints").symlink_to(store)
+    with Repo(str(checkout.root)) as repo:
+        cache = repo.cache.local.path
+    (clone / ".dvc").mkdir(exist_ok=True)
+    (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n")
+
+
+def taken(held: ExitStack, path: Path) -> bool:
+    """Whether this process has got the lock; it is given back when `held` ends, and when the process does."""
+    try:
+        held.enter_context(FileLock(path, timeout=0))
+    except Timeout:
+        return False
+    return True
+
+
+def refs(clone: Path, name: str) -> list[str]:
+    """References of the experiment of this name."""
+    listed = git(clone, "for-each-ref", "--format=%(refname)", "refs/exps/").split()
+    return [ref for ref in listed if ref.split("/")[-1] == name]
+
+
+def git(folder: Path, *command: str) -> str:
+    """Output of a git command. Raises SweepError where it fails."""
+    return Checkout(folder).git(*command)
+
+
+def by_stage(stages: list[tuple[str, float]], ended: float) -> dict[str, float]:
+    """Seconds from the start of a stage to that of the next."""
+    ends = [at for _, at in stages[1:]] + [ended]
+    return {name: end - at for (name, at), end in zip(stages, ends, strict=True)}
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def sentence(said: str) -> str:
+    """The line of a log that says why the experiment failed."""
+    lines = [line.strip() for part in said.splitlines() for line in part.split("\r")]
+    for pattern in (SENTENCE, ERROR, re.compile("^ERROR: ")):
+        if found := [line for line in lines if pattern.match(line)]:
+            return found[-1]
+    return lines[-1] if lines else "no message"
+
+
+def leash() -> None:
+    """End this process and all that it has started when standard input closes."""
+    while os.read(0, 1):
+        pass
+    os.killpg(0, signal.SIGINT)  # training writes a checkpoint
+    time.sleep(GRACE)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """Run the point that the first line of standard input tells."""
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the stages would inherit
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=leash, daemon=True).start()
+    try:
+        done = run(job)
+    except SweepError as error:
+        done = {"name": job["name"], "seconds": 0.0, "failure": str(error)}
+    print(json.dumps(done), flush=True)
+
+
+if __name__ == "__main__":
+    with one_sentence("sweep"):
+        main()
