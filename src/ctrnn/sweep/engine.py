@@ -32,6 +32,9 @@ def run(
         )
     # Nothing is reported to anybody, and what a worker says is in the log of its point.
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0")
+    # Who may use the cluster: those who have the token that Ray keeps in the home folder, and makes where it has none.
+    if address is None or (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     try:
@@ -44,7 +47,7 @@ def run(
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise SweepError(
             f"Ray does not start at {address or 'this machine'} ({' '.join(str(error).split())[:200]}); "
-            "start the cluster first, or leave --address out"
+            "start the cluster first (see docs/cluster.md), or leave --address out"
         ) from None
     try:
         if address:
