@@ -7,6 +7,7 @@ time steps of `network.dt` where nothing else is said.
 from __future__ import annotations
 
 import importlib
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
@@ -305,13 +306,22 @@ class Params(Section):
         return self.tasks[name]
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-05, which DVC writes, as a number: YAML 1.1 wants 1.0e-05."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and check a params.yaml.
 
     Raises ParamsError, with one sentence that names key, value, what is allowed and the nearest key.
     """
     try:
-        raw = yaml.safe_load(Path(path).read_text())
+        raw = yaml.load(Path(path).read_text(), Loader=_Loader)
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the folder that holds it") from None
     except yaml.YAMLError as error:

@@ -48,6 +48,17 @@ def test_the_shipped_file_is_valid_and_holds_the_notebooks_settings() -> None:
     assert settings.train.max_iterations == 10_000
 
 
+@pytest.mark.parametrize(
+    ("written", "value"), [("1e-05", 1e-5), ("1e+300", 1e300), ("2.5e3", 2.5e3)]
+)
+def test_a_number_as_dvc_writes_it_is_a_number(tmp_path: Path, written: str, value: float) -> None:
+    text = FILE.read_text()
+    line = next(line for line in text.splitlines() if line.startswith("  learning_rate:"))
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(line, f"  learning_rate: {written}"))
+    assert params.load(path).train.learning_rate == value
+
+
 def test_an_unknown_key_names_the_nearest(raw: dict[str, Any]) -> None:
     assert sentence(changed(raw, "network.p_ihn", 0.3)) == (
         "network.p_ihn is not a setting; did you mean network.p_inh?"

@@ -125,4 +125,4 @@ def _name(values: dict[str, Any], settings: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     words = [f"{key.rpartition('.')[2]}{value}" for key, value in values.items()]
     legal = [re.sub(r"[^A-Za-z0-9_.]+", "_", word)[:30].strip(".") for word in words]
-    return "-".join([*legal, digest])
+    return "-".join([*(legal or ["point"]), digest])

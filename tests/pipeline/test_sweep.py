@@ -1,0 +1,174 @@
+"""Real sweeps on Ray: points are DVC experiments, done ones cost nothing, and what is killed ends with the same bits."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ctrnn.sweep.checkout import Checkout as SweepCheckout
+from tests.pipeline.checkout import Checkout
+
+TASK = "go_nogo"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None,
+        reason="Ray is not installed: the extra `sweep` has it",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout(tmp_path_factory.mktemp("a lab"), (TASK,))
+
+
+def start(lab: Checkout, *arguments: str) -> subprocess.Popen[str]:
+    """`ctrnn sweep`, in the background."""
+    return subprocess.Popen(
+        ["ctrnn", "sweep", *arguments],
+        cwd=lab.folder,
+        env=lab.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def sweep(lab: Checkout, *arguments: str) -> tuple[int, str]:
+    """`ctrnn sweep`, to its end: exit status and output."""
+    process = start(lab, *arguments)
+    said, _ = process.communicate()
+    return process.returncode, said
+
+
+def shown(lab: Checkout) -> dict[str, float]:
+    """p_inh of every experiment that `dvc exp show` lists, by name."""
+    told = json.loads(lab.run("dvc", "exp", "show", "--json"))
+    experiments = [one for baseline in told for one in baseline.get("experiments") or []]
+    return {
+        one["name"]: one["revs"][0]["data"]["params"]["params.yaml"]["data"]["network"]["p_inh"]
+        for one in experiments
+    }
+
+
+def processes(words: str) -> Iterator[int]:
+    """Processes whose command line holds these words."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if words in command:
+            yield int(folder.name)
+
+
+def wait_for(words: str, process: subprocess.Popen[str]) -> int:
+    """The first process with these words in its command line, once there is one."""
+    while process.poll() is None:
+        for found in processes(words):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"no {words} before the sweep ended: {process.communicate()[0]}")
+
+
+def out_hashes(text: str) -> dict[str, str]:
+    """Hashes of what generate, train and evaluate wrote, in a dvc.lock."""
+    stages = yaml.safe_load(text)["stages"]
+    names = [f"{stage}@{TASK}" for stage in ("generate", "train", "evaluate")]
+    return {out["path"]: out["md5"] for name in names for out in stages[name]["outs"]}
+
+
+def test_a_sweep_runs_its_points_as_experiments_and_only_what_is_missing(lab: Checkout) -> None:
+    status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3", "--name", "first")
+    assert status == 0, said
+    assert "2 points: 0 cached, 2 to run" in said
+    assert sorted(shown(lab).values()) == [0.1, 0.3]
+    page = lab.folder / "reports" / "sweeps" / "first" / "index.html"
+    assert page.exists()
+    before = {path: path.stat().st_mtime_ns for path in (lab.folder / ".checkpoints").iterdir()}
+
+    status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3,0.5", "--name", "more")
+    assert status == 0, said
+    assert "3 points: 2 cached, 1 to run" in said
+    assert sorted(shown(lab).values()) == [0.1, 0.3, 0.5]
+    for path, at in before.items():
+        assert path.stat().st_mtime_ns == at
+    assert (page.parents[1] / "more" / "networks.csv").read_text().count("\n") == 1 + 3 * 2
+
+    status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3,0.5", "--name", "more")
+    assert status == 0, said
+    assert "3 points: 3 cached, 0 to run" in said
+
+
+def test_failing_points_are_told_with_their_sentence_and_the_others_finish(lab: Checkout) -> None:
+    values = "train.penalties.W_rec=0.0,1e300,-1.0"  # the second is infinite in single precision
+    status, said = sweep(lab, "-S", values, "-S", "seed=5", "--name", "failing")
+    assert status == 1
+    assert "3 points: 0 cached, 2 to run, 1 not allowed" in said
+    assert "failed: train@go_nogo: the loss of network 0 of go_nogo is not finite" in said
+    assert "2 of 3 points failed" in said
+    names = [name for name in shown(lab) if name.startswith("W_rec")]
+    assert len(names) == 1
+    assert names[0].startswith("W_rec0.0")
+    (log,) = (lab.folder / ".dvc" / "tmp" / "exps" / "sweep" / "logs").glob("W_rec1e*.log")
+    assert "is not finite" in log.read_text()
+    page = lab.folder / "reports" / "sweeps" / "failing" / "index.html"
+    assert "Without results: W_rec" in page.read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes in /proc")
+def test_killed_workers_and_drivers_change_no_bit(
+    lab: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = {
+        "seed": 3,
+        "network.n_units": 128,
+        "train.trials_per_batch": 64,
+        "train.max_iterations": 900,
+        "train.check_every": 300,
+        "train.accuracy_criterion": 1.0,
+        "train.checkpoint_every": 0.5,
+    }
+    sets = [f"-S={key}={value}" for key, value in long.items()]
+
+    def training() -> int:
+        return wait_for(f"stages/train.py {TASK}", process)
+
+    process = start(lab, *sets, "--name", "killed")
+    training()
+    time.sleep(2)
+    (worker,) = processes("ray::point-")  # a point without axes
+    os.kill(worker, signal.SIGKILL)
+    time.sleep(0.5)
+    training()
+    time.sleep(2)
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 15
+    while list(processes("ctrnn.sweep.runner")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not list(processes("ctrnn.sweep.runner"))  # what the driver had started is gone
+    assert not [name for name in shown(lab) if name.startswith("point")]
+
+    status, said = sweep(lab, *sets, "--name", "killed")
+    assert status == 0, said
+    (found,) = (
+        one for name, one in SweepCheckout(lab.folder).experiments().items() if "point" in name
+    )
+    text = lab.run("git", "show", f"{found.ref}:dvc.lock")
+
+    undisturbed = Checkout(tmp_path / "undisturbed", (TASK,))
+    for key, value in long.items():
+        undisturbed.change(key, value)
+    undisturbed.run("dvc", "repro", f"evaluate@{TASK}")
+    assert out_hashes(text) == out_hashes((undisturbed.folder / "dvc.lock").read_text())

@@ -1,0 +1,52 @@
+"""Intervals and effect sizes against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnn.sweep import effects
+
+
+def test_the_interval_of_a_mean_is_students() -> None:
+    mean, low, high = effects.mean_interval(np.array([1.0, 2.0, 3.0]))
+    reach = 4.302653 / math.sqrt(3)  # t(0.975, 2) times sd 1 / sqrt(n)
+    assert mean == 2.0
+    assert (low, high) == pytest.approx((2 - reach, 2 + reach), rel=1e-6)
+
+
+def test_one_value_has_a_mean_and_no_interval() -> None:
+    mean, low, _ = effects.mean_interval(np.array([0.5, np.nan]))
+    assert mean == 0.5
+    assert math.isnan(low)
+
+
+def test_hedges_g_of_two_groups_one_deviation_apart() -> None:
+    low, high = np.array([0.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0])
+    g, below, above = effects.hedges_g(low, high)
+    assert g == pytest.approx(0.8)  # difference 1, pooled deviation 1, correction 1 - 3 / 15
+    reach = 1.959964 * math.sqrt(6 / 9 + 0.64 / 12)
+    assert (below, above) == pytest.approx((0.8 - reach, 0.8 + reach), rel=1e-6)
+    assert effects.hedges_g(high, low)[0] == pytest.approx(-0.8)
+
+
+def test_where_nothing_varies_there_is_no_effect_size() -> None:
+    assert math.isnan(effects.hedges_g(np.ones(3), np.full(3, 2.0))[0])
+    assert math.isnan(effects.hedges_g(np.ones(1), np.arange(3.0))[0])
+
+
+def test_an_effect_is_from_the_lowest_to_the_highest_value_of_an_axis() -> None:
+    rows = pd.DataFrame(
+        {
+            "task": ["mante"] * 6,
+            "p_inh": [0.1, 0.1, 0.2, 0.2, 0.3, 0.3],
+            "accuracy": [0.0, 1.0, 9.0, 9.0, 1.0, 2.0],
+        }
+    )
+    (row,) = effects.table(rows, ["p_inh"], ["accuracy"]).to_dict("records")
+    assert (row["lowest"], row["highest"]) == (0.1, 0.3)
+    assert (row["mean_lowest"], row["mean_highest"]) == (0.5, 1.5)
+    assert row["g"] > 0

@@ -1,0 +1,87 @@
+"""What a sweep is asked for: every combination, by a name that its settings decide; wrong keys before anything runs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ctrnn.complaints import ParamsError
+from ctrnn.sweep.points import SweepError, points
+from tests.settings import FILE
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copy(FILE, tmp_path / "params.yaml")
+    return tmp_path
+
+
+def test_every_combination_is_a_point_with_its_values_and_settings(root: Path) -> None:
+    made = points(["network.p_inh=0.1,0.2", "network.tau=10,20,50", "seed=7"], ["mante"], root)
+    assert [tuple(point.values.values()) for point in made] == [
+        (p_inh, tau) for p_inh in (0.1, 0.2) for tau in (10, 20, 50)
+    ]
+    for point in made:
+        assert point.settings is not None
+        assert point.settings.network.p_inh == point.values["network.p_inh"]
+        assert point.settings.network.tau == point.values["network.tau"]
+        assert point.settings.seed == 7
+        assert list(point.settings.tasks) == ["mante"]
+
+
+def test_a_range_is_as_good_as_a_list(root: Path) -> None:
+    assert [p.values["seed"] for p in points(["seed=range(1,4)"], [], root)] == [1, 2, 3]
+
+
+def test_a_name_is_decided_by_what_decides_results(root: Path) -> None:
+    (first,) = points(["network.p_inh=0.1"], ["mante"], root)
+    (again,) = points(["network.p_inh=0.10", "train.threads=2"], ["mante"], root)
+    others = [
+        points(["network.p_inh=0.2"], ["mante"], root)[0],
+        points(["network.p_inh=0.1"], ["mante", "dmts"], root)[0],
+        points(["network.p_inh=0.1", "seed=2"], ["mante"], root)[0],
+    ]
+    assert first.name == again.name
+    assert len({first.name, *(other.name for other in others)}) == 4
+
+
+def test_a_name_is_legal_for_git(root: Path) -> None:
+    made = points(["network.p_rec=0.1,{ee: 0.1, ei: 0.4, ie: 0.4, ii: 0.4}"], [], root)
+    assert len(made) == 2
+    for point in made:
+        assert re.fullmatch(r"p_rec[A-Za-z0-9_.]*[A-Za-z0-9_]-[0-9a-f]{8}", point.name)
+
+
+def test_a_wrong_key_or_task_is_named_with_the_nearest(root: Path) -> None:
+    with pytest.raises(ParamsError, match=r"network\.p_ihn is not .* mean network\.p_inh\?"):
+        points(["network.p_ihn=0.1,0.2"], [], root)
+    with pytest.raises(ParamsError, match=r"tasks\.mantee is not .* mean mante\?"):
+        points([], ["mantee"], root)
+    with pytest.raises(ParamsError, match=r"seed\.x is not a setting"):
+        points(["seed.x=1"], [], root)
+
+
+def test_a_setting_of_a_task_that_is_left_out_is_unknown(root: Path) -> None:
+    with pytest.raises(ParamsError, match=r"tasks\.dmts\.T is not a setting"):
+        points(["tasks.dmts.T=300"], ["mante"], root)
+
+
+def test_what_cannot_be_read_is_said_with_an_example(root: Path) -> None:
+    with pytest.raises(SweepError, match=r"-S network\.p_inh=0\.1,, cannot be read .*key=1,2,3"):
+        points(["network.p_inh=0.1,,"], [], root)
+
+
+def test_a_value_that_is_not_allowed_is_the_complaint_of_its_point_alone(root: Path) -> None:
+    good, bad = points(["network.tau=20,0.5"], [], root)
+    assert good.settings is not None
+    assert bad.settings is None
+    assert bad.complaint is not None
+    assert "network.tau = 0.5 is shorter than" in bad.complaint
+
+
+def test_values_none_of_which_is_allowed_are_an_error(root: Path) -> None:
+    with pytest.raises(ParamsError, match=r"network\.tau = 0\.25 is shorter"):
+        points(["network.tau=0.25,0.5"], [], root)
