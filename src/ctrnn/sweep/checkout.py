@@ -48,7 +48,7 @@ class Checkout:
     @cached_property
     def commit(self) -> str:
         """The last commit, which a sweep runs. Raises SweepError where files that decide results are not committed."""
-        changes = self.git("status", "--porcelain", "--", *CODE, "params.yaml", "dvc.lock")
+        changes = self.git("status", "--porcelain", "--", *CODE, "params.yaml")
         if changes:
             raise SweepError(
                 f"{changes.split()[1]} is not committed; a sweep runs the last commit, so commit it first"

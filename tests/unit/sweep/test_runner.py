@@ -49,7 +49,7 @@ def test_a_lock_is_had_once_and_given_back(tmp_path: Path) -> None:
 def test_points_side_by_side_have_cores_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     before = os.sched_getaffinity(0)
     had = []
     with ExitStack() as held:
