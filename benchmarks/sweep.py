@@ -101,7 +101,8 @@ def main() -> None:
         f"| `dvc repro` in a loop | {both['loop']:.0f} |\n| `ctrnn sweep`, its start and report included | "
         f"{both['sweep']:.0f} |\n\nThe sweep makes {ratio:.2f} times the points. A point of it takes "
         f"{seconds['all']:.1f} s beside another: {seconds['work']:.1f} s from generate to analyze, and "
-        f"{overhead:.1f} s more, of which the report takes {seconds['report']:.1f} s and publication {seconds['publish']:.1f} s.\n"
+        f"{overhead:.1f} s more, of which the report takes {seconds['report']:.1f} s and "
+        f"publication {seconds['publish']:.1f} s.\n"
     )
     (FOLDER / "sweep.md").write_text(text)
     print(text)

@@ -28,14 +28,17 @@ from ctrnn.params import Params
 from ctrnn.statistics import rounded
 from ctrnn.tasks import Batch, Task, trial_table
 from ctrnn.training import train
+from experiments.portraits import both, saddle_values, selection_at_saddles, span, verdicts
 from experiments.run import changed
 
 PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
 FOREVER = {"train.stop_at": "loss", "train.loss_criterion": 0.0}  # until max_iterations
 VARIANTS: dict[str, dict[str, Any]] = {
     "as shipped": {"train.n_networks": 10},
+    "w_gain 0.5": {"network.w_gain": 0.5},
     "w_gain 1": {"network.w_gain": 1.0},
     "w_gain 2": {"network.w_gain": 2.0},
+    "w_gain 2.5": {"network.w_gain": 2.5},
     "500 iterations": {**FOREVER, "train.max_iterations": 500},
     "evidence 0.25": {"tasks.mante.evidence": [0.25]},
     "evidence 0.05 to 0.5": {
@@ -156,25 +159,6 @@ def trace(task: Task[Any], network: Network) -> list[float]:
     return [float(apart[off - 1 + after] / apart[off - 1]) for after in AFTER]
 
 
-def both(report: dict[str, Any], key: str) -> list[Any]:
-    """The values of both contexts, network after network."""
-    return [value for one in report["fixed_points"].values() for value in one[key]]
-
-
-def saddle_values(report: dict[str, Any], key: str) -> list[float]:
-    """Values at the saddles."""
-    pairs = zip(both(report, key), both(report, "linearised_at"), strict=True)
-    return [value for value, at in pairs if at == "saddle"]
-
-
-def span(values: list[float], form: str = ".2f") -> str:
-    """Lowest, median and highest."""
-    if not values:
-        return "–"
-    low, middle, high = (format(v, form) for v in (min(values), np.median(values), max(values)))
-    return f"{middle} ({low} to {high})"
-
-
 def mante_table(found: dict[str, Any]) -> list[str]:
     """A row per variant."""
     rows = [
@@ -182,17 +166,12 @@ def mante_table(found: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, one in found["mante"].items():
-        verdicts = ", ".join(f"{n} {v}" for v, n in Counter(both(one, "verdict")).most_common())
-        ratios = [r for context in one["selection_ratio"].values() for r in context]
-        at_saddle = [
-            r for r, at in zip(ratios, both(one, "linearised_at"), strict=True) if at == "saddle"
-        ]
         stable = [max(rates) for rates in both(one, "stable_rates") if rates]
         rows.append(
             f"| {name} | {len(one['accuracy'])} | {span(one['accuracy'], '.3f')} | {span(one['iterations'], '.0f')} | "
-            f"{verdicts} | {span(saddle_values(one, 'rate'))} | "
+            f"{verdicts(one)} | {span(saddle_values(one, 'rate'))} | "
             f"{span([-t for t in saddle_values(one, 'time_constant')], '.0f')} | {span(stable)} | "
-            f"{span(at_saddle, '.1f')} |"
+            f"{span(selection_at_saddles(one), '.1f')} |"
         )
     return rows
 
@@ -247,10 +226,9 @@ def memory_table(found: dict[str, Any]) -> list[str]:
     """Per task: points without input, accuracy by delay, and the trace of the first pulse."""
     rows = []
     for name, one in found["memory"].items():
-        verdicts = ", ".join(f"{n} {v}" for v, n in Counter(both(one, "verdict")).most_common())
         stable = [rate for rates in both(one, "stable_rates") for rate in rates]
         rows += [
-            f"**{name}**, {len(one['accuracy'])} networks. Without input: {verdicts}; leading mode of the stable "
+            f"**{name}**, {len(one['accuracy'])} networks. Without input: {verdicts(one)}; leading mode of the stable "
             f"points {span(stable)} per tau.",
             "",
             "| delay, steps | " + " | ".join(f"{d:g}" for d in one["delay"]) + " |",

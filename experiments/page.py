@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ctrnn.figures import save, style
+from experiments.portraits import saddle_values, selection_at_saddles, span, verdicts
 
 CONDITIONS = {  # experiments that are one setting, in the order of the first table
     "recipe": "the shipped settings",
     "dale_off": "without Dale's principle",
     "tutorial": "the tutorial's settings",
 }
-SWEEPS = {"gain": "w_gain", "relu": "w_gain", "n_units": "n_units", "p_rec": "p_rec"}
+SWEEPS = {"relu": "w_gain", "n_units": "n_units", "p_rec": "p_rec"}
 LEARNED = 0.8  # share of networks from which on a cell counts as learned
 ENOUGH = 0.98  # accuracy above which the shipped criterion is met
 KNOWN = 0.9  # share of trials on the right side from which on the answer counts as known
@@ -37,6 +39,8 @@ def write(table: Path, docs: Path) -> None:
         f"Made at commits {', '.join(rows['commit'].unique())}.",
         _conditions(rows),
         _grid(rows, docs),
+        _sweep(rows, "gain", "w_gain"),
+        _gain_inside(docs),
         *(_sweep(rows, experiment, column) for experiment, column in SWEEPS.items()),
         _tasks(rows),
     ]
@@ -67,6 +71,35 @@ def _sweep(rows: pd.DataFrame, experiment: str, column: str) -> str:
         "p_rec": "Densities of the recurrence",
     }[experiment]
     return _section(title, groups)
+
+
+def _gain_inside(docs: Path) -> str:
+    """What the gain does to the networks of mante, from experiments/mechanism.json."""
+    numbers = docs.parent / "experiments" / "mechanism.json"
+    if not numbers.exists():
+        return ""
+    found = json.loads(numbers.read_text())["mante"]
+    shipped = {"w_gain 1.5": found["as shipped"]}
+    gains = {k: one for k, one in {**found, **shipped}.items() if k.startswith("w_gain")}
+    lines = [
+        [
+            name.removeprefix("w_gain "),
+            verdicts(gains[name]),
+            span(saddle_values(gains[name], "rate")),
+            span(selection_at_saddles(gains[name]), ".1f"),
+        ]
+        for name in sorted(gains, key=lambda name: float(name.split()[1]))
+    ]
+    head = [
+        "w_gain",
+        "portraits (networks x contexts)",
+        "growth at the saddle, per tau",
+        "selection ratio at the saddle",
+    ]
+    return (
+        "What it does to the mechanism of mante, by the fixed points in both contexts "
+        f"([mechanism.md](mechanism.md)):\n\n{table_of(head, lines)}"
+    )
 
 
 def _tasks(rows: pd.DataFrame) -> str:
