@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -21,12 +22,16 @@ class ParamsError(Complaint, ValueError):
 
 @contextmanager
 def one_sentence(who: str) -> Iterator[None]:
-    """Ends the program with the sentence of a Complaint, and with one line at Ctrl-C, instead of a traceback."""
+    """Ends the program with one line instead of a traceback: at a Complaint, at Ctrl-C, and where the disk is full."""
     try:
         yield
         gc.freeze()  # at its exit Python looks for garbage in all that is left: half a second after torch or MLflow
     except Complaint as complaint:
         raise SystemExit(f"{who}: {complaint}") from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SystemExit(f"{who}: {error}; make room, then the same command goes on") from None
     except KeyboardInterrupt:
         raise SystemExit(f"{who}: interrupted; the same command starts it again") from None
 

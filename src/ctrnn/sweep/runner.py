@@ -32,7 +32,7 @@ GRACE = 5  # seconds that training has to write a checkpoint
 RUNNING = re.compile(r"^Running stage '([^']+)'")
 # A stage that fails ends with a sentence; a traceback, with the name of the error.
 SENTENCE = re.compile(
-    r"^(?:generate|train|evaluate|analyze|report|publish)(?:@\w+)?: (?!network \d|run )"
+    r"^(?:generate|train|evaluate|analyze|report|publish)(?:@\w+)?: (?!network \d|run |.*%\|)"
 )
 ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b")
 

@@ -25,6 +25,11 @@ from ctrnn.sweep import runner
             "ERROR: failed to reproduce 'generate@mante'\n",
             "OSError: [Errno 28] No space left on device",
         ),
+        (
+            "report: 100%|██████████| 1/1 [00:06<00:00,  6.58s/task]\n"
+            "ERROR: failed to reproduce 'report': [Errno 28] No space left on device\n",
+            "ERROR: failed to reproduce 'report': [Errno 28] No space left on device",
+        ),
         ("publish@mante: run 12ab (mante) created\nERROR: it broke\n", "ERROR: it broke"),
         ("", "no message"),
     ],
