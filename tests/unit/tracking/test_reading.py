@@ -1,0 +1,50 @@
+"""The table of many runs: page by page, each run once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ctrnn.tracking import reading
+from tests.tracked import client_of
+
+# Of SQLAlchemy in MLflow.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+def finish(client: Any, number: str, started: int) -> str:
+    """A finished run with a metric; its id."""
+    run_id: str = client.create_run(number, start_time=started).info.run_id
+    client.log_metric(run_id, "accuracy/mean", started / 100)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def test_the_table_has_the_runs_of_all_pages_the_newest_first(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 2)
+    client, number = client_of(checkout)
+    made = [finish(client, number, started) for started in range(1, 6)]
+    table = reading.table("ctrnn", checkout)
+    assert table["run_id"].tolist() == made[::-1]
+    assert table["accuracy/mean"].tolist() == [0.05, 0.04, 0.03, 0.02, 0.01]
+
+
+def test_a_run_that_finishes_while_they_are_read_makes_no_row_twice(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 2)
+    client, number = client_of(checkout)
+    made = [finish(client, number, started) for started in range(1, 6)]
+    row, finished = reading._row, []
+
+    def meanwhile(run: Any) -> dict[str, Any]:
+        if not finished:
+            finished.append(finish(client, number, 9))
+        return row(run)
+
+    monkeypatch.setattr(reading, "_row", meanwhile)
+    assert reading.table("ctrnn", checkout)["run_id"].tolist() == made[::-1]
