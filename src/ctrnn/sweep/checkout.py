@@ -94,12 +94,12 @@ class Checkout:
     def _files(self, names: list[str]) -> list[str]:
         """What files of commits hold."""
         told = self.git("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names))
-        texts = []
+        texts, at = [], 0
         for _ in names:
-            head, _, told = told.partition("\n")
-            size = int(head.split()[2])  # bytes; dvc.lock is ASCII
-            texts.append(told[:size])
-            told = told[size + 1 :]
+            begin = told.index("\n", at) + 1
+            end = begin + int(told[at:begin].split()[2])  # bytes; dvc.lock is ASCII
+            texts.append(told[begin:end])
+            at = end + 1
         return texts
 
 

@@ -44,11 +44,10 @@ def sweep(
     folder = checkout.root / FOLDER / told["name"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
-    stale = [point.name for point in ahead.todo if point.name in checkout.experiments()]
-    for (
-        each
-    ) in stale:  # its runs are not in this store: DVC has the results, and the run publishes them
-        checkout.git("update-ref", "-d", checkout.experiments()[each].ref)
+    done = checkout.experiments()
+    for point in ahead.todo:
+        if point.name in done:  # its runs are not in this store: the point takes the rest from DVC
+            checkout.git("update-ref", "-d", done[point.name].ref)
     with Progress(ahead) as progress:
         if ahead.todo:
             for running, ended in engine.run(

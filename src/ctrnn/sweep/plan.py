@@ -60,7 +60,8 @@ def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Pl
     done = checkout.experiments()
     allowed = [point for point in points if point.settings is not None]
     cached = [p for p in allowed if p.name in done and complete(p, done[p.name], published)]
-    todo = [point for point in allowed if point not in cached]
+    ended = {point.name for point in cached}
+    todo = [point for point in allowed if point.name not in ended]
     threads, at_once = spread(todo) if todo else (1, 1)
     wanted = [sorted(point.settings.tasks) for point in todo if point.settings]
     records = [

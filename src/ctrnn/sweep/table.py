@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -37,30 +36,31 @@ def rows(
     points: name and values, as sweep.json keeps them. runs: of `tracking.reading.table`. Points without a finished
     experiment, and tasks without a finished run, have no rows.
     """
-    by_key = {run["key"]: run for run in runs.to_dict("records")} if len(runs) else {}
+    if runs.empty:
+        return pd.DataFrame()
+    at = {key: i for i, key in enumerate(runs["key"])}
+    own = [measures(runs, number) for number in range(int(runs["train.n_networks"].max()))]
     return pd.DataFrame(
         {
             "experiment": point["name"],
             **{axis.rpartition(".")[2]: value for axis, value in point["values"].items()},
             "task": task,
-            **network,
-            "run_id": run["run_id"],
+            "network": number,
+            **own[number][i],
+            "run_id": runs["run_id"].iloc[i],
         }
         for point in points
         if point["name"] in experiments
         for task, key in experiments[point["name"]].keys.items()
-        if (run := by_key.get(key))
-        for network in networks(run)
+        if (i := at.get(key)) is not None
+        for number in range(int(runs["train.n_networks"].iloc[i]))
     )
 
 
-def networks(run: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
-    """The measures of every network of a run."""
-    names = [str(name) for name in run]
-    for number in range(int(run["train.n_networks"])):
-        values = {}
-        for measure, (pattern, _) in MEASURES.items():
-            own = re.compile(pattern.format(number))
-            found = [run[name] for name in names if own.fullmatch(name) and pd.notna(run[name])]
-            values[measure] = sum(found) / len(found) if found else None
-        yield {"network": number, **values}
+def measures(runs: pd.DataFrame, number: int) -> list[dict[str, float]]:
+    """MEASURES of the networks of this number, by run."""
+    found = {
+        measure: runs.filter(regex=f"^(?:{pattern.format(number)})$").mean(axis=1)
+        for measure, (pattern, _) in MEASURES.items()
+    }
+    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
