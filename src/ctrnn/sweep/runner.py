@@ -146,7 +146,7 @@ def make_clone(checkout: Checkout, clone: Path) -> None:
     store.mkdir(exist_ok=True)
     (clone / ".checkpoints").symlink_to(store)
     with Repo(str(checkout.root)) as repo:
-        cache = repo.cache.local.path
+        cache = repo.cache.local_cache_dir
     (clone / ".dvc").mkdir(exist_ok=True)
     (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n")
 

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from ctrnn.sweep import runner
+from ctrnn.sweep.checkout import Checkout
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,17 @@ def test_points_side_by_side_have_cores_of_their_own(
     assert sorted(map(sorted, had)) == [[core] for core in sorted(before)]
     with runner.claimed_cores(len(before) + 1):  # so many are not there: it runs on what there is
         assert os.sched_getaffinity(0) == before
+
+
+def test_a_clone_has_the_cache_of_the_checkout(tmp_path: Path) -> None:
+    root, clone = tmp_path / "checkout", tmp_path / "clone"
+    root.mkdir()
+    runner.git(root, "init", "--quiet")
+    Repo.init(str(root)).close()
+    runner.make_clone(Checkout(root), clone)
+    runner.git(root, "add", ".dvc")
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    runner.git(root, *who, "commit", "--quiet", "--message", "all")
+    runner.git(clone, "pull", "--quiet", str(root), "HEAD")
+    with Repo(str(root)) as here, Repo(str(clone)) as there:
+        assert there.cache.local.path == here.cache.local.path

@@ -39,7 +39,8 @@ def test_a_run_that_finishes_while_they_are_read_makes_no_row_twice(
     monkeypatch.setattr(reading, "PAGE", 2)
     client, number = client_of(checkout)
     made = [finish(client, number, started) for started in range(1, 6)]
-    row, finished = reading._row, []
+    row = reading._row
+    finished: list[str] = []
 
     def meanwhile(run: Any) -> dict[str, Any]:
         if not finished:
