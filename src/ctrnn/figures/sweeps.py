@@ -24,6 +24,8 @@ def heat_maps(
     every = np.concatenate([grid.ravel() for grid in values.values()])
     known = every[np.isfinite(every)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
     for axes, (task, grid) in zip(panels, values.items(), strict=True):
         image = axes.imshow(
             grid, origin="lower", cmap="cividis", vmin=low, vmax=high, aspect="auto"

@@ -13,7 +13,7 @@ from ctrnn.sweep.checkout import Experiment
 MEASURES: dict[str, tuple[str, str]] = {
     "accuracy": (r"accuracy/network_{}", "accuracy on test trials"),
     "converged": (r"converged/network_{}", "met the criterion"),
-    "iterations": (r"iterations/network_{}", "iterations of training"),
+    "iterations": (r"iterations/network_{}", "iterations to criterion, of networks that met it"),
     "stable_points": (r"fixed_points/[^/]+/stable/{}", "stable fixed points an input"),
     "saddles": (r"fixed_points/[^/]+/saddle/{}", "saddles an input"),
     "slow_points": (r"fixed_points/[^/]+/slow/{}", "slow points an input"),
@@ -63,4 +63,5 @@ def measures(runs: pd.DataFrame, number: int) -> list[dict[str, float]]:
         measure: runs.filter(regex=f"^(?:{pattern.format(number)})$").mean(axis=1)
         for measure, (pattern, _) in MEASURES.items()
     }
+    found["iterations"] = found["iterations"].where(found["converged"] == 1)
     return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]

@@ -55,6 +55,12 @@ def test_a_row_is_a_network_with_its_axes_and_measures() -> None:
     assert rows["saddles"].isna().all()
 
 
+def test_a_network_that_missed_the_criterion_has_no_iterations_to_it() -> None:
+    told = runs().assign(**{"converged/network_1": 0.0})
+    rows = table.rows(POINTS, EXPERIMENTS, told)
+    assert rows["iterations"].notna().tolist() == [True, False, True, False]
+
+
 def test_a_point_without_a_finished_run_has_no_rows() -> None:
     assert table.rows(POINTS, EXPERIMENTS, runs().head(1))["experiment"].unique().tolist() == [
         "tau10-0"
