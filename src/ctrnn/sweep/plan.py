@@ -7,8 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ctrnn import network, streams, tasks
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
@@ -24,6 +22,7 @@ class Plan:
 
     cached: finished experiments with all runs in MLflow. refused: with settings that are not allowed. threads: of a
     point. at_once: points on this machine. seconds, bytes: of one point, as earlier ones took; None where none has run.
+    longest: seconds of training of one point that needs all of train.max_iterations, from steps timed now.
     """
 
     cached: list[Point]
@@ -33,6 +32,7 @@ class Plan:
     at_once: int
     seconds: float | None
     bytes: float | None
+    longest: float
 
     def text(self) -> str:
         """The plan in words."""
@@ -51,7 +51,10 @@ class Plan:
                 f"{self.bytes * n / 1e6:.0f} MB of disk (as earlier points took)"
             )
         elif n:
-            parts.append("time and disk are told when the first point is done")
+            parts.append(
+                f"at most {duration(self.longest * -(-n // self.at_once))} of training, if all need "
+                "train.max_iterations (steps timed now; the first points will tell more)"
+            )
         return "; ".join(parts)
 
 
@@ -62,7 +65,7 @@ def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Pl
     cached = [p for p in allowed if p.name in done and complete(p, done[p.name], published)]
     ended = {point.name for point in cached}
     todo = [point for point in allowed if point.name not in ended]
-    threads, at_once = spread(todo) if todo else (1, 1)
+    threads, at_once, longest = spread(todo) if todo else (1, 1, 0.0)
     wanted = [sorted(point.settings.tasks) for point in todo if point.settings]
     records = [
         record
@@ -77,6 +80,7 @@ def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Pl
         at_once=at_once,
         seconds=statistics.median(r["seconds"] for r in records) if records else None,
         bytes=statistics.median(r["bytes"] for r in records) if records else None,
+        longest=longest,
     )
 
 
@@ -88,22 +92,28 @@ def complete(point: Point, experiment: Experiment, published: set[str]) -> bool:
     )
 
 
-def spread(points: Sequence[Point]) -> tuple[int, int]:
-    """Threads of a point, and points at once, that make the most steps of training a second on this machine."""
+def spread(points: Sequence[Point]) -> tuple[int, int, float]:
+    """Threads of a point, and points at once, that make the most steps of training a second on this machine.
+
+    Then the seconds of training of a point that needs all of its iterations.
+    """
     cores = usable_cores()
     choices = [threads for threads in range(1, cores + 1) if cores % threads == 0]
     at_once = {threads: min(cores // threads, len(points)) for threads in choices}
     settings = points[0].settings
     assert settings is not None
-    rates = {t: at_once[t] / seconds_of_a_step(settings, t) for t in choices}
+    steps = {
+        t: sum(seconds_of_a_step(task, settings, t) for task in settings.tasks) for t in choices
+    }
+    rates = {t: at_once[t] / steps[t] for t in choices}
     # What is not training gains more from points side by side: more threads have to be clearly better.
     best = next(threads for threads in choices if rates[threads] > max(rates.values()) / 1.1)
-    return best, at_once[best]
+    return best, at_once[best], steps[best] * settings.train.max_iterations
 
 
-def seconds_of_a_step(settings: Params, threads: int) -> float:
-    """Median seconds of a step of training of the first task's networks."""
-    task = tasks.get_task(next(iter(settings.tasks)), settings)
+def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
+    """Median seconds of a step of training of all networks of a point on a task."""
+    task = tasks.get_task(name, settings)
     backend = network.get_backend(settings.train.model_copy(update={"threads": threads}))
     table = tasks.trial_table(task, "train", settings.seed)
     batch = task.render(table.head(settings.train.trials_per_batch))
@@ -124,7 +134,7 @@ def seconds_of_a_step(settings: Params, threads: int) -> float:
         began = time.perf_counter()
         backend.loss_and_gradients(some, taught, settings.train.trainable.names)
         took.append(time.perf_counter() - began)
-    return float(np.median(took[1:]))
+    return statistics.median(took[1:])
 
 
 def duration(seconds: float) -> str:
