@@ -29,4 +29,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture(scope="session")
 def reads(checkout: Checkout) -> dict[str, set[str]]:
     """Files of the checkout that each stage opened for reading."""
-    return {file.stem: set(json.loads(file.read_text())) for file in checkout.reads.iterdir()}
+    read: dict[str, set[str]] = {}
+    for file in checkout.reads.iterdir():
+        read.setdefault(file.stem.split()[0], set()).update(json.loads(file.read_text()))
+    return read

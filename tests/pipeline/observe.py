@@ -1,14 +1,14 @@
 """Notes which files of the checkout a stage reads. As sitecustomize.py on its path, Python runs it before the stage.
 
-CTRNN_READS names the folder that gets a list per stage, `<stage>@<task>.json`; without it nothing is noted.
+CTRNN_READS names the folder that gets a list per process, `<stage>@<task> <its id>.json`; without it nothing is noted.
 """
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
 import sys
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ def observe(notes: Path) -> None:
             files = {root / path for path in opened}
             inside = {file.relative_to(root).as_posix() for file in files if root in file.parents}
             name = "@".join([script.stem, *sys.argv[1:]])
-            (notes / f"{name}.json").write_text(json.dumps(sorted(inside)))
+            (notes / f"{name} {os.getpid()}.json").write_text(json.dumps(sorted(inside)))
 
     safetensors.safe_open = safe_open  # type: ignore[assignment, misc]
     sys.addaudithook(hear)
-    atexit.register(write)
+    Finalize(
+        None, write, exitpriority=0
+    )  # at the exit of a process that multiprocessing starts, too
 
 
 if folder := os.environ.get("CTRNN_READS"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,10 +56,15 @@ class Checkout:
             )
         return self.git("rev-parse", "HEAD").strip()
 
-    def experiments(self) -> dict[str, Experiment]:
-        """Finished experiments of the code of this commit, by name."""
+    def experiments(self, names: Collection[str] | None = None) -> dict[str, Experiment]:
+        """Finished experiments of the code of this commit, all or those of these names, by name."""
         listed = self.git("for-each-ref", "--format=%(refname)", "refs/exps/").split()
-        refs = [ref for ref in listed if len(ref.split("/")) == 5]  # refs/exps/ab/cdef.../name
+        parts = [ref.split("/") for ref in listed]  # refs/exps/ab/cdef.../name
+        refs = [
+            "/".join(part)
+            for part in parts
+            if len(part) == 5 and (names is None or part[-1] in names)
+        ]
         now = self._trees(["HEAD"])
         same = {ref: trees for ref, trees in self._trees(refs).items() if trees == now["HEAD"]}
         locks = self._files([f"{ref}:dvc.lock" for ref in same])

@@ -44,7 +44,7 @@ def sweep(
     folder = checkout.root / FOLDER / told["name"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
-    done = checkout.experiments()
+    done = checkout.experiments({point.name for point in ahead.todo})
     for point in ahead.todo:
         if point.name in done:  # its runs are not in this store: the point takes the rest from DVC
             checkout.git("update-ref", "-d", done[point.name].ref)
@@ -101,7 +101,8 @@ def report(name: str | None) -> None:
     told = json.loads(known[name].read_text())
     experiment = params.load(checkout.root / "params.yaml").publish.experiment
     runs = reading.table(experiment, checkout.root)
-    rows = table.rows(told["points"], checkout.experiments(), runs)
+    finished = checkout.experiments({one["name"] for one in told["points"]})
+    rows = table.rows(told["points"], finished, runs)
     if rows.empty:
         raise SweepError(f"no point of sweep {name} has results; run ctrnn sweep again")
     missing = [one["name"] for one in told["points"] if one["name"] not in set(rows["experiment"])]

@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from ctrnn import report
-from ctrnn.figures import png, sweeps
-from ctrnn.sweep import effects
+from ctrnn.figures import png
+from ctrnn.sweep import drawings, effects
 from ctrnn.sweep.table import MEASURES
 
 HERE = Path(__file__).parent
@@ -89,7 +89,7 @@ def figures(
             for task, own in rows.groupby("task", sort=False)
         }
         upward, across = (upwards, levels[upwards]), (along, levels[along])
-        made.append(("map", sweeps.heat_maps(grids, upward, across, words)))
+        made.append(("map", drawings.heat_maps(grids, upward, across, words)))
     for along, other in ((axes[0], axes[1:2]), *([(axes[1], axes[:1])] if len(axes) > 1 else [])):
         several = [{other[0]: value} for value in levels[other[0]]] if other else [{}]
         means = {
@@ -105,7 +105,7 @@ def figures(
             for task, own in rows.groupby("task", sort=False)
         }
         labels = [", ".join(f"{key} {value}" for key, value in one.items()) for one in several]
-        made.append((f"by-{along}", sweeps.lines(means, (along, levels[along]), labels, words)))
+        made.append((f"by-{along}", drawings.lines(means, (along, levels[along]), labels, words)))
     return made
 
 

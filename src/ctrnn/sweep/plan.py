@@ -60,7 +60,7 @@ class Plan:
 
 def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Plan:
     """Sort the points. published: content keys of the finished runs in MLflow."""
-    done = checkout.experiments()
+    done = checkout.experiments({point.name for point in points})
     allowed = [point for point in points if point.settings is not None]
     cached = [p for p in allowed if p.name in done and complete(p, done[p.name], published)]
     ended = {point.name for point in cached}

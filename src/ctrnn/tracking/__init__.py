@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ctrnn.params import Params
-from ctrnn.tracking import content, ending, place, reading, runs, store
+from ctrnn.tracking import content, ending, place, reading, runs, store, sweeps
 from ctrnn.tracking.place import TrackingError
 from ctrnn.tracking.runs import Published
 
-__all__ = ["Published", "TrackingError", "init", "publish", "reading"]
+__all__ = ["Published", "TrackingError", "init", "publish", "reading", "sweeps"]
 
 
 def init(params: Params, root: str | Path = ".") -> str:

@@ -56,6 +56,7 @@ def test_experiments_have_the_keys_of_their_own_locks(root: Path) -> None:
     assert {name: one.keys for name, one in found.items()} == {
         name: keys_of(text) for name, text in locks.items()
     }
+    assert set(Checkout(root).experiments({"p_inh3", "not there"})) == {"p_inh3"}
     assert len({one.keys["mante"] for one in found.values()}) == 2
 
 
