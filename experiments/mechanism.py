@@ -1,6 +1,6 @@
 """What trained networks do inside, over settings: trains populations, opens them up, and fills docs/mechanism.md.
 
-    PYTHONPATH=src python -m experiments.mechanism
+    PYTHONPATH=src python -m experiments.mechanism [--only "w_gain 1" ...]
 
 Numbers go to experiments/mechanism.json, tables into the places of docs/mechanism.md that are marked for them. Settings
 are those of params.yaml but for what VARIANTS changes. Training goes on from its checkpoints where there are some.
@@ -55,12 +55,18 @@ MEMORY = ("dmts", "xor")
 AFTER = (10, 50, 100, 200, 400)  # steps after the first pulse at which its trace is measured
 
 
-def main(n_networks: int) -> None:
-    """Run everything that is not yet in the numbers' file's place, and write both files."""
-    found: dict[str, Any] = {"mante": {}, "memory": {}}
+def main(n_networks: int, only: list[str]) -> None:
+    """Run the variants named, or everything, and write both files; the numbers of other variants stay."""
+    before: dict[str, Any] = (
+        json.loads(NUMBERS.read_text()) if only else {"mante": {}, "memory": {}}
+    )
+    found: dict[str, Any] = {"mante": {}, "memory": before["memory"]}
     for name, changes in VARIANTS.items():
-        found["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
-    for name in MEMORY:
+        if only and name not in only:
+            found["mante"][name] = before["mante"][name]
+        else:
+            found["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
+    for name in () if only else MEMORY:
         found["memory"][name] = memory(name)
     found = rounded(found, 4)
     NUMBERS.write_text(json.dumps(found, indent=1) + "\n")
@@ -254,4 +260,6 @@ def memory_table(found: dict[str, Any]) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", type=int, default=5, help="networks per variant")
-    main(parser.parse_args().networks)
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=[], metavar="VARIANT")
+    given = parser.parse_args()
+    main(given.networks, given.only)
