@@ -63,7 +63,7 @@ def main(n_networks: int, only: list[str]) -> None:
     found: dict[str, Any] = {"mante": {}, "memory": before["memory"]}
     for name, changes in VARIANTS.items():
         if only and name not in only:
-            found["mante"][name] = before["mante"][name]
+            found["mante"][name] = known["mante"][name]
         else:
             found["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
     for name in () if only else MEMORY:
