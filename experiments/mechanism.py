@@ -57,10 +57,8 @@ AFTER = (10, 50, 100, 200, 400)  # steps after the first pulse at which its trac
 
 def main(n_networks: int, only: list[str]) -> None:
     """Run the variants named, or everything, and write both files; the numbers of other variants stay."""
-    before: dict[str, Any] = (
-        json.loads(NUMBERS.read_text()) if only else {"mante": {}, "memory": {}}
-    )
-    found: dict[str, Any] = {"mante": {}, "memory": before["memory"]}
+    known: dict[str, Any] = json.loads(NUMBERS.read_text()) if only else {"memory": {}}
+    found: dict[str, Any] = {"mante": {}, "memory": known["memory"]}
     for name, changes in VARIANTS.items():
         if only and name not in only:
             found["mante"][name] = known["mante"][name]
