@@ -38,6 +38,11 @@ def curve_path(task: str, root: str | Path = ".") -> Path:
     return metrics_path("train", task, root).with_suffix(".csv")
 
 
+NO_FIGURES = (
+    "none.txt"  # in place of a task's figures where none are wanted: DVC keeps no empty folder
+)
+
+
 def figures_folder(task: str, root: str | Path = ".") -> Path:
     """reports/figures/<task>, made where it is missing."""
     path = Path(root) / "reports" / "figures" / task

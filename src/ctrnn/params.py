@@ -272,6 +272,7 @@ class AnalyzeSettings(Section):
 class ReportSettings(Section):
     """Section `report`."""
 
+    figures: bool
     dpi: Annotated[int, Field(ge=40, le=600)]
 
 

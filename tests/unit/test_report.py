@@ -252,6 +252,17 @@ def test_every_figure_is_in_the_folder_of_its_task(root: Path) -> None:
         assert sorted(path.stem for path in folder.iterdir()) == FIGURES
 
 
+def test_a_report_without_figures_says_so(tmp_path: Path, params: Params) -> None:
+    fabricate(tmp_path, params)
+    none = params.report.model_copy(update={"figures": False})
+    report.build(params.model_copy(update={"report": none}), tmp_path)
+    files = sorted(p.name for p in (tmp_path / "reports" / "figures" / "xor").iterdir())
+    assert files == ["none.txt"]
+    text = (tmp_path / "reports" / "index.html").read_text()
+    assert "<img" not in text
+    assert text.count("Figures were not drawn") == 2
+
+
 def test_networks_that_did_not_converge_are_red_and_named(tmp_path: Path, params: Params) -> None:
     page = built(tmp_path, params, ("xor", 1))
     xor = page[page.index('<section id="xor">') :]

@@ -15,7 +15,7 @@ from ctrnn.complaints import nearest, one_sentence
 from ctrnn.sweep import engine, page, table
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.plan import plan
-from ctrnn.sweep.points import Point, SweepError, points
+from ctrnn.sweep.points import Point, SweepError, labels, points
 from ctrnn.sweep.progress import Progress
 from ctrnn.tracking import place, reading, sweeps
 
@@ -75,7 +75,7 @@ def describe(
                 axes[key].append(value)
     known = next(point.settings for point in asked if point.settings)
     digest = hashlib.sha256(json.dumps([point.name for point in asked]).encode()).hexdigest()[:6]
-    words = [key.rpartition(".")[2] for key in axes] or ["point"]
+    words = list(labels(axes).values()) or ["point"]
     return {
         "name": name or "-".join([*words, digest]),
         "commit": commit,

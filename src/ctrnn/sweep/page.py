@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from ctrnn import report
 from ctrnn.figures import png
 from ctrnn.sweep import drawings, effects
+from ctrnn.sweep.points import labels
 from ctrnn.sweep.table import MEASURES
 
 HERE = Path(__file__).parent
@@ -27,7 +27,7 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
     sweep: what sweep.json holds. rows: of `table.rows`. missing: points without finished runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    axes = [key.rpartition(".")[2] for key in sweep["axes"]]
+    axes = list(labels(sweep["axes"]).values())
     measures = [name for name in MEASURES if rows[name].notna().any()]
     found = effects.table(rows, numeric(rows, axes), measures)
     rows.to_csv(folder / "networks.csv", index=False)
@@ -149,5 +149,5 @@ def settings(sweep: dict[str, Any]) -> dict[str, str]:
         "tasks": ", ".join(sweep["tasks"]),
         "commit": sweep["commit"],
         **{key: json.dumps(list(values)) for key, values in sweep["axes"].items()},
-        **dict(itertools.islice((s.split("=", 1) for s in sweep["fixed"]), 50)),
+        **dict(one.split("=", 1) for one in sweep["fixed"]),
     }

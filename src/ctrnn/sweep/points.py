@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,9 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
     return made
 
 
+NO_FIGURES = (
+    "report.figures=false"  # they would take a third of a small point's time, and of its disk
+)
 Override = tuple[str, Any, str]  # key, value, as it was written
 
 
@@ -73,10 +76,10 @@ def _combinations(sets: Sequence[str]) -> tuple[list[str], list[list[Override]]]
     from hydra.errors import OverrideParseException
 
     try:
-        axes = [
-            str(o.key_or_group) for o in to_hydra_overrides(list(sets)) if o.is_sweep_override()
-        ]
-        combined = [one["params.yaml"] for one in get_hydra_sweeps({"params.yaml": list(sets)})]
+        parsed = to_hydra_overrides(list(sets))
+        axes = [str(one.key_or_group) for one in parsed if one.is_sweep_override()]
+        more = [] if any(o.key_or_group == "report.figures" for o in parsed) else [NO_FIGURES]
+        combined = [one["params.yaml"] for one in get_hydra_sweeps({"params.yaml": [*sets, *more]})]
         return axes, [
             [(str(o.key_or_group), o.value(), str(o.input_line)) for o in to_hydra_overrides(one)]
             for one in combined
@@ -117,12 +120,19 @@ def _point(
     return Point(_name(values, settings.model_dump()), values, overrides, settings)
 
 
+def labels(keys: Iterable[str]) -> dict[str, str]:
+    """Dotted keys -> their last part, or all of it where two end alike."""
+    keys = list(keys)
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
+
+
 def _name(values: dict[str, Any], settings: dict[str, Any]) -> str:
     """The values of the axes, and a hash of every setting that changes a result."""
     told = {k: v for k, v in settings.items() if k not in CHANGE_NO_RESULT}
     for section, keys in CHANGE_NO_RESULT.items():
         told[section] = {k: v for k, v in settings[section].items() if k not in keys}
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
-    words = [f"{key.rpartition('.')[2]}{value}" for key, value in values.items()]
+    words = [f"{labels(values)[key]}{value}" for key, value in values.items()]
     legal = [re.sub(r"[^A-Za-z0-9_.]+", "_", word)[:30].strip(".") for word in words]
     return "-".join([*(legal or ["point"]), digest])

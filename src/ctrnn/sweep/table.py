@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from ctrnn.sweep.checkout import Experiment
+from ctrnn.sweep.points import labels
 
 # Measures by the metrics of a run; {} is the number of a network. Of several metrics the mean counts.
 MEASURES: dict[str, tuple[str, str]] = {
@@ -43,7 +45,10 @@ def rows(
     return pd.DataFrame(
         {
             "experiment": point["name"],
-            **{axis.rpartition(".")[2]: value for axis, value in point["values"].items()},
+            **{
+                labels(point["values"])[axis]: cell(value)
+                for axis, value in point["values"].items()
+            },
             "task": task,
             "network": number,
             **own[number][i],
@@ -55,6 +60,11 @@ def rows(
         if (i := at.get(key)) is not None
         for number in range(int(runs["train.n_networks"].iloc[i]))
     )
+
+
+def cell(value: Any) -> Any:
+    """A value of an axis as a table can hold it: what is neither number nor text, as JSON."""
+    return value if isinstance(value, int | float | str) else json.dumps(value)
 
 
 def measures(runs: pd.DataFrame, number: int) -> list[dict[str, float]]:

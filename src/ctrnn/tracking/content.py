@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from ctrnn import diary, lock
-from ctrnn.artifacts import SPLITS, read_json, read_table
+from ctrnn.artifacts import NO_FIGURES, SPLITS, read_json, read_table
 from ctrnn.params import Params
 from ctrnn.tracking import metrics, note, provenance
 from ctrnn.tracking.metrics import Point
@@ -84,7 +84,7 @@ def gather(task: str, params: Params, root: Path) -> Content:
     # Made anew by every report, so that no figure in it is stale.
     drawn = root / "reports" / "figures" / task
     figures = {f"figures/{path.name}": path for path in sorted(drawn.glob("*.png"))}
-    if not figures:
+    if not figures and not (drawn / NO_FIGURES).exists():
         raise TrackingError(f"{drawn} holds no figures; run dvc repro, or dvc checkout, first")
     tables = {split: root / "artifacts" / "generate" / task / f"{split}.csv" for split in SPLITS}
     for path in (*files.values(), *figures.values(), *tables.values()):

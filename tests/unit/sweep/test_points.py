@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ctrnn.complaints import ParamsError
-from ctrnn.sweep.points import SweepError, points
+from ctrnn.sweep.points import SweepError, labels, points
 from tests.settings import FILE
 
 
@@ -53,6 +53,23 @@ def test_a_name_is_legal_for_git(root: Path) -> None:
     assert len(made) == 2
     for point in made:
         assert re.fullmatch(r"p_rec[A-Za-z0-9_.]*[A-Za-z0-9_]-[0-9a-f]{8}", point.name)
+
+
+def test_axes_that_end_alike_are_told_by_their_whole_keys(root: Path) -> None:
+    made = points(["tasks.mante.T=500,600", "tasks.dmts.T=300,400"], [], root)
+    assert labels({"tasks.mante.T": 1, "tasks.dmts.T": 2, "network.tau": 3}) == {
+        "tasks.mante.T": "tasks.mante.T",
+        "tasks.dmts.T": "tasks.dmts.T",
+        "network.tau": "tau",
+    }
+    assert len({point.name for point in made}) == 4
+
+
+def test_figures_are_drawn_where_they_are_asked_for(root: Path) -> None:
+    for sets, wanted in (([], False), (["report.figures=true"], True)):
+        (point,) = points(sets, ["mante"], root)
+        assert point.settings is not None
+        assert point.settings.report.figures is wanted
 
 
 def test_a_wrong_key_or_task_is_named_with_the_nearest(root: Path) -> None:

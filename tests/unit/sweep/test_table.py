@@ -82,6 +82,12 @@ def test_the_page_shows_every_run_and_names_what_is_missing(tmp_path: Path) -> N
     )
 
 
+def test_a_value_that_no_table_holds_is_told_as_json() -> None:
+    assert [table.cell(value) for value in (0.1, "relu", True, None, {"ee": 0.1})] == [
+        0.1, "relu", True, "null", '{"ee": 0.1}',
+    ]  # fmt: skip
+
+
 def test_two_axes_make_a_map_and_lines_along_each() -> None:
     rows = pd.DataFrame(
         {"task": "mante", "p_inh": p, "tau": tau, "accuracy": p + tau}

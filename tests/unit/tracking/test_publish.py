@@ -104,6 +104,23 @@ def test_another_setting_is_another_run_and_going_back_adds_none(anywhere: Path)
     assert len(all_runs(anywhere)) == 2
 
 
+def test_a_run_whose_figures_were_not_wanted_has_none_until_they_are(anywhere: Path) -> None:
+    drawn = anywhere / "reports" / "figures" / TASK
+    kept = {path.name: path.read_bytes() for path in drawn.iterdir()}
+    for path in drawn.iterdir():
+        path.unlink()
+    with pytest.raises(tracking.TrackingError, match="holds no figures"):
+        publish(anywhere)
+    (drawn / "none.txt").touch()
+    first = publish(anywhere)
+    for name, png in kept.items():
+        (drawn / name).write_bytes(png)
+    (drawn / "none.txt").unlink()
+    again = publish(anywhere)
+    assert (first.action, again.action) == ("created", "redrawn")
+    assert first.run_id == again.run_id
+
+
 def test_new_figures_replace_those_of_the_finished_run(anywhere: Path) -> None:
     first = publish(anywhere)
     fabricate(anywhere, figure=b"drawn anew")
