@@ -56,6 +56,22 @@ def spent(record: dict[str, Any], stages: tuple[str, ...]) -> float:
     return sum(s for name, s in record["stages"].items() if name.partition("@")[0] in stages)
 
 
+def words(told: dict[str, Any]) -> str:
+    """The figures in a table and a sentence."""
+    an_hour, seconds = told["points_per_hour"], told["seconds_per_point"]
+    return (
+        f"{told['points']} points of {' and '.join(TASKS)} (small configuration, three networks each), "
+        f"{told['cores']} cores, {told['rounds']} interleaved rounds, medians. The loop draws figures, as params.yaml "
+        "has it; a sweep's points draw none.\n\n"
+        "| | points an hour |\n|---|---|\n"
+        f"| `dvc repro` in a loop | {an_hour['loop']:.0f} |\n"
+        f"| `ctrnn sweep`, its start and report included | {an_hour['sweep']:.0f} |\n\n"
+        f"The sweep makes {told['ratio']:.2f} times the points. A point of it takes {seconds['all']:.1f} s beside "
+        f"another: {seconds['work']:.1f} s from generate to analyze, and {seconds['overhead']:.1f} s more, of which "
+        f"the report takes {seconds['report']:.1f} s and publication {seconds['publish']:.1f} s.\n"
+    )
+
+
 def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,16 +110,7 @@ def main() -> None:
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
-    text = (
-        f"{n} points of {' and '.join(TASKS)} (small configuration, three networks each), {os.cpu_count()} cores, "
-        f"{rounds} interleaved rounds, medians.\n\n"
-        "| | points an hour |\n|---|---|\n"
-        f"| `dvc repro` in a loop | {both['loop']:.0f} |\n| `ctrnn sweep`, its start and report included | "
-        f"{both['sweep']:.0f} |\n\nThe sweep makes {ratio:.2f} times the points. A point of it takes "
-        f"{seconds['all']:.1f} s beside another: {seconds['work']:.1f} s from generate to analyze, and "
-        f"{overhead:.1f} s more, of which the report takes {seconds['report']:.1f} s and "
-        f"publication {seconds['publish']:.1f} s.\n"
-    )
+    text = words(told)
     (FOLDER / "sweep.md").write_text(text)
     print(text)
 
