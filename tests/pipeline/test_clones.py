@@ -59,7 +59,7 @@ def test_verify_finds_a_wrong_hash_and_nothing_else(
     lock.write_text(before[:place] + "0badhash" + before[place + 8 :])
     monkeypatch.setenv("PATH", checkout.environment["PATH"])
     monkeypatch.chdir(checkout.folder)
-    monkeypatch.setattr(verify, "ways", lambda: [verify.Way(verify.FIRST)])
+    monkeypatch.setattr(verify, "ways", lambda small: [verify.Way(verify.FIRST)])
     try:
         with pytest.raises(verify.VerifyError, match=r"2 of \d+ comparisons differ"):
             verify.main(["go_nogo"])
