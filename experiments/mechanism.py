@@ -26,10 +26,10 @@ from ctrnn.analysis.generalisation import generalisation
 from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Params
 from ctrnn.statistics import rounded
+from ctrnn.sweep.points import changed
 from ctrnn.tasks import Batch, Task, trial_table
 from ctrnn.training import train
 from experiments.portraits import both, saddle_values, selection_at_saddles, span, verdicts
-from experiments.run import changed
 
 PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
 FOREVER = {"train.stop_at": "loss", "train.loss_criterion": 0.0}  # until max_iterations

@@ -8,7 +8,6 @@ end docs/results.md is written anew from that table.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import itertools
 import json
@@ -31,6 +30,7 @@ from tqdm import tqdm
 from ctrnn import artifacts, params
 from ctrnn.complaints import Complaint, nearest, one_sentence
 from ctrnn.params import Params
+from ctrnn.sweep.points import changed
 from ctrnn.training import checkpoint
 from experiments import page
 
@@ -89,18 +89,6 @@ def with_all_tasks(path: Path) -> dict[str, Any]:
     raw: dict[str, Any] = yaml.safe_load(path.read_text())
     raw["tasks"] |= yaml.safe_load((HERE / "tasks.yaml").read_text())
     return raw
-
-
-def changed(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Settings with some changed by dotted key."""
-    new = copy.deepcopy(raw)
-    for dotted, value in changes.items():
-        *path, last = dotted.split(".")
-        section = new
-        for part in path:
-            section = section[part]
-        section[last] = value
-    return new
 
 
 def clone(folder: Path) -> Path:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from ctrnn.complaints import Complaint
-from experiments.run import changed, missing, points
+from ctrnn.sweep.points import changed
+from experiments.run import missing, points
 
 
 def test_every_shipped_point_has_settings_that_are_allowed_and_a_key_of_its_own() -> None:

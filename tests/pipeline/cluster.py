@@ -17,17 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.pipeline.checkout import Checkout
-from tests.pipeline.test_sweep import TASK, processes, results, start, wait_for_training
+from tests.pipeline.test_sweep import LONG, TASK, processes, results, start, wait_for_training
 
 SWEEP = ("-S=network.p_inh=0.1,0.2,0.3", "-S=network.tau=20,40", "--name=cluster")
-LONG = {
-    "network.n_units": 128,
-    "train.trials_per_batch": 64,
-    "train.max_iterations": 900,
-    "train.check_every": 300,
-    "train.accuracy_criterion": 1.0,
-    "train.checkpoint_every": 0.5,
-}
 
 
 def checkout(folder: Path) -> Checkout:

@@ -18,6 +18,14 @@ from ctrnn.sweep.checkout import Checkout as SweepCheckout
 from tests.pipeline.checkout import Checkout
 
 TASK = "go_nogo"
+LONG = {  # a point trains for some seconds, with many checkpoints
+    "network.n_units": 128,
+    "train.trials_per_batch": 64,
+    "train.max_iterations": 900,
+    "train.check_every": 300,
+    "train.accuracy_criterion": 1.0,
+    "train.checkpoint_every": 0.5,
+}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -135,15 +143,7 @@ def test_failing_points_are_told_with_their_sentence_and_the_others_finish(lab: 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes in /proc")
 def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path) -> None:
-    long = {
-        "seed": 3,
-        "network.n_units": 128,
-        "train.trials_per_batch": 64,
-        "train.max_iterations": 900,
-        "train.check_every": 300,
-        "train.accuracy_criterion": 1.0,
-        "train.checkpoint_every": 0.5,
-    }
+    long = {"seed": 3, **LONG}
     sets = [f"-S={key}={value}" for key, value in long.items()]
 
     process = start(lab, *sets, "--name", "killed")

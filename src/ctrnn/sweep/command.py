@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
+
 from ctrnn import params, tracking
 from ctrnn.complaints import nearest, one_sentence
 from ctrnn.sweep import engine, page, table
@@ -55,7 +57,7 @@ def sweep(
             ):
                 progress.update(running, ended)
     if progress.done or ahead.cached:
-        report(told["name"])
+        report(told["name"], None if ahead.todo else runs)
     if progress.failed:
         first = progress.failed[0]
         raise SweepError(
@@ -70,7 +72,7 @@ def describe(
     """What sweep.json holds."""
     axes: dict[str, list[Any]] = {}
     for point in asked:
-        for key, value in point.values.items():
+        for key, value in point.chosen.items():
             if value not in axes.setdefault(key, []):
                 axes[key].append(value)
     known = next(point.settings for point in asked if point.settings)
@@ -82,14 +84,15 @@ def describe(
         "tasks": list(known.tasks),
         "axes": axes,
         "fixed": [one for one in sets if one.partition("=")[0] not in axes],
-        "points": [{"name": point.name, "values": point.values} for point in asked],
+        "points": [{"name": point.name, "values": point.chosen} for point in asked],
     }
 
 
-def report(name: str | None) -> None:
+def report(name: str | None, runs: DataFrame | None = None) -> None:
     """Write reports/sweeps/<name>/ from the tracked runs of a sweep (the latest, where none is named), and register it.
 
-    Raises SweepError where there is no such sweep, or none of its points has results.
+    runs: the finished runs, where they have just been read: thousands take minutes. Raises SweepError where there is no
+    such sweep, or none of its points has results.
     """
     checkout = Checkout(place.main_checkout())
     known = {path.parent.name: path for path in (checkout.root / FOLDER).glob("*/sweep.json")}
@@ -100,7 +103,8 @@ def report(name: str | None) -> None:
         raise SweepError(f"{name} is not a sweep; {nearest(name, known)}")
     told = json.loads(known[name].read_text())
     experiment = params.load(checkout.root / "params.yaml").publish.experiment
-    runs = reading.table(experiment, checkout.root)
+    if runs is None:
+        runs = reading.table(experiment, checkout.root)
     finished = checkout.experiments({one["name"] for one in told["points"]})
     rows = table.rows(told["points"], finished, runs)
     if rows.empty:

@@ -6,12 +6,10 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from ctrnn import params
 from ctrnn.complaints import Complaint, ParamsError, nearest
@@ -28,12 +26,12 @@ class SweepError(Complaint, RuntimeError):
 class Point:
     """One combination of values: one DVC experiment.
 
-    name: of the experiment, decided by the settings alone. values: of the axes, by dotted key. overrides: as
+    name: of the experiment, decided by the settings alone. chosen: the values of the axes, by dotted key. overrides: as
     `dvc exp run -S` takes them. settings: None where `complaint` says why they are not allowed.
     """
 
     name: str
-    values: dict[str, Any]
+    chosen: dict[str, Any]
     overrides: tuple[str, ...]
     settings: Params | None
     complaint: str | None = None
@@ -46,8 +44,7 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
     a key or a task is unknown, SweepError where the syntax is wrong or nothing can run. A value that is not allowed is
     the complaint of its points, since the other points can run.
     """
-    raw = yaml.safe_load((root / "params.yaml").read_text())
-    params.check(raw)
+    raw = dumped(params.load(root / "params.yaml"))
     for task in tasks:
         if task not in raw["tasks"]:
             raise ParamsError(f"tasks.{task} is not in params.yaml; {nearest(task, raw['tasks'])}")
@@ -63,9 +60,8 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
     return made
 
 
-NO_FIGURES = (
-    "report.figures=false"  # they would take a third of a small point's time, and of its disk
-)
+# They would take a third of a small point's time, and of its disk.
+NO_FIGURES = "report.figures=false"
 Override = tuple[str, Any, str]  # key, value, as it was written
 
 
@@ -104,20 +100,31 @@ def _check_key(key: str, raw: dict[str, Any]) -> None:
 def _point(
     combination: list[Override], axes: list[str], left_out: list[str], raw: dict[str, Any]
 ) -> Point:
-    changed = copy.deepcopy(raw)
-    for key, value, _ in combination:
-        *path, last = key.split(".")
-        section = changed
-        for part in path:
-            section = section[part]
-        section[last] = value
+    new = changed(raw, {key: value for key, value, _ in combination})
     values = {key: value for key, value, _ in combination if key in axes}
     overrides = (*left_out, *(written for _, _, written in combination))
     try:
-        settings = params.check(changed)
+        settings = params.check(new)
     except ParamsError as error:
-        return Point(_name(values, changed), values, overrides, None, str(error))
-    return Point(_name(values, settings.model_dump()), values, overrides, settings)
+        return Point(_name(values, new), values, overrides, None, str(error))
+    return Point(_name(values, dumped(settings)), values, overrides, settings)
+
+
+def changed(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with some changed by dotted key. Raises KeyError where a section is not there."""
+    new = copy.deepcopy(raw)
+    for dotted, value in changes.items():
+        *path, last = dotted.split(".")
+        section = new
+        for part in path:
+            section = section[part]
+        section[last] = value
+    return new
+
+
+def dumped(settings: Params) -> dict[str, Any]:
+    """The mapping that a params.yaml holds, with all settings of the tasks, not only those that every task has."""
+    return settings.model_dump(serialize_as_any=True)
 
 
 def labels(keys: Iterable[str]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             "push",
             "--quiet",
             str(checkout.root),
-            *[f"{ref}:{ref}" for ref in refs(clone, name)],
+            *[f"{ref}:{ref}" for ref in refs(clone) if ref.split("/")[-1] == name],
         )
         record = {
             "name": name,
@@ -123,7 +123,7 @@ def claimed_clone(checkout: Checkout, commit: str) -> Iterator[Path]:
         git(clone, "checkout", "--quiet", "--force", "--detach", commit)
         kept = [f"--exclude={name}" for name in (".checkpoints", "config.local", "__pycache__")]
         git(clone, "clean", "-ffdxq", *kept)
-        for ref in git(clone, "for-each-ref", "--format=%(refname)", "refs/exps/").split():
+        for ref in refs(clone):
             git(clone, "update-ref", "-d", ref)
         yield clone
 
@@ -160,10 +160,9 @@ def taken(held: ExitStack, path: Path) -> bool:
     return True
 
 
-def refs(clone: Path, name: str) -> list[str]:
-    """References of the experiment of this name."""
-    listed = git(clone, "for-each-ref", "--format=%(refname)", "refs/exps/").split()
-    return [ref for ref in listed if ref.split("/")[-1] == name]
+def refs(clone: Path) -> list[str]:
+    """References of DVC's experiments."""
+    return git(clone, "for-each-ref", "--format=%(refname)", "refs/exps/").split()
 
 
 def git(folder: Path, *command: str) -> str:

@@ -21,19 +21,19 @@ def root(tmp_path: Path) -> Path:
 
 def test_every_combination_is_a_point_with_its_values_and_settings(root: Path) -> None:
     made = points(["network.p_inh=0.1,0.2", "network.tau=10,20,50", "seed=7"], ["mante"], root)
-    assert [tuple(point.values.values()) for point in made] == [
+    assert [tuple(point.chosen.values()) for point in made] == [
         (p_inh, tau) for p_inh in (0.1, 0.2) for tau in (10, 20, 50)
     ]
     for point in made:
         assert point.settings is not None
-        assert point.settings.network.p_inh == point.values["network.p_inh"]
-        assert point.settings.network.tau == point.values["network.tau"]
+        assert point.settings.network.p_inh == point.chosen["network.p_inh"]
+        assert point.settings.network.tau == point.chosen["network.tau"]
         assert point.settings.seed == 7
         assert list(point.settings.tasks) == ["mante"]
 
 
 def test_a_range_is_as_good_as_a_list(root: Path) -> None:
-    assert [p.values["seed"] for p in points(["seed=range(1,4)"], [], root)] == [1, 2, 3]
+    assert [p.chosen["seed"] for p in points(["seed=range(1,4)"], [], root)] == [1, 2, 3]
 
 
 def test_a_name_is_decided_by_what_decides_results(root: Path) -> None:
@@ -46,6 +46,22 @@ def test_a_name_is_decided_by_what_decides_results(root: Path) -> None:
     ]
     assert first.name == again.name
     assert len({first.name, *(other.name for other in others)}) == 4
+
+
+def test_a_setting_that_only_one_task_has_is_in_the_name(root: Path) -> None:
+    names = {
+        points([f"tasks.mante.evidence={evidence}"], ["mante"], root)[0].name
+        for evidence in ([0.5], [0.25])
+    }
+    assert len(names) == 2
+
+
+def test_params_as_dvc_writes_them_are_read(root: Path) -> None:
+    path = root / "params.yaml"
+    path.write_text(path.read_text().replace("learning_rate: 0.003", "learning_rate: 1e-05"))
+    (point,) = points([], ["mante"], root)
+    assert point.settings is not None
+    assert point.settings.train.learning_rate == 1e-5
 
 
 def test_a_name_is_legal_for_git(root: Path) -> None:

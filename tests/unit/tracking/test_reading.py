@@ -22,23 +22,26 @@ def finish(client: Any, number: str, started: int) -> str:
     return run_id
 
 
-def test_the_table_has_the_runs_of_all_pages_the_newest_first(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def made(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Five finished runs, the oldest first, read by pages of two."""
     monkeypatch.setattr(reading, "PAGE", 2)
     client, number = client_of(checkout)
-    made = [finish(client, number, started) for started in range(1, 6)]
+    return [finish(client, number, started) for started in range(1, 6)]
+
+
+def test_the_table_has_the_runs_of_all_pages_the_newest_first(
+    checkout: Path, made: list[str]
+) -> None:
     table = reading.table("ctrnn", checkout)
     assert table["run_id"].tolist() == made[::-1]
     assert table["accuracy/mean"].tolist() == [0.05, 0.04, 0.03, 0.02, 0.01]
 
 
 def test_a_run_that_finishes_while_they_are_read_makes_no_row_twice(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
+    checkout: Path, made: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PAGE", 2)
     client, number = client_of(checkout)
-    made = [finish(client, number, started) for started in range(1, 6)]
     row = reading._row
     finished: list[str] = []
 
