@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ctrnn.figures import save, style
+from ctrnn.sweep.drawings import draw_map
 from experiments.portraits import saddle_values, selection_at_saddles, span, verdicts
 
 CONDITIONS = {  # experiments that are one setting, in the order of the first table
@@ -216,24 +217,7 @@ def heat_maps(
     figure = style.blank(2.2)
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     for axes, (task, grid) in zip(panels, values.items(), strict=True):
-        image = axes.imshow(
-            grid, origin="lower", cmap="cividis", vmin=low, vmax=high, aspect="auto"
-        )
-        axes.set_facecolor("0.8")
-        for (row, column), value in np.ndenumerate(grid):
-            if np.isfinite(value):
-                light = value < (low + high) / 2
-                axes.text(
-                    column,
-                    row,
-                    format(value, form),
-                    ha="center",
-                    va="center",
-                    fontsize=6,
-                    color="white" if light else "black",
-                )
-        axes.set_xticks(range(len(taus)), [f"{tau:g}" for tau in taus])
-        axes.set_yticks(range(len(p_inhs)), [f"{p_inh:g}" for p_inh in p_inhs])
+        image = draw_map(axes, grid, p_inhs, taus, (low, high), form)
         axes.set_title(task, loc="left")
         axes.set_xlabel("tau (steps)")
     panels[0].set_ylabel("p_inh")

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from ctrnn.figures import style
 
@@ -27,22 +29,33 @@ def heat_maps(
     if low == high:
         low, high = low - 0.5, high + 0.5
     for axes, (task, grid) in zip(panels, values.items(), strict=True):
-        image = axes.imshow(
-            grid, origin="lower", cmap="cividis", vmin=low, vmax=high, aspect="auto"
-        )
-        axes.set_facecolor("0.85")
-        for (row, column), value in np.ndenumerate(grid):
-            if np.isfinite(value):
-                colour = "white" if value <= (low + high) / 2 else "black"
-                axes.text(
-                    column, row, f"{value:.3g}", ha="center", va="center", fontsize=7, color=colour
-                )
-        axes.set_xticks(range(len(along[1])), [_label(value) for value in along[1]])
-        axes.set_yticks(range(len(upwards[1])), [_label(value) for value in upwards[1]])
+        image = draw_map(axes, grid, upwards[1], along[1], (low, high), ".3g")
         axes.set(xlabel=along[0], ylabel=upwards[0])
         axes.set_title(task, loc="left")
     figure.colorbar(image, ax=panels, shrink=0.9, label=words)
     return figure
+
+
+def draw_map(
+    axes: Axes,
+    grid: Float[np.ndarray, "upwards along"],
+    upwards: Sequence[Any],
+    along: Sequence[Any],
+    scale: tuple[float, float],
+    form: str,
+) -> AxesImage:
+    """A heat map with its numbers, in this format, in the cells; NaN stays grey. scale: lowest, highest."""
+    low, high = scale
+    image = axes.imshow(grid, origin="lower", cmap="cividis", vmin=low, vmax=high, aspect="auto")
+    axes.set_facecolor("0.85")
+    for (row, column), value in np.ndenumerate(grid):
+        if np.isfinite(value):
+            colour = "white" if value <= (low + high) / 2 else "black"
+            words = format(value, form)
+            axes.text(column, row, words, ha="center", va="center", fontsize=7, color=colour)
+    axes.set_xticks(range(len(along)), [_label(value) for value in along])
+    axes.set_yticks(range(len(upwards)), [_label(value) for value in upwards])
+    return image
 
 
 @style.styled
