@@ -38,9 +38,8 @@ def curve_path(task: str, root: str | Path = ".") -> Path:
     return metrics_path("train", task, root).with_suffix(".csv")
 
 
-NO_FIGURES = (
-    "none.txt"  # in place of a task's figures where none are wanted: DVC keeps no empty folder
-)
+# In place of a task's figures where none are wanted: DVC keeps no empty folder.
+NO_FIGURES = "none.txt"
 
 
 def figures_folder(task: str, root: str | Path = ".") -> Path:

@@ -20,7 +20,7 @@ from ctrnn.report.drawings import draw
 from ctrnn.report.results import read
 from ctrnn.report.words import headline, shortfall
 
-TEMPLATE = "page.html.j2"
+TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def build(params: Params, root: str | Path = ".") -> None:
@@ -38,7 +38,7 @@ def build(params: Params, root: str | Path = ".") -> None:
     shared = params.model_dump(include={"seed", "network", "train", "evaluate", "analyze"})
     for key in ("threads", "checkpoint_every"):  # they change no result
         shared["train"].pop(key)
-    page = _template().render(tasks=sections, settings=flat(shared))
+    page = render(TEMPLATE, tasks=sections, settings=flat(shared))
     (root / "reports" / "index.html").write_text(page + "\n", encoding="utf-8")
 
 
@@ -81,15 +81,16 @@ def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _template() -> Any:
+def render(template: Path, **values: Any) -> str:
+    """A page from a Jinja template, which may include those of this folder. Raises UndefinedError at unknown names."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([template.parent, TEMPLATE.parent]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    return environment.get_template(TEMPLATE)
+    return environment.get_template(template.name).render(**values)
 
 
 def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
-from ctrnn import report
 from ctrnn.figures import png
+from ctrnn.report.page import render
 from ctrnn.sweep import drawings, effects
 from ctrnn.sweep.points import labels
 from ctrnn.sweep.table import MEASURES
 
-HERE = Path(__file__).parent
+TEMPLATE = Path(__file__).with_name("sweep.html.j2")
 
 
 def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list[str]) -> Path:
@@ -38,14 +37,8 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
         for kind, figure in figures(rows, axes, measure, words):
             (folder / f"{measure}-{kind}.png").write_bytes(made := png(figure))
             drawn.append({"title": words, "kind": kind, "data": base64.b64encode(made).decode()})
-    environment = Environment(
-        loader=FileSystemLoader([HERE, Path(report.__file__).parent]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    page = environment.get_template("sweep.html.j2").render(
+    page = render(
+        TEMPLATE,
         sweep=sweep,
         axes=axes,
         figures=drawn,

@@ -93,7 +93,8 @@ def gather(task: str, params: Params, root: Path) -> Content:
 
     evaluated = read_json(files["metrics/evaluate.json"])
     analyzed = read_json(files["metrics/analyze.json"])
-    trained_for = [one["iterations"] for one in read_json(files["training.json"])["networks"]]
+    training = read_json(files["training.json"])
+    trained_for = [one["iterations"] for one in training["networks"]]
     iterations = {"mean": fmean(trained_for), "per_network": trained_for}
     key = lock.content_key(entries)
     history = _with_times(read_table(files["history.csv"]), diary.path(task, params, root))
@@ -107,9 +108,7 @@ def gather(task: str, params: Params, root: Path) -> Content:
             **tags,
             **{f"dvc.out/{path}": digest for path, digest in lock.out_hashes(entries).items()},
         },
-        description=note.write(
-            task, params, read_json(files["training.json"]), evaluated, analyzed, tags, key
-        ),
+        description=note.write(task, params, training, evaluated, analyzed, tags, key),
         final=metrics.final(evaluated, analyzed, {"iterations": iterations}),
         curves=metrics.curves(history, params.train.n_networks),
         files=files,

@@ -19,9 +19,8 @@ from ctrnn.complaints import Complaint
 
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-PROBE = (
-    "/api/2.0/mlflow/experiments/search?max_results=1"  # /health is well where the database is not
-)
+# Not /health, which is well where the database is not.
+PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
 WAIT = 4  # seconds for an answer of the server; one call is tried twice, so that 10 s bound it
 
 _INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
