@@ -26,10 +26,15 @@ KNOWN = 0.9  # share of trials on the right side from which on the answer counts
 MANY = 0.3  # share of vanished synapses, or of saturated rates, that is told as a reason
 
 
+def read(table: Path) -> pd.DataFrame:
+    """The table of networks. Hashes are text: by itself pandas takes 1234567 or 12e4567 for a number."""
+    return pd.read_csv(table, dtype={"commit": str, "key": str})
+
+
 def write(table: Path, docs: Path) -> None:
     """Write results.md and results/*.png into `docs`. table: a row per network, as `experiments.run` keeps it."""
     docs.mkdir(exist_ok=True)
-    rows = pd.read_csv(table)
+    rows = read(table)
     if "failure" not in rows:
         rows["failure"] = None
     parts = [

@@ -202,7 +202,7 @@ def main(names: list[str]) -> None:
             f"{changes.split()[1]} is not committed; experiments run the last commit, so commit it"
         )
     some = list(points(names))
-    table = pd.read_csv(TABLE) if TABLE.exists() else pd.DataFrame()
+    table = page.read(TABLE) if TABLE.exists() else pd.DataFrame()
     todo: dict[str, list[Point]] = {}
     for point in missing(some, table):
         todo.setdefault(f"{point.experiment} {point.changes}", []).append(point)

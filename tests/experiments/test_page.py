@@ -55,6 +55,15 @@ def test_numbers_are_those_of_the_table(tmp_path: Path, table: list[dict[str, An
     assert "without Dale's principle" not in text  # no row, no line
 
 
+@pytest.mark.parametrize("digits", ["1234567", "12e4567", "0012345"])
+def test_a_hash_that_looks_like_a_number_stays_as_it_is(
+    tmp_path: Path, table: list[dict[str, Any]], digits: str
+) -> None:
+    rows = [{**row, "commit": digits, "key": digits} for row in table]
+    assert f"Made at commits {digits}.\n" in written(tmp_path, rows)
+    assert set(page.read(tmp_path / "networks.csv")["key"]) == {digits}
+
+
 def test_cells_that_are_not_learned_are_counted_and_come_with_what_was_measured(
     tmp_path: Path, table: list[dict[str, Any]]
 ) -> None:
