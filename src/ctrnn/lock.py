@@ -16,6 +16,7 @@ import yaml
 from ctrnn.complaints import Complaint
 
 STAGES = ("generate", "train", "evaluate", "analyze")
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML has it
 
 
 class LockError(Complaint, ValueError):
@@ -61,7 +62,7 @@ def as_text(entries: dict[str, dict[str, Any]]) -> str:
 
 def _entries(path: Path, names: list[str]) -> dict[str, dict[str, Any]]:
     try:
-        stages = (yaml.safe_load(path.read_text()) or {}).get("stages", {})
+        stages = (yaml.load(path.read_text(), Loader=FAST) or {}).get("stages", {})
     except FileNotFoundError:
         raise LockError(f"{path} does not exist; run dvc repro first") from None
     for name in names:

@@ -18,8 +18,6 @@ from ctrnn import lock, params
 from ctrnn.complaints import one_sentence
 from ctrnn.params import Params, TaskSettings
 
-FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML has it
-
 
 def tidy(root: Path, settings: Params) -> Iterator[str]:
     """Remove torn files of DVC's, and results of tasks that are not in params.yaml; a sentence for each."""
@@ -42,7 +40,7 @@ def torn(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        content = yaml.load(text, Loader=FAST) if path.suffix == ".lock" else json.loads(text)
+        content = yaml.load(text, Loader=lock.FAST) if path.suffix == ".lock" else json.loads(text)
     except (yaml.YAMLError, ValueError):
         return True
     return not isinstance(content, dict) or (path.suffix == ".lock" and "schema" not in content)

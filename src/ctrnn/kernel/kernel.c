@@ -43,18 +43,21 @@ static inline V fma_(V a, V b, V c) { return (V)_mm512_fmadd_ps((__m512)a, (__m5
 static inline V spread(float a) { return (V)_mm512_set1_ps(a); }
 static inline V root(V a) { return (V)_mm512_sqrt_ps((__m512)a); }
 static inline V four(const float *p) { return (V)_mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
+static inline void stream(float *p, V a) { _mm512_stream_ps(p, (__m512)a); }
 #define NTH(w, k) ((V)_mm512_permute_ps((__m512)(w), 0x55 * (k)))
 #elif defined(CTRNN_AVX2)
 static inline V fma_(V a, V b, V c) { return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
 static inline V spread(float a) { return (V)_mm256_set1_ps(a); }
 static inline V root(V a) { return (V)_mm256_sqrt_ps((__m256)a); }
 static inline V four(const float *p) { return (V)_mm256_broadcast_ps((const __m128 *)p); }
+static inline void stream(float *p, V a) { _mm256_stream_ps(p, (__m256)a); }
 #define NTH(w, k) ((V)_mm256_permute_ps((__m256)(w), 0x55 * (k)))
 #elif defined(CTRNN_NEON)
 static inline V fma_(V a, V b, V c) { return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
 static inline V spread(float a) { return (V)vdupq_n_f32(a); }
 static inline V root(V a) { return (V)vsqrtq_f32((float32x4_t)a); }
 static inline V four(const float *p) { return (V)vld1q_f32(p); }
+static inline void stream(float *p, V a) { *(V *)p = a; }
 #define NTH(w, k) ((V)vdupq_laneq_f32((float32x4_t)(w), k))
 #else
 #define EACH_ELEMENT for (int i = 0; i < W; i++)
@@ -76,6 +79,7 @@ static inline V four(const float *p) {
     EACH_ELEMENT made[i] = p[i % 4];
     return made;
 }
+static inline void stream(float *p, V a) { *(V *)p = a; }
 #define NTH(w, k) spread((w)[k])
 #endif
 
@@ -271,7 +275,8 @@ static void start(const Network *net, const Slice *job, float *x, float *R) {
 
 enum { ROWS = 8 }; /* units whose activations are taken together: many independent ones hide each other's latency */
 
-/* One step of every unit: x is renewed in place, S_t and R_t are written. */
+/* One step of every unit: x is renewed in place; R_t is written, and S_t where it is wanted: past the caches, which it
+   would only empty, since the backward pass comes to it much later. */
 static void step(const Network *net, const Slice *job, Generator *g, const float *u, const float *R_before, float *x,
                  float *S, float *R) {
     V s_post = spread(net->s_post);
@@ -297,7 +302,7 @@ static void step(const Network *net, const Slice *job, Generator *g, const float
         for (int64_t at = first * LANES; at < last * LANES; at += 2 * W) {
             V s[2];
             f((const V *)(x + at), net->relu, s);
-            BOTH store(S + at + b * W, s[b]);
+            if (S) BOTH stream(S + at + b * W, s[b]);
             BOTH store(R + at + b * W, fma_(s_post, load(R + at + b * W), s[b]));
         }
     }
@@ -305,14 +310,14 @@ static void step(const Network *net, const Slice *job, Generator *g, const float
 
 void ctrnn_forward(const Network *net, const Slice *job) {
     int64_t layer = net->n * LANES;
-    float *x = job->workspace, *S = x + layer, *R = S + layer, *R_before = R + layer, *u = R_before + layer;
+    float *x = job->workspace, *R = x + layer, *R_before = R + layer, *u = R_before + layer;
     float *z = u + net->channels * LANES;
     Generator g;
     seed(&g, job->key, job->slice);
     start(net, job, x, R_before);
     for (int64_t t = 0; t < job->T; t++) {
         pack(job, job->inputs, t, net->channels, u);
-        step(net, job, &g, u, R_before, x, S, R);
+        step(net, job, &g, u, R_before, x, NULL, R);
         readout(net, R, z);
         unpack(job, R, t, net->n, job->rates);
         unpack(job, x, t, net->n, job->x);
@@ -412,7 +417,7 @@ static Layout layout(const Network *net, int64_t T) {
 
 /* Floats that a slice of T steps needs; T = 0 for the forward pass alone. */
 int64_t ctrnn_workspace(const Network *net, int64_t T) {
-    return T ? layout(net, T).end : (4 * net->n + net->channels + net->outputs) * LANES;
+    return T ? layout(net, T).end : (3 * net->n + net->channels + net->outputs) * LANES;
 }
 
 /* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow. */

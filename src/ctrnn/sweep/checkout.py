@@ -14,7 +14,6 @@ import yaml
 
 from ctrnn import lock
 from ctrnn.sweep.points import SweepError
-from ctrnn.tidy import FAST
 
 CODE = ("src", "stages", "dvc.yaml")  # of an experiment; with its settings, they decide its results
 
@@ -112,7 +111,7 @@ class Checkout:
 
 def keys_of(text: str) -> dict[str, str]:
     """Task -> content key of its run, from what a dvc.lock holds."""
-    stages = yaml.load(text, Loader=FAST)["stages"]
+    stages = yaml.load(text, Loader=lock.FAST)["stages"]
     tasks = [name.partition("@")[2] for name in stages if name.startswith("publish@")]
     return {task: lock.content_key(lock.chain_of(stages, task)) for task in tasks}
 

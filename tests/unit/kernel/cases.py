@@ -92,15 +92,19 @@ def forward_job(job: TrainJob, **more: object) -> ForwardJob:
 
 
 def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """Rates, outputs, x, loss and gradients of the plain loop in float64, with the kernel's noise replayed."""
+    """Rates, outputs, x, loss and gradients of the plain loop in float64, with the kernel's noise replayed.
+
+    "terms W_rec" and the like: the largest sum over time and trials of what a gradient sums, without the signs.
+    """
 
     def tensor(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.asarray(array, np.float64))
 
     net = job.network
-    xi = eta = None
+    xi = eta = torch.zeros(*job.inputs.shape[:2], net.n_units, dtype=torch.float64)
     if job.key is not None:
         xi, eta = map(tensor, noise(net, job.key, *job.inputs.shape[:2]))
+    xi.requires_grad_()  # dL/dx reaches it, times sigma_pre
     weights = {name: tensor(w).requires_grad_() for name, w in job.weights.items()}
     rates, outputs, x = forward_loop(
         weights,
@@ -117,9 +121,26 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
         x0=None if x0 is None else tensor(x0),
     )
     loss = loss_of(outputs, rates, tensor(job.targets), tensor(job.mask), job.rate_penalty)
+    outputs.retain_grad()
     loss.backward()
     found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
+    assert xi.grad is not None and outputs.grad is not None
+    g, dz = tensor(net.alpha) * xi.grad / tensor(net.sigma_pre), outputs.grad
+    r_0 = torch.full_like(rates[:1], 0.5 if net.activation == "sigmoid" else 0.0)
+    on_pattern = torch.from_numpy(net.mask)
+    found |= {
+        "terms W_rec": summed(g, torch.cat([r_0, rates[:-1]])) * on_pattern,
+        "terms W_in": summed(g, tensor(job.inputs)),
+        "terms b_rec": g.abs().sum(dim=(0, 1)),
+        "terms W_out": summed(dz, rates),
+        "terms b_out": dz.abs().sum(dim=(0, 1)),
+    }
     found |= {
         name: w.grad if w.grad is not None else torch.zeros_like(w) for name, w in weights.items()
     }
     return {name: value.detach().numpy() for name, value in found.items()}
+
+
+def summed(to: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+    """[to, from], the products' magnitudes summed over time and trials."""
+    return torch.einsum("tbi,tbj->ij", to.abs(), by.abs())

@@ -13,9 +13,10 @@ from ctrnn.kernel.run import NAMES
 from tests.unit.kernel.cases import Case, by_definition, cases, forward_job, job_of
 
 
-def error(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, as a part of the largest expected value."""
-    return float(np.max(np.abs(found - expected)) / max(np.max(np.abs(expected)), 1e-6))
+def assert_close(found: np.ndarray, expected: np.ndarray, part: float, terms: np.ndarray) -> None:
+    """Differences are at most this part of the largest value, and what rounding makes of terms that all but cancel."""
+    largest, of_terms = (float(np.abs(array).max()) for array in (expected, terms))
+    assert float(np.abs(found - expected).max()) <= part * largest + 1e-6 * of_terms
 
 
 def assert_agrees(job: TrainJob) -> None:
@@ -26,14 +27,18 @@ def assert_agrees(job: TrainJob) -> None:
     assert np.abs(rates - expected["rates"]).max() < 1e-5 * size
     assert np.abs(outputs - expected["outputs"]).max() < 3e-5 * size
     loss, gradients = loss_and_gradients([job], threads=1)[0]
-    assert loss == pytest.approx(float(expected["loss"]), rel=1e-5)
+    reach = np.abs(outputs).max() + np.abs(job.targets).max()  # of z - y, which may all but vanish
+    assert loss == pytest.approx(float(expected["loss"]), rel=1e-5, abs=1e-6 * float(reach) ** 2)
     for name, gradient in gradients.items():
         assert gradient.shape == job.weights[name].shape
         assert gradient.dtype == np.float32
-        assert error(gradient, expected[name]) < (2e-5 if name == "W_rec" else 1e-4), name
+        part = 2e-5 if name == "W_rec" else 1e-4
+        assert_close(gradient, expected[name], part, expected[f"terms {name}"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(
+    max_examples=150, deadline=None, derandomize=True
+)  # a relu at 0 to the last bit is one in 15,000
 @given(case=cases)
 def test_rates_loss_and_gradients_agree_with_the_plain_loop(case: Case) -> None:
     assert_agrees(job_of(case))
