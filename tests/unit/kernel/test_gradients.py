@@ -36,9 +36,8 @@ def assert_agrees(job: TrainJob) -> None:
         assert_close(gradient, expected[name], part, expected[f"terms {name}"])
 
 
-@settings(
-    max_examples=150, deadline=None, derandomize=True
-)  # a relu at 0 to the last bit is one in 15,000
+# The same examples each time: of 15,000 at random, one has a relu at 0 to the last bit.
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(case=cases)
 def test_rates_loss_and_gradients_agree_with_the_plain_loop(case: Case) -> None:
     assert_agrees(job_of(case))
