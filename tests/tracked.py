@@ -136,13 +136,16 @@ def status_of(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def start_follower(training: Diary) -> int:
-    """A process without patience that follows a diary which this process writes, or has written; its id."""
+def start_follower(training: Diary, every: int = 0) -> int:
+    """A process without patience that follows a diary which this process writes, or has written; its id.
+
+    every: milliseconds between points of a curve.
+    """
 
     def work() -> None:
         if training._file is not None:
             training._file.close()  # a fork holds the lock too
-        live.PATIENCE, live.INTERVAL = 0.0, 0.05
+        live.PATIENCE, live.INTERVAL, live.EVERY = 0.0, 0.05, every
         live.follow(training.path, training.path.parents[1])
 
     return start_in_a_fork(work)

@@ -1,8 +1,9 @@
 """Shows a training while it runs: follows its diary, from a process of its own, and logs its points.
 
 Whatever this process meets, training does not notice (see `ctrnn.diary`), and what it does not log `publish` does: so a
-store that fails is tried again after a pause, and given up when training has ended. The run that it opens waits, once
-training has ended well, as SCHEDULED for `publish` to complete it.
+curve grows by a point a second, since a store takes a fiftieth of two cores for all of them, and a store that fails is
+tried again after a pause, and given up when training has ended. The run that it opens waits, once training has ended
+well, as SCHEDULED for `publish` to complete it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ else:
 PATIENCE = 3.0
 INTERVAL = 2.0  # seconds between looks into the diary
 PAUSE = 5.0  # seconds from a failure of the store to the next attempt
+EVERY = 1000  # milliseconds between points of a curve
 AT_ONCE = 2000  # points that a look sends at most, in eight calls
 LAST = 10.0  # seconds, after training, for what is left
 
@@ -50,17 +52,14 @@ def follow(path: Path, root: str | Path = ".") -> None:
         settings = params.check(pages.settings)
         logger = Logger(path, settings, Path(root))
         curves = LiveCurves(settings.train.n_networks)
-        points: list[Point] = []
         give_up = None
         while path.exists():  # DVC deletes the folder of a temporary experiment
             if give_up is None and not diary.lives(path):
                 give_up = time.monotonic() + LAST
-            for rows in new + pages.turn():
-                points += curves.points(rows)
+            logger.log([point for rows in new + pages.turn() for point in curves.points(rows)])
             new = []
-            points = logger.log(points)
             if give_up is not None and (
-                not points or logger.run is None or time.monotonic() > give_up
+                not logger.waiting or logger.run is None or time.monotonic() > give_up
             ):
                 break
             time.sleep(INTERVAL)
@@ -68,29 +67,47 @@ def follow(path: Path, root: str | Path = ".") -> None:
 
 
 class Logger:
-    """Logs into the run of a training while the store does what it is asked. run: None before it is opened."""
+    """Logs into the run of a training while the store does what it is asked.
+
+    run: None before it is opened; waiting: points that are still to be logged, all of them before the run is opened.
+    """
 
     def __init__(self, path: Path, settings: Params, root: Path) -> None:
         self._path, self._settings, self._root = path, settings, root
         self._task = path.name.rpartition("-")[0]
         self._client: MlflowClient | None = None
         self.run: Run | None = None
+        self.waiting: list[Point] = []
+        self._shown: dict[str, int] = {}  # name of a curve -> time of its last point
         self._not_before = 0.0
 
-    def log(self, points: list[Point]) -> list[Point]:
-        """Log some of the points, which belong to this training; returns those left for the next call."""
-        if not points or time.monotonic() < self._not_before:
-            return points
+    def log(self, points: list[Point]) -> None:
+        """Log some of what waits and of these further points of this training, as many of them as are shown live."""
+        self.waiting += points if self.run is None else self._some(points)
+        if not self.waiting or time.monotonic() < self._not_before:
+            return
         try:
             with self._store() as client:
                 if self.run is None:
-                    self.run = self._open(client, points)
-                runs.log_points(client, self.run, points[:AT_ONCE])
+                    self.run = self._open(client, self.waiting)
+                    self.waiting = self._some(self.waiting)
+                runs.log_points(client, self.run, self.waiting[:AT_ONCE])
         except Complaint as complaint:
             print(complaint, flush=True)  # into the log beside the diary
             self._not_before = time.monotonic() + PAUSE
-            return points
-        return points[AT_ONCE:]
+            return
+        del self.waiting[:AT_ONCE]
+
+    def _some(self, points: list[Point]) -> list[Point]:
+        """Of each curve a point every EVERY milliseconds; all those whose time nothing has kept."""
+        some = []
+        for point in points:
+            if point.time is not None:
+                if point.time < self._shown.get(point.name, 0) + EVERY:
+                    continue
+                self._shown[point.name] = point.time
+            some.append(point)
+        return some
 
     def close(self, status: str) -> None:
         """Say how training ended, unless publish was faster, or training has been started again."""

@@ -126,6 +126,22 @@ def test_curves_grow_while_training_runs_and_publish_completes_the_run(anywhere:
     assert held["status"] == "FINISHED"
 
 
+def test_a_curve_grows_by_a_point_a_second_and_publish_adds_the_others(checkout: Path) -> None:
+    one, two, three = iterations(checkout)
+    with Diary(TASK, settings(checkout), root=checkout) as training:
+        training.write("a", [])
+        write(training, [one, two])
+        time.sleep(0.5)
+        write(training, [three])
+        follows = start_follower(training, every=400)
+        until(lambda: steps(checkout) == [1, 3])
+    assert status_of(follows) == 0
+    assert steps(checkout) == [1, 3]
+    done = publish(checkout)
+    assert steps(checkout) == [1, 2, 3]
+    assert holdings(checkout, done.run_id) == undisturbed(checkout, done.run_id)
+
+
 def test_points_keep_the_time_of_their_iteration(checkout: Path) -> None:
     with Diary(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
