@@ -97,14 +97,14 @@ def table(medians: dict[str, dict[str, Cost]], rounds: int) -> str:
             parts = (imports, less(alone, imports), less(whole, alone), whole)
         else:
             parts = ((0.0, 0.0), (0.0, 0.0), whole, whole)
-        cells = (f"{wall:.1f} ({cpu:.1f})" if wall else "" for wall, cpu in parts)
+        cells = (f"{wall:.1f} ({cpu:.1f})" for wall, cpu in parts)
         lines.append(f"| {stage} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def less(whole: Cost, part: Cost) -> Cost:
-    """What is left of a time without a part of it."""
-    return whole[0] - part[0], whole[1] - part[1]
+    """What is left of a time without a part of it, both measured: 0 where that says less than nothing."""
+    return max(0.0, whole[0] - part[0]), max(0.0, whole[1] - part[1])
 
 
 def main() -> None:
