@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +97,11 @@ def test_four_queued_experiments_two_at_a_time(
         assert "Failed" not in status, status
     finally:
         lab.run("dvc", "queue", "stop", "--kill")
+        for file in (lab.folder / ".dvc" / "tmp" / "exps" / "celery").glob("dvc-exp-worker-*.json"):
+            worker = json.loads(file.read_text())
+            if worker["returncode"] is None:
+                with suppress(ProcessLookupError):
+                    os.kill(worker["pid"], signal.SIGTERM)
     client, found = runs(lab)
     assert set(found) >= set(wanted)
     for origin in wanted:
