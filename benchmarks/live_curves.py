@@ -15,40 +15,28 @@ import os
 import shutil
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 
+from benchmarks.pipeline_overhead import FOLDER, cost
 from tests.pipeline.checkout import ROOT, Checkout
 
-FOLDER = Path("reports/benchmarks")
 PR_SET_CHILD_SUBREAPER = 36
-Cost = dict[str, float]
+Row = dict[str, float]
 
 
-def trained(checkout: Checkout, live: bool) -> Cost:
+def trained(checkout: Checkout, live: bool) -> Row:
     """Seconds of one training from nothing, and the points that MLflow has of it."""
     checkout.change("publish.live", live)
     shutil.rmtree(checkout.folder / ".checkpoints", ignore_errors=True)
     (checkout.folder / "mlflow.db").unlink(missing_ok=True)
-    environment = {**checkout.environment, "PYTHONPATH": "src"}
-    begun, before = time.perf_counter(), os.times()
-    subprocess.run(
-        [sys.executable, "stages/train.py", "mante"],
-        cwd=checkout.folder,
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    wall = time.perf_counter() - begun
+    wall, cpu = cost(checkout, "python", "stages/train.py", "mante")
+    before = os.times()
     with suppress(ChildProcessError):  # there is none left
         while True:
             os.wait()
-    after = os.times()
-    cpu = sum(after[2:4]) - sum(before[2:4])  # of children
+    cpu += sum(os.times()[2:4]) - sum(before[2:4])  # of children
     return {"wall_s": wall, "cpu_s": cpu, "points": points(checkout)}
 
 
@@ -80,7 +68,7 @@ def main() -> None:
             ("accuracy_criterion", 1.0),  # which no network exceeds: all of them train to the end
         ):
             checkout.change(f"train.{key}", value)
-        checkout.run("env", "PYTHONPATH=src", "python", "stages/generate.py", "mante")
+        cost(checkout, "python", "stages/generate.py", "mante")
         rounds = [
             {
                 name: trained(checkout, name == "on")
@@ -95,7 +83,7 @@ def main() -> None:
     print(text)
 
 
-def table(rounds: list[dict[str, Cost]]) -> str:
+def table(rounds: list[dict[str, Row]]) -> str:
     """The rounds as a Markdown table, and what watching adds, as a part of the training that is not watched."""
     lines = [
         f"The same training watched and not, in turn, on {os.cpu_count()} cores; seconds.",
@@ -103,9 +91,9 @@ def table(rounds: list[dict[str, Cost]]) -> str:
         "| round | live curves | points | wall | CPU, with the process that logs |",
         "|---|---|---|---|---|",
         *(
-            f"| {i + 1} | {name} | {cost['points']:.0f} | {cost['wall_s']:.1f} | {cost['cpu_s']:.1f} |"
-            for i, costs in enumerate(rounds)
-            for name, cost in costs.items()
+            f"| {i + 1} | {name} | {row['points']:.0f} | {row['wall_s']:.1f} | {row['cpu_s']:.1f} |"
+            for i, rows in enumerate(rounds)
+            for name, row in rows.items()
         ),
         "",
     ]

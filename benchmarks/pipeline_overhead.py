@@ -94,10 +94,10 @@ def table(medians: dict[str, dict[str, Cost]], rounds: int) -> str:
         whole = kinds["dvc"]
         if stage in STAGES:
             imports, alone = kinds["imports"], kinds["stage"]
-            parts = (imports, less(alone, imports), less(whole, alone), whole)
+            parts = [imports, less(alone, imports), less(whole, alone), whole]
         else:
-            parts = ((0.0, 0.0), (0.0, 0.0), whole, whole)
-        cells = (f"{wall:.1f} ({cpu:.1f})" for wall, cpu in parts)
+            parts = [whole, whole]
+        cells = [""] * (4 - len(parts)) + [f"{wall:.1f} ({cpu:.1f})" for wall, cpu in parts]
         lines.append(f"| {stage} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -10,6 +10,7 @@ import torch
 from hypothesis import strategies as st
 
 from ctrnn.kernel import ForwardJob, Network, TrainJob, noise
+from ctrnn.network.initialise import RATE_AT_ZERO
 from tests.definition import forward_loop, loss_of
 
 
@@ -94,7 +95,7 @@ def forward_job(job: TrainJob, **more: object) -> ForwardJob:
 def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Rates, outputs, x, loss and gradients of the plain loop in float64, with the kernel's noise replayed.
 
-    "terms W_rec" and the like: the largest sum over time and trials of what a gradient sums, without the signs.
+    "terms W_rec" and the like: what each element of a gradient sums over time and trials, summed without the signs.
     """
 
     def tensor(array: np.ndarray) -> torch.Tensor:
@@ -126,7 +127,7 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
     found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
     assert xi.grad is not None and outputs.grad is not None
     g, dz = tensor(net.alpha) * xi.grad / tensor(net.sigma_pre), outputs.grad
-    r_0 = torch.full_like(rates[:1], 0.5 if net.activation == "sigmoid" else 0.0)
+    r_0 = torch.full_like(rates[:1], RATE_AT_ZERO[net.activation])
     on_pattern = torch.from_numpy(net.mask)
     found |= {
         "terms W_rec": summed(g, torch.cat([r_0, rates[:-1]])) * on_pattern,

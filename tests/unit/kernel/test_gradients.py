@@ -14,9 +14,9 @@ from tests.unit.kernel.cases import Case, by_definition, cases, forward_job, job
 
 
 def assert_close(found: np.ndarray, expected: np.ndarray, part: float, terms: np.ndarray) -> None:
-    """Differences are at most this part of the largest value, and what rounding makes of terms that all but cancel."""
+    """Differences are at most this part of the largest value, or what rounding makes of terms that all but cancel."""
     largest, of_terms = (float(np.abs(array).max()) for array in (expected, terms))
-    assert float(np.abs(found - expected).max()) <= part * largest + 1e-6 * of_terms
+    assert float(np.abs(found - expected).max()) < max(part * largest, 1e-6 * of_terms, 1e-6 * part)
 
 
 def assert_agrees(job: TrainJob) -> None:
@@ -28,7 +28,7 @@ def assert_agrees(job: TrainJob) -> None:
     assert np.abs(outputs - expected["outputs"]).max() < 3e-5 * size
     loss, gradients = loss_and_gradients([job], threads=1)[0]
     reach = np.abs(outputs).max() + np.abs(job.targets).max()  # of z - y, which may all but vanish
-    assert loss == pytest.approx(float(expected["loss"]), rel=1e-5, abs=1e-6 * float(reach) ** 2)
+    assert loss == pytest.approx(float(expected["loss"]), rel=1e-5, abs=1e-7 * float(reach) ** 2)
     for name, gradient in gradients.items():
         assert gradient.shape == job.weights[name].shape
         assert gradient.dtype == np.float32
@@ -37,7 +37,7 @@ def assert_agrees(job: TrainJob) -> None:
 
 
 # The same examples each time: of 15,000 at random, one has a relu at 0 to the last bit.
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=500, deadline=None, derandomize=True)
 @given(case=cases)
 def test_rates_loss_and_gradients_agree_with_the_plain_loop(case: Case) -> None:
     assert_agrees(job_of(case))
