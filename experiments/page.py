@@ -45,6 +45,7 @@ def write(table: Path, docs: Path) -> None:
         f"Made at commits {', '.join(rows['commit'].unique())}.",
         _conditions(rows),
         _grid(rows, docs),
+        _no_delay(rows),
         _sweep(rows, "gain", "w_gain"),
         _gain_inside(docs),
         *(_sweep(rows, experiment, column) for experiment, column in SWEEPS.items()),
@@ -77,6 +78,18 @@ def _sweep(rows: pd.DataFrame, experiment: str, column: str) -> str:
         "p_rec": "Densities of the recurrence",
     }[experiment]
     return _section(title, groups)
+
+
+def _no_delay(rows: pd.DataFrame) -> str:
+    without = rows[rows["experiment"] == "no_delay"]
+    if without.empty:
+        return ""
+    cell = rows[["task", "p_inh", "tau"]].eq(without.iloc[0][["task", "p_inh", "tau"]]).all(axis=1)
+    groups = [
+        ({"delays": "as shipped"}, rows[cell & (rows["experiment"] == "grid")]),
+        ({"delays": "none"}, without),
+    ]
+    return _section("dmts at p_inh 0.1 and tau 5, with and without its delays", groups)
 
 
 def _gain_inside(docs: Path) -> str:
