@@ -55,6 +55,17 @@ def test_numbers_are_those_of_the_table(tmp_path: Path, table: list[dict[str, An
     assert "without Dale's principle" not in text  # no row, no line
 
 
+def test_the_cell_without_its_delays_stands_beside_the_cell_of_the_grid(
+    tmp_path: Path, table: list[dict[str, Any]]
+) -> None:
+    where = {"p_inh": 0.1, "tau": 5.0}
+    rows = [network("grid", "dmts", seed, **where, **MISSED) for seed in (1, 2)]
+    rows += [network("no_delay", "dmts", seed, **where) for seed in (1, 2, 3)]
+    text = written(tmp_path, [*table, *rows])
+    assert "| as shipped | 0 of 2 |" in text
+    assert "| none | 3 of 3 |" in text
+
+
 @pytest.mark.parametrize("digits", ["1234567", "12e4567", "0012345"])
 def test_a_hash_that_looks_like_a_number_stays_as_it_is(
     tmp_path: Path, table: list[dict[str, Any]], digits: str
