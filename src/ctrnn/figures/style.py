@@ -35,6 +35,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 8.5,
+    "axes.titley": 1.0,  # fixed above the axes: not to be found anew in every pass of the layout
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
     "font.size": 8.5,
     "legend.fontsize": 8,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -16,7 +17,6 @@ from tqdm import tqdm
 
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
-from ctrnn.report.drawings import draw
 from ctrnn.report.results import read
 from ctrnn.report.words import headline, shortfall
 
@@ -43,6 +43,11 @@ def build(params: Params, root: str | Path = ".") -> None:
 
 
 def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
+    from ctrnn.report.drawings import (
+        draw,  # Matplotlib, which takes longest to import: where it draws, alone
+    )
+
+    gc.freeze()  # a tenth of the time of drawing is the search for garbage in what was imported
     results = read(name, params, root)
     return {
         "name": name,

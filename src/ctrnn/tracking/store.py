@@ -39,6 +39,7 @@ def open_store(place: Place) -> MlflowClient:
                 _prepare(place.database, place)
             return MlflowClient(place.uri, registry_uri=place.uri)
     finally:
+        gc.freeze()  # what MLflow has made for good is not searched again
         gc.enable()
 
 
