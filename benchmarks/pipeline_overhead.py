@@ -1,7 +1,8 @@
-"""What the pipeline costs around its own work: every stage of the small configuration, and a repro with nothing to do.
+"""What the pipeline costs around its own work: every stage of the small configuration, and two whole repros.
 
 `PYTHONPATH=src:. python benchmarks/pipeline_overhead.py` times, one after the other in each round, the imports of a
-stage, the stage, and DVC running that stage alone: the medians tell work, imports and DVC's share apart. Writes
+stage, the stage, and DVC running that stage alone: the medians tell work, imports and DVC's share apart. Then a repro
+with nothing to do, and one after a change of `report.dpi`, which draws and publishes every task's figures anew. Writes
 reports/benchmarks/pipeline.{json,md}.
 """
 
@@ -48,9 +49,9 @@ def cost(checkout: Checkout, *command: str) -> Cost:
 
 
 def measure(checkout: Checkout, rounds: int) -> dict[str, dict[str, Cost]]:
-    """Medians by stage: of its imports, of the stage, and of DVC running it; `nothing to do` is a whole repro."""
+    """Medians by stage: of its imports, of the stage, and of DVC running it; the last two are whole repros."""
     seen: dict[str, dict[str, list[Cost]]] = {}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for stage in STAGES:
             of_all = stage == "report"
             arguments = [f"stages/{stage}.py", *([] if of_all else [TASK])]
@@ -66,6 +67,9 @@ def measure(checkout: Checkout, rounds: int) -> dict[str, dict[str, Cost]]:
                 seen.setdefault(stage, {}).setdefault(kind, []).append(one)
         nothing = cost(checkout, "dvc", "repro")
         seen.setdefault("nothing to do", {}).setdefault("dvc", []).append(nothing)
+        checkout.change("report.dpi", 161 + turn)
+        redrawn = cost(checkout, "dvc", "repro")
+        seen.setdefault("report.dpi changed", {}).setdefault("dvc", []).append(redrawn)
     return {
         stage: {
             kind: (statistics.median(w for w, _ in costs), statistics.median(c for _, c in costs))

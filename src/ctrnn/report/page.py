@@ -31,7 +31,7 @@ def build(params: Params, root: str | Path = ".") -> None:
         each: Callable[..., Iterator[dict[str, Any]]] = map
         if (workers := min(usable_cores(), len(names))) > 1:  # Matplotlib draws on one core
             # A process is started anew, since a fork would take the locks of threads along.
-            pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+            pool = ProcessPoolExecutor(workers, get_context("spawn"), _make_ready)
             each = stack.enter_context(pool).map
         coming = each(_section, names, repeat(params), repeat(root))
         sections = list(tqdm(coming, desc="report", unit="task", total=len(names)))
@@ -42,12 +42,16 @@ def build(params: Params, root: str | Path = ".") -> None:
     (root / "reports" / "index.html").write_text(page + "\n", encoding="utf-8")
 
 
-def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
-    from ctrnn.report.drawings import (
-        draw,  # Matplotlib, which takes longest to import: where it draws, alone
-    )
+def _make_ready() -> None:
+    """Import Matplotlib where it draws alone, and search no garbage in what that made: a tenth of the time."""
+    import ctrnn.report.drawings  # noqa: F401
 
-    gc.freeze()  # a tenth of the time of drawing is the search for garbage in what was imported
+    gc.freeze()
+
+
+def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
+    from ctrnn.report.drawings import draw
+
     results = read(name, params, root)
     return {
         "name": name,
