@@ -25,9 +25,8 @@ def first_difference(one: Path, other: Path) -> str:
                 found = _arrays(theirs).get(name)
                 if found is None or found.shape != array.shape:
                     return f"{file.name}, the shape of {name}"
-                if not np.array_equal(array, found):
-                    where = tuple(int(i) for i in np.argwhere(array != found)[0])
-                    return f"{file.name}, {name}{list(where)}"
+                if (differ := _differ(array, found)).any():
+                    return f"{file.name}, {name}{np.argwhere(differ)[0].tolist()}"
             return file.name
     return "a file more"
 
@@ -35,7 +34,7 @@ def first_difference(one: Path, other: Path) -> str:
 def distance(one: Path, other: Path) -> float:
     """Largest difference between two npz or JSON files, relative to the largest element of its array.
 
-    Infinite where texts, shapes or keys differ.
+    Infinite where texts, shapes or keys differ, or a number and one that is not finite.
     """
     mine, theirs = _numbers(one), _numbers(other)
     if mine.keys() != theirs.keys():
@@ -44,12 +43,23 @@ def distance(one: Path, other: Path) -> float:
 
 
 def _apart(mine: np.ndarray, theirs: np.ndarray) -> float:
-    if np.array_equal(mine, theirs):
-        return 0.0
-    if mine.shape != theirs.shape or not {mine.dtype.kind, theirs.dtype.kind} <= set("fci"):
+    if mine.shape != theirs.shape:
         return float("inf")
-    scale = float(np.abs(mine).max())
-    return float(np.abs(mine - theirs).max()) / scale if scale else float("inf")
+    if not (differ := _differ(mine, theirs)).any():
+        return 0.0
+    if not {mine.dtype.kind, theirs.dtype.kind} <= set("fci"):
+        return float("inf")
+    off = np.abs(mine[differ] - theirs[differ]).max()  # not finite where one of the two is not
+    scale = np.abs(mine[np.isfinite(mine)]).max(initial=0.0)
+    return float(off / scale) if scale and np.isfinite(off) else float("inf")
+
+
+def _differ(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Where two arrays of one shape differ; NaN is the same as NaN."""
+    differ = np.asarray(mine != theirs)
+    if {mine.dtype.kind, theirs.dtype.kind} <= set("fc"):
+        differ &= ~(np.isnan(mine) & np.isnan(theirs))
+    return differ
 
 
 def _numbers(file: Path) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ctrnn import artifacts, verify
-from ctrnn.differences import distance
+from ctrnn.differences import distance, first_difference
 
 STAGES = ("generate", "train", "evaluate", "analyze")
 
@@ -118,6 +118,33 @@ def test_other_keys_shapes_or_kinds_are_infinitely_far(tmp_path: Path, other: ob
     artifacts.write_json(two, other)
     assert distance(one, one) == 0
     assert distance(one, two) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "far"),
+    [
+        ([1.0, np.nan, 4.0], 0.0),
+        ([1.0, np.nan, 3.0], 0.25),
+        ([1.0, 2.0, 4.0], np.inf),
+        ([np.nan, np.nan, 4.0], np.inf),
+        ([np.inf, np.nan, 4.0], np.inf),
+    ],
+)
+def test_nan_is_as_far_from_a_number_as_can_be_and_no_way_from_nan(
+    tmp_path: Path, theirs: list[float], far: float
+) -> None:
+    one, two = tmp_path / "one.npz", tmp_path / "two.npz"
+    before = {"first": np.array([1.0])}  # a difference of 0 hides no NaN that comes after it
+    artifacts.write_arrays(one, {**before, "x": np.array([1.0, np.nan, 4.0])})
+    artifacts.write_arrays(two, {**before, "x": np.array(theirs)})
+    assert distance(one, two) == far
+
+
+def test_the_first_element_that_differs_is_not_a_nan_that_both_have(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.npz", tmp_path / "two.npz"
+    artifacts.write_arrays(one, {"x": np.array([1.0, np.nan, 4.0])})
+    artifacts.write_arrays(two, {"x": np.array([1.0, np.nan, 5.0])})
+    assert first_difference(one, two) == "one.npz, x[2]"
 
 
 def isas() -> list[str]:
