@@ -55,27 +55,26 @@ def circuit(
 
     group_weights: mean weight between units that prefer the positive or the negative end of `variable`.
     """
-    figure, (each, over_time, between) = style.panels(3, 2.5)
+    entries = [*(name for name, *_ in KINDS), "excitatory current", "inhibitory current"]
+    figure, (each, over_time, between) = style.panels(3, 2.4, entries)
     top = float(max(excitation.max(initial=0.0), -inhibition.min(initial=0.0))) or 1.0
     each.plot([0, top], [0, top], color=style.GREY, lw=0.8, ls=":")
-    for name, kind, colour, _ in KINDS:
+    handles = []
+    for _, kind, colour, _ in KINDS:
         some = sign == kind
         marker = "o" if kind > 0 else "^"
-        each.plot(
-            excitation[some], -inhibition[some], marker, ms=2.2, mew=0, color=colour, label=name
+        handles += each.plot(
+            excitation[some], -inhibition[some], marker, ms=2.2, mew=0, color=colour
         )
     each.set(xlabel="excitatory current", ylabel="size of inhibitory current")
     each.set_title("every unit, mean over trials", loc="left")
-    each.legend(loc="upper left", handletextpad=0.1, borderpad=0, markerscale=2, fontsize=8)
-    for i, (e, inh) in enumerate(zip(excitation_in_time, inhibition_in_time, strict=True)):
-        first = i == 0
-        over_time.plot(e, color=style.EXCITATORY, lw=1, label="excitatory" if first else None)
-        over_time.plot(
-            -inh, color=style.INHIBITORY, lw=1, ls="--", label="inhibitory" if first else None
-        )
+    inward = over_time.plot(excitation_in_time.T, color=style.EXCITATORY, lw=1)
+    outward = over_time.plot(-inhibition_in_time.T, color=style.INHIBITORY, lw=1, ls="--")
     over_time.set(xlabel="time (steps)", ylabel="size of current")
     over_time.set_title("mean over units", loc="left")
-    over_time.legend(loc="lower right", fontsize=8)
+    handles += [inward[0], outward[0]]
+    columns = style.columns_for(entries)
+    figure.legend(handles, entries, loc="outside lower center", ncols=columns, markerscale=2)
     mean = group_weights.mean(axis=0)
     largest = float(np.abs(mean).max()) or 1.0
     between.imshow(mean, cmap="PuOr", vmin=-largest, vmax=largest)

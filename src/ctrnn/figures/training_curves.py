@@ -29,7 +29,7 @@ def training_curves(
     networks = np.unique(network)
     labels = [f"network {i}" + (" (not converged)" if i in failed else "") for i in networks]
     columns = style.columns_for(labels)
-    figure = style.blank(2.3 + style.legend_rows(len(labels), columns))
+    figure = style.blank(2.45 + style.legend_rows(len(labels), columns))
     panels = figure.subplots(1, 3)
     for i, label, colour in zip(networks, labels, style.colours(len(networks)), strict=True):
         rows = network == i
@@ -40,10 +40,7 @@ def training_curves(
             axes.plot(iteration[known], values[known], lw=1, marker=marker, ms=4, **line)
     panels[0].set(ylabel="loss (mean squared error)", yscale="log")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
-    panels[1].annotate(
-        f"criterion {accuracy_criterion:g}", (0.98, accuracy_criterion), (0, -2),
-        xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="top", fontsize=8,
-    )  # fmt: skip
+    panels[1].set_title(f"criterion {accuracy_criterion:g} dotted", fontsize=8)
     panels[1].set(ylabel="accuracy, validation trials", ylim=(-0.03, 1.03))
     panels[2].set(ylabel="gradient norm", yscale="log")
     for axes in panels:
