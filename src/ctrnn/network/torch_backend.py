@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "sigmoid": torch.sigmoid,
     "relu": partial(torch.clamp, min=0),
 }
+AnyTrials = TypeVar("AnyTrials", bound=Trials)
 TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory
 
 
@@ -74,7 +75,11 @@ class RateDynamics(torch.autograd.Function):
 
 
 class TorchBackend:
-    """Runs populations with torch. Raises ParamsError where torch does not find the device."""
+    """Runs populations with torch. Raises ParamsError where torch does not find the device.
+
+    together: all networks at once on the leading axis, which pays on a graphics processor. On a CPU they go one after
+    the other: products in batches take longer there, and give a network other bits beside other networks.
+    """
 
     def __init__(self, device: str) -> None:
         found: dict[str, Callable[[], bool]] = {
@@ -86,24 +91,43 @@ class TorchBackend:
                 f"train.device = {device!r} is not on this machine; give train.device = 'cpu'"
             )
         self.device = torch.device(device)
+        self.together = device != "cpu"
 
     def outputs(
         self, networks: Sequence[Network], trials: Sequence[Trials]
     ) -> list[Float[np.ndarray, "time trial output"]]:
         """See `Backend.outputs`."""
-        parts = [outputs for _, outputs in self._forward(networks, trials)]
-        return list(np.concatenate(parts, axis=2))
+        found: list[np.ndarray] = []
+        for group in self._groups(networks, trials):
+            found += list(np.concatenate([outputs for _, outputs in self._forward(*group)], axis=2))
+        return found
 
     def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
         """See `Backend.activity`."""
-        parts = list(self._forward(networks, trials))
-        rates, outputs = (np.concatenate(arrays, axis=2) for arrays in zip(*parts, strict=True))
-        return [Activity(*pair) for pair in zip(rates, outputs, strict=True)]
+        found: list[Activity] = []
+        for group in self._groups(networks, trials):
+            parts = zip(*self._forward(*group), strict=True)
+            rates, outputs = (np.concatenate(arrays, axis=2) for arrays in parts)
+            found += [Activity(*pair) for pair in zip(rates, outputs, strict=True)]
+        return found
 
     def loss_and_gradients(
         self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """See `Backend.loss_and_gradients`."""
+        groups = self._groups(networks, batches)
+        return [pair for group in groups for pair in self._gradients(*group, wanted)]
+
+    def _groups(
+        self, networks: Sequence[Network], trials: Sequence[AnyTrials]
+    ) -> list[tuple[Sequence[Network], Sequence[AnyTrials]]]:
+        """Networks that are computed at once, with their trials."""
+        n = len(networks) if self.together else 1
+        return [(networks[i : i + n], trials[i : i + n]) for i in range(0, len(networks), n)]
+
+    def _gradients(
+        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+    ) -> list[tuple[float, dict[str, np.ndarray]]]:
         weights = self._weights(networks, wanted)
         inputs = self._by_time([batch.inputs for batch in batches])
         targets = self._by_time([batch.targets for batch in batches])

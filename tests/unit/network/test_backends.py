@@ -96,10 +96,13 @@ def by_definition(
 
 @pytest.mark.parametrize("changes", CASES)
 @pytest.mark.parametrize("noise", [None, 5])
+@pytest.mark.parametrize("together", [False, True])
 def test_the_torch_backend_agrees_with_the_definition(
-    changes: dict[str, Any], noise: int | None
+    changes: dict[str, Any], noise: int | None, together: bool
 ) -> None:
-    networks, backend = population(**changes), Signed(TorchBackend("cpu"))
+    networks, on_cpu = population(**changes), TorchBackend("cpu")
+    on_cpu.together = together  # as on a graphics processor
+    backend = Signed(on_cpu)
     batches = [taught(noise, seed) for seed in (0, 1)]
     results = backend.loss_and_gradients(networks, batches, ALL)
     activities = backend.activity(networks, batches)
@@ -154,6 +157,18 @@ def test_the_wanted_gradients_and_no_others_are_given(
         assert set(gradients) == wanted
         for array, gradient in gradients.items():
             np.testing.assert_allclose(gradient, full[array], rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["native", "torch"])
+def test_a_network_has_the_same_bits_alone_and_beside_others(name: str) -> None:
+    backend = get_backend(settings(train__backend=name).train)
+    networks, batches = population(), [taught(1), taught(2)]
+    together = backend.loss_and_gradients(networks, batches, ALL)
+    for i, (loss, gradients) in enumerate(together):
+        ((alone, expected),) = backend.loss_and_gradients(networks[i : i + 1], [batches[i]], ALL)
+        assert loss == alone
+        for array, gradient in gradients.items():
+            np.testing.assert_array_equal(gradient, expected[array])
 
 
 @pytest.mark.parametrize("name", ["native", "torch"])
