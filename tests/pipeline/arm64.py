@@ -1,0 +1,102 @@
+"""Runs every stage on an emulated ARM64 and compares what it leaves with this machine's.
+
+`python -m tests.pipeline.arm64` takes some five minutes. On Debian 12, as root, it needs once
+
+    dpkg --add-architecture arm64; apt-get update; apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+
+Python for ARM64 is unpacked into a temporary folder, with the wheels of requirements.lock; nothing is installed.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from zipfile import ZipFile
+
+import yaml
+
+from ctrnn.differences import distance
+from tests.pipeline.checkout import ROOT, Checkout
+
+TOLERANCE = 1e-6  # of the arrays of analyze
+DEBIAN = (
+    "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1",
+    "zlib1g", "libssl3", "libffi8", "libsqlite3-0", "libexpat1", "liblzma5", "libbz2-1.0", "libuuid1",
+)  # fmt: skip
+WHEELS = (
+    "annotated-types", "contourpy", "cycler", "fonttools", "jaxtyping", "jinja2", "kiwisolver", "markupsafe",
+    "matplotlib", "numpy", "packaging", "pandas", "pillow", "pydantic", "pydantic-core", "pyparsing",
+    "python-dateutil", "pyyaml", "safetensors", "scipy", "six", "threadpoolctl", "tqdm", "typing-extensions",
+    "typing-inspection", "wadler-lindig",
+)  # fmt: skip
+STAGES = ("generate", "train", "evaluate", "analyze")
+
+
+def python_for_arm64(folder: Path) -> list[str]:
+    """The command of an ARM64 Python that has what the stages import."""
+    debs, wheels, system, site = (folder / name for name in ("debs", "wheels", "system", "site"))
+    debs.mkdir(parents=True)
+    run("apt-get", "download", "--quiet", *(f"{name}:arm64" for name in DEBIAN), cwd=debs)
+    for deb in debs.iterdir():
+        run("dpkg", "--extract", str(deb), str(system), cwd=folder)
+    locked = dict(re.findall(r"^(\S+)==(\S+) ", (ROOT / "requirements.lock").read_text(), re.M))
+    platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in (17, 27, 28)]
+    run(
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
+        *("--python-version=3.11", "--platform=manylinux2014_aarch64", *platforms),
+        *("--dest", str(wheels), *(f"{name}=={locked[name]}" for name in WHEELS)),
+        cwd=folder,
+    )
+    for wheel in wheels.iterdir():
+        ZipFile(wheel).extractall(site)
+    emulated = ("qemu-aarch64", "-L", str(system), str(system / "usr/bin/python3.11"))
+    settings = ("CTRNN_CC=aarch64-linux-gnu-gcc", f"PYTHONPATH=src:{site}")
+    return ["taskset", "1", "env", *settings, *emulated]  # on one core no process starts another
+
+
+def run(*command: str, cwd: Path) -> None:
+    """A command that has to succeed."""
+    subprocess.run(command, cwd=cwd, check=True)
+
+
+def main() -> None:
+    """Run, compare, print; exit with 1 where more differs than the arrays of analyze may."""
+    tasks = tuple(yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"])
+    with tempfile.TemporaryDirectory() as scratch:
+        here, there = (Checkout(Path(scratch, name), tasks) for name in ("here", "there"))
+        here.repro()
+        python = python_for_arm64(Path(scratch, "arm64"))
+        there.change("publish.live", False)
+        for task in tasks:
+            for stage in STAGES:
+                run(*python, f"stages/{stage}.py", task, cwd=there.folder)
+        run(*python, "stages/report.py", cwd=there.folder)
+        sys.exit(compare(here.folder, there.folder))
+
+
+def compare(here: Path, there: Path) -> int:
+    """Print how many files are the same, and those that are not. Returns 1 where a result differs, else 0."""
+    same, wrong, furthest = 0, [], 0.0
+    files = [path for top in ("artifacts", "reports") for path in sorted((here / top).rglob("*.*"))]
+    for file in files:
+        name = file.relative_to(here)
+        other = there / name
+        if other.exists() and file.read_bytes() == other.read_bytes():
+            same += 1
+        elif name.parts[:2] == ("artifacts", "analyze") and other.exists():
+            furthest = max(furthest, distance(file, other))
+        elif file.suffix in (".png", ".html"):
+            print(f"drawn otherwise: {name}")
+        else:
+            wrong.append(name)
+    print(f"{same} of {len(files)} files are the same; arrays of analyze are {furthest:.1e} off")
+    for name in wrong:
+        print(f"DIFFERS: {name}")
+    return int(bool(wrong) or furthest > TOLERANCE)
+
+
+if __name__ == "__main__":
+    main()
