@@ -61,10 +61,9 @@ class Pages:
         self.browser.click(_with_text("[role=tab]", "Scatter Plot"))
         for axis, name in (("x", "network.p_inh"), ("y", "accuracy/mean")):
             self.browser.click(f"document.querySelector('#{axis}-axis-selector')")
-            self.browser.ask(
-                "new Promise(r => setTimeout(r, 500))"
-            )  # the list that opens comes to rest
-            self.browser.click(_with_text("[role=option]", name))
+            option = _with_text("[role=option]", name)
+            self.browser.until(f"!!({option})")
+            self.browser.ask(f"({option}).click()")  # wherever the list is that still opens
             self.browser.until(
                 f"document.querySelector('.{axis}title')?.textContent == {json.dumps(name)}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import socket
 import subprocess
 import time
@@ -200,18 +201,28 @@ def test_a_server_that_fails_from_the_start(
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_server_that_is_killed_while_training_runs(lab: Lab, comes_back: bool) -> None:
     seen: list[str] = []
+    waited = 0.0
 
     def kill(training: Any) -> None:
-        while training.poll() is None and not seen:
+        """Kill the server once the run has points, for which training is made to wait where the machine is busy."""
+        nonlocal waited
+        started = time.monotonic()
+        while training.poll() is None and not seen and time.monotonic() < started + 60:
+            if not waited and time.monotonic() > started + 4:
+                training.send_signal(signal.SIGSTOP)
+                waited = time.monotonic()
             seen.extend(
                 run.info.run_id for run in lab.runs("status = 'RUNNING'") if run.data.metrics
             )
             time.sleep(0.2)
         lab.server.kill()
+        if waited:
+            training.send_signal(signal.SIGCONT)
+            waited = time.monotonic() - waited
         if comes_back:
             lab.server.start()
 
-    seconds = lab.train(lab.server.uri, meanwhile=kill)
+    seconds = lab.train(lab.server.uri, meanwhile=kill) - waited
     if not comes_back:
         lab.server.start()
     assert seen, "training ended before its run was seen"
