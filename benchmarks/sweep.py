@@ -19,7 +19,8 @@ from tests.pipeline.checkout import Checkout
 
 FOLDER = Path("reports/benchmarks")
 TASKS = ("mante", "dmts")
-VALUES = [(p_inh, tau) for p_inh in (0.1, 0.3) for tau in (10, 20, 50)]
+# The README's sweep.
+VALUES = [(p_inh, tau) for p_inh in (0.05, 0.1, 0.2, 0.3) for tau in (10, 20, 50)]
 WORK = ("generate", "train", "evaluate", "analyze")  # the rest of a point is overhead
 
 
