@@ -39,7 +39,8 @@ def open_store(place: Place) -> MlflowClient:
                 _prepare(place.database, place)
             return MlflowClient(place.uri, registry_uri=place.uri)
     finally:
-        gc.freeze()  # what MLflow has made for good is not searched again
+        gc.freeze()
+        gc.unfreeze()  # what was imported now counts as old: the collector does not go through it next
         gc.enable()
 
 
