@@ -19,9 +19,10 @@ from zipfile import ZipFile
 import yaml
 
 from ctrnn.differences import distance
+from ctrnn.lock import STAGES
+from ctrnn.verify import TOLERANCE
 from tests.pipeline.checkout import ROOT, Checkout
 
-TOLERANCE = 1e-6  # of the arrays of analyze
 DEBIAN = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1",
     "zlib1g", "libssl3", "libffi8", "libsqlite3-0", "libexpat1", "liblzma5", "libbz2-1.0", "libuuid1",
@@ -32,7 +33,6 @@ WHEELS = (
     "python-dateutil", "pyyaml", "safetensors", "scipy", "six", "threadpoolctl", "tqdm", "typing-extensions",
     "typing-inspection", "wadler-lindig",
 )  # fmt: skip
-STAGES = ("generate", "train", "evaluate", "analyze")
 
 
 def python_for_arm64(folder: Path) -> list[str]:

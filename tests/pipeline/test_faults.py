@@ -201,24 +201,24 @@ def test_a_server_that_fails_from_the_start(
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_server_that_is_killed_while_training_runs(lab: Lab, comes_back: bool) -> None:
     seen: list[str] = []
-    waited = 0.0
+    waited = 0.0  # seconds
 
     def kill(training: Any) -> None:
         """Kill the server once the run has points, for which training is made to wait where the machine is busy."""
         nonlocal waited
-        started = time.monotonic()
+        started, stopped = time.monotonic(), None
         while training.poll() is None and not seen and time.monotonic() < started + 60:
-            if not waited and time.monotonic() > started + 4:
+            if stopped is None and time.monotonic() > started + 4:
                 training.send_signal(signal.SIGSTOP)
-                waited = time.monotonic()
+                stopped = time.monotonic()
             seen.extend(
                 run.info.run_id for run in lab.runs("status = 'RUNNING'") if run.data.metrics
             )
             time.sleep(0.2)
         lab.server.kill()
-        if waited:
+        if stopped is not None:
             training.send_signal(signal.SIGCONT)
-            waited = time.monotonic() - waited
+            waited = time.monotonic() - stopped
         if comes_back:
             lab.server.start()
 
