@@ -18,6 +18,7 @@ def main(name: str) -> None:
         settings.evaluate.sample_trials,
         network.get_backend(settings.train),
     )
+    artifacts.write_json(folder / "settings.json", settings.evaluate.model_dump())
     artifacts.write_table(folder / "outcomes.csv", result.outcomes)
     artifacts.write_arrays(folder / "outputs.npz", result.samples())
     summary = artifacts.read_json(weights / "summary.json")

@@ -1,7 +1,9 @@
 """Typed read and write of every file that crosses a stage.
 
 artifacts/<stage>/<task>/ holds arrays, weights and tables, reports/<stage>/<task>.json the metrics. The same content
-gives the same bytes on every machine: no dates, no machine, floats written to their shortest exact form.
+gives the same bytes on every machine: no dates, no machine, floats written to their shortest exact form. Settings stand
+in what was made with them (of training beside the weights, of evaluate and analyze in settings.json), so that a stage
+that reads it need not name them among its params.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
+from ctrnn import artifacts
 from tests.pipeline.checkout import TASKS, Checkout
 from tests.pipeline.contract import (
     TABLE,
@@ -101,6 +102,30 @@ def test_a_setting_or_file_without_a_line_in_the_table_says_where_to_add_it() ->
     assert fault.startswith("train.patience has no line in reruns.yaml; add `train.patience: `")
     (fault,) = file_faults(graph, [*code_files(), "src/ctrnn/new.py"], RERUNS["files"])
     assert fault.startswith("src/ctrnn/new.py has no line in reruns.yaml")
+
+
+def test_settings_stand_in_what_was_made_with_them(checkout: Checkout) -> None:
+    """So that a stage which reads that, and does not name them, runs where they change."""
+    told = yaml.safe_load((checkout.folder / "params.yaml").read_text())
+    train = {k: v for k, v in told["train"].items() if k not in ("threads", "checkpoint_every")}
+    for task in TASKS:
+        for stage in ("evaluate", "analyze"):
+            folder = artifacts.folder(stage, task, checkout.folder)
+            assert_within(told[stage], artifacts.read_json(folder / "settings.json"))
+        for i in range(train["n_networks"]):
+            trained = artifacts.folder("train", task, checkout.folder)
+            for stem in ("network", "initial"):
+                _, kept = artifacts.read_weights(trained / f"{stem}-{i}.safetensors")
+                assert_within(told["tasks"][task], kept["task"])
+                assert_within(told["network"], kept["network"])
+                assert_within(train, kept["train"])
+                assert kept["training"]["seed"] == told["seed"] + i
+
+
+def assert_within(told: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
+    """Every setting stands in `kept` as it was told."""
+    found = leaves(kept)
+    assert {name: found.get(name, "nothing") for name in leaves(told)} == leaves(told)
 
 
 def test_the_import_closure_sees_what_it_should() -> None:

@@ -186,6 +186,7 @@ def open_up(folder: Path, labels: list[str], random: np.random.Generator) -> Non
                 np.array([[[0.9, 0.8, 0.7], [0.6, 0.7, 0.5]]] * 2)[..., None], (2, 1, 1, 1, 2)
             ),
             "intact": np.ones((2, 2)),
+            "side_half_width": np.full((2, 2, 3), 0.1),
         },
         "generalisation": {
             "noise_values": np.array([0.0, 1.0, 10.0]),

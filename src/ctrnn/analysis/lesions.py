@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import stdtrit
 
 from ctrnn.analysis.scoring import accuracies
 from ctrnn.network import Backend, Network, Trials
@@ -70,6 +71,16 @@ def lesions(
         found += [accuracies(task, outputs, trials.conditions) for outputs in run]
     shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), 2)
     return Lesions(groups, np.reshape(found, shape).mean(axis=2), n_units)
+
+
+def half_width(
+    values: Float[np.ndarray, network * shape], level: float = 0.95
+) -> Float[np.ndarray, "*shape"]:
+    """Half of Student's interval of the mean over networks; 0 where there is one network only."""
+    n = len(values)
+    if n < 2:
+        return np.zeros(values.shape[1:])
+    return stdtrit(n - 1, 0.5 + level / 2) * np.std(values, axis=0, ddof=1) / np.sqrt(n)
 
 
 def silenced(network: Network, units: Int[np.ndarray, " silenced"]) -> Network:

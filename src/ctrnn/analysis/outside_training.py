@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ctrnn.analysis.generalisation import Curve, generalisation, psychometrics
-from ctrnn.analysis.lesions import KINDS, lesions
+from ctrnn.analysis.lesions import KINDS, half_width, lesions
 from ctrnn.analysis.psychometric import Psychometric
 from ctrnn.analysis.scoring import accuracies
 from ctrnn.network import Backend, Network, Trials
@@ -42,6 +42,8 @@ def silence(
         )
         intact.append(accuracies(task, outputs, trials.conditions))
     accuracy = np.stack([one.accuracy for one in found])
+    by_side = accuracy[..., 1]
+    means = by_side.mean(axis=0)
     arrays = {
         "groups": np.array(found[0].groups),
         "doses": np.array(settings.doses),
@@ -49,8 +51,8 @@ def silence(
         "n_units": np.stack([one.n_units for one in found]),
         "accuracy": accuracy,
         "intact": np.stack(intact),
+        "side_half_width": half_width(by_side),
     }
-    means = accuracy[..., 1].mean(axis=0)
     return arrays, {
         "lesions": {
             group: {kind: means[g, :, k].tolist() for k, kind in enumerate(KINDS)}

@@ -23,8 +23,8 @@ def state_space(
     axes. With one component only, it is drawn against time.
     """
     n_networks, _, n_steps, n_components = projections.shape
+    steps = np.arange(n_steps, dtype=projections.dtype)
     planes = [(0, k) for k in (1, 2) if k < n_components] or [(-1, 0)]
-    looks = style.lines(conditions)
     columns = style.columns_for(conditions)
     figure = style.blank(2.4 * n_networks + style.legend_rows(len(conditions), columns))
     grid = figure.subplots(n_networks, len(planes), squeeze=False)
@@ -34,13 +34,9 @@ def state_space(
             for k, share in enumerate(explained_variance[network])
         ]
         for axes, (i, k) in zip(row, planes, strict=True):
-            for path, look, label in zip(projections[network], looks, conditions, strict=True):
-                x = path[:, i] if i >= 0 else np.arange(n_steps)
-                y = path[:, k]
-                axes.plot(x, y, lw=1.1, label=label, **look)
-                axes.plot(x[0], y[0], "o", color="black", ms=4, zorder=3)
-                end = {"color": look["color"], "mec": "black", "mew": 0.5, "zorder": 3}
-                axes.plot(x[-1], y[-1], "^", ms=5, **end)
+            y = projections[network, ..., k]
+            x = projections[network, ..., i] if i >= 0 else np.tile(steps, (len(y), 1))
+            style.trajectories(axes, x, y, conditions)
             axes.set_xlabel(names[i] if i >= 0 else "time (steps)")
             axes.set_ylabel(names[k])
         row[0].set_title(f"network {network}", loc="left")

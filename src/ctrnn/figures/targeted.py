@@ -27,17 +27,12 @@ def targeted(
     n_networks = min(MOST, len(projections))
     others = list(range(1, min(MOST + 1, len(variables)))) or [-1]
     figure, every = style.panels(n_networks * len(others), 2.1, conditions, len(others))
-    looks = style.lines(conditions)
+    steps = np.arange(projections.shape[-1], dtype=projections.dtype)
     for axes, (i, k) in zip(every, product(range(n_networks), others), strict=True):
-        for c, (look, label) in enumerate(zip(looks, conditions, strict=True)):
-            x, y = projections[i, 0, c], projections[i, k, c]
-            if k < 0:
-                x, y = np.arange(len(x), dtype=np.float32), x
-            axes.plot(x, y, lw=1, label=label, **look)
-            axes.plot(x[0], y[0], "o", color="black", ms=3.5, zorder=3)
-            axes.plot(
-                x[-1], y[-1], "^", ms=4.5, color=look["color"], mec="black", mew=0.5, zorder=3
-            )
+        x, y = projections[i, 0], projections[i, k]
+        if k < 0:
+            x, y = np.tile(steps, (len(x), 1)), x
+        style.trajectories(axes, x, y, conditions)
         axes.set_xlabel("time (steps)" if k < 0 else f"{variables[0]} axis")
         axes.set_ylabel(f"{variables[max(k, 0)]} axis")
         if k == others[0]:

@@ -12,9 +12,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from tqdm import tqdm
-
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
 
@@ -23,6 +20,8 @@ TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 def build(params: Params, root: str | Path = ".") -> None:
     """Draw the figures of every task of params.yaml and write the page, from the stages' files alone."""
+    from tqdm import tqdm  # here, since the processes that draw import this module too
+
     root = Path(root)
     names = list(params.tasks)
     with ExitStack() as stack:
@@ -42,9 +41,11 @@ def build(params: Params, root: str | Path = ".") -> None:
 
 def _make_ready() -> None:
     """Import what draws, which only these processes need, and search no garbage in it: a tenth of the time."""
+    gc.disable()
     import ctrnn.report.drawings  # noqa: F401
 
     gc.freeze()
+    gc.enable()
 
 
 def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
@@ -92,6 +93,8 @@ def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def render(template: Path, **values: Any) -> str:
     """A page from a Jinja template, which may include those of this folder. Raises UndefinedError at unknown names."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader([template.parent, TEMPLATE.parent]),
         autoescape=True,

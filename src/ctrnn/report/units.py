@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from ctrnn import figures
 from ctrnn.report.results import Results
 from ctrnn.report.words import percent, span, times
-from ctrnn.statistics import interval
 
 HELD = 0.9  # share of correct trials at which a task counts as done
 UNITS = {
@@ -65,10 +64,9 @@ def circuit(results: Results) -> Drawn | None:
 def lesions(results: Results) -> Drawn:
     """Silenced groups against random units."""
     stored = results.opened["lesions"]
-    side = stored["accuracy"][..., 1]
-    mean, groups = side.mean(axis=0), stored["groups"].tolist()
+    mean, groups = stored["accuracy"][..., 1].mean(axis=0), stored["groups"].tolist()
     intact = float(stored["intact"][:, 1].mean())
-    figure = figures.lesions(stored["doses"], mean, interval(side), groups, intact)
+    figure = figures.lesions(stored["doses"], mean, stored["side_half_width"], groups, intact)
     said = "; ".join(
         f"{group} {percent(mean[g, 0, 0])} (as many others {percent(mean[g, 0, 1])})"
         for g, group in enumerate(groups)

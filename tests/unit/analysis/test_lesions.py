@@ -5,7 +5,7 @@ import pytest
 
 from ctrnn import tasks
 from ctrnn.analysis.generalisation import new_trials
-from ctrnn.analysis.lesions import controls, lesions, silenced
+from ctrnn.analysis.lesions import controls, half_width, lesions, silenced
 from ctrnn.network import Trials, initialise
 from ctrnn.network.native_backend import NativeBackend
 from ctrnn.params import LesionSettings
@@ -41,6 +41,13 @@ def test_controls_match_the_group_and_leave_it_out() -> None:
     assert not np.intersect1d(group, np.r_[as_many, as_strong]).size
     assert outgoing[as_strong].sum() == pytest.approx(outgoing[group].sum(), abs=0.5)
     assert len(as_strong) > 20
+
+
+def test_the_interval_of_a_mean_is_students_and_that_of_one_network_has_no_width() -> None:
+    one, other = half_width(np.array([[1.0, 5.0], [2.0, 5.0]]))
+    assert one == pytest.approx(12.7062 * 0.5, rel=1e-5)  # t of one degree of freedom at 0.975
+    assert other == 0
+    assert half_width(np.ones((1, 3))).tolist() == [0, 0, 0]
 
 
 def test_doses_grow_and_a_whole_population_is_silenced_at_dose_one() -> None:
