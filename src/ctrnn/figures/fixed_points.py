@@ -82,7 +82,7 @@ def slow_points(
                 label=labels[i],
             )
         axes.set(xscale="log", xlabel="tolerance of q", ylim=(-0.05 * most, 1.05 * most))
-        axes.xaxis.set_major_formatter("{x:g}")
+        style.plain_decades(axes.xaxis)
         axes.invert_xaxis()
         axes.set_title(epochs[e].replace("_", " "), loc="left")
     every[0].set_ylabel("distinct points below it")

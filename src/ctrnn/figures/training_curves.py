@@ -44,7 +44,7 @@ def training_curves(
     panels[1].set(ylabel="accuracy, validation trials", ylim=(-0.03, 1.03))
     panels[2].set(ylabel="gradient norm", yscale="log")
     for axes in (panels[0], panels[2]):
-        axes.yaxis.set_major_formatter("{x:g}")
+        style.plain_decades(axes.yaxis)
     for axes in panels:
         axes.set_xlabel("iteration")
         axes.set_xlim(left=0)

@@ -43,6 +43,5 @@ def weights(
         axes.set_xlabel("absolute effective weight")
         axes.legend(loc="upper right")
     panels[0].set(ylabel="share of synapses in the bin", yscale="log", ylim=(smallest / 2, 1.2))
-    panels[0].minorticks_off()  # there are decades enough
-    panels[0].yaxis.set_major_formatter("{x:g}")  # powers of ten would be typeset, ten times slower
+    style.plain_decades(panels[0].yaxis)
     return figure

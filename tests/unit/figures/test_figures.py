@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from itertools import pairwise
 
 import matplotlib as mpl
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
+from PIL import Image
 
 from ctrnn import figures
 from ctrnn.figures import style
@@ -123,7 +125,7 @@ def test_a_legend_of_many_conditions_names_some_of_them_evenly_spread() -> None:
     named = label_of(figure)
     assert len(named) == style.MOST_ENTRIES
     assert (named[0], named[-1]) == (labels[0], labels[-1])
-    assert len(figure.axes[0].lines) == 3 * 72
+    assert len(figure.axes[0].lines) == 72 + 1  # the dots at their starts are one
 
 
 @pytest.mark.parametrize(
@@ -185,3 +187,40 @@ def test_text_is_at_least_8_points_at_the_printed_width() -> None:
     assert figure.get_figwidth() <= 7
     texts = [text for axes in figure.axes for text in (*axes.get_xticklabels(), axes.xaxis.label)]
     assert min(float(t.get_fontsize()) for t in [*texts, *figure.legends[0].get_texts()]) >= 8
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "numbers"),
+    [
+        (1e-4, 1, ["0.0001", "0.001", "0.01", "0.1", "1"]),
+        (0.03, 0.6, ["0.05", "0.1", "0.2", "0.5"]),
+        (0.212, 0.244, ["0.215", "0.22", "0.225", "0.23", "0.235", "0.24"]),
+    ],
+)
+def test_a_logarithmic_axis_has_plain_numbers_however_little_it_spans(
+    low: float, high: float, numbers: list[str]
+) -> None:
+    figure = style.blank(2.0)
+    axis = figure.subplots().yaxis
+    axis.axes.set(yscale="log", ylim=(low, high))
+    style.plain_decades(axis)
+    figure.draw_without_rendering()
+    places = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=True)
+    assert [text.get_text() for place, text in places if low <= place <= high * 1.001] == numbers
+
+
+def test_axes_that_show_no_number_take_no_room() -> None:
+    figure = sample_trials(4, 1)
+    style.png(figure)
+    above = [axes for axes in drawn(figure) if axes.get_title(loc="left")]
+    assert [axes.yaxis.get_in_layout() for axes in above] == [True, False, False, False]
+    assert not any(axes.xaxis.get_in_layout() for axes in above)
+    gaps = [b.get_position().x0 - a.get_position().x1 for a, b in pairwise(above)]
+    assert max(gaps) < 0.03  # of the figure's width
+
+
+def test_pictures_are_opaque_and_know_their_resolution() -> None:
+    with Image.open(io.BytesIO(style.png(outputs(), 100))) as picture:
+        assert (picture.mode, picture.width) == ("RGB", 690)
+        assert picture.info["dpi"] == pytest.approx((100, 100), rel=1e-3)
+        assert set(picture.info) == {"dpi"}
