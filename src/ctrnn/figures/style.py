@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import AutoLocator, LogLocator, NullLocator
 from PIL import Image
 
 P = ParamSpec("P")
@@ -74,7 +74,7 @@ def blank(height: float) -> Figure:
 def png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as a PNG, opaque, with no date and no software version in it."""
     figure.set_dpi(dpi)
-    _make_room_for_text_only(figure)
+    _lighten(figure)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # savefig would draw it twice, and keep what shines through: nothing
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -83,12 +83,15 @@ def png(figure: Figure, dpi: int = DPI) -> bytes:
     return stream.getvalue()
 
 
-def _make_room_for_text_only(figure: Figure) -> None:
-    """Take spines, and axes without a label or a number, out of the layout: a third of its time, for no room."""
+def _lighten(figure: Figure) -> None:
+    """Few numbers on an axis, and no room for what has none and no label: two fifths of the layout's time."""
     for axes in figure.axes:
         for spine in axes.spines.values():
             spine.set_in_layout(False)
-        for axis, numbers in ((axes.xaxis, "labelbottom"), (axes.yaxis, "labelleft")):
+        for axis, numbers, most in ((axes.xaxis, "labelbottom", 4), (axes.yaxis, "labelleft", 5)):
+            locator = axis.get_major_locator()
+            if isinstance(locator, AutoLocator):
+                locator.set_params(nbins=most)
             shown = axis.get_tick_params().get(numbers, True)
             axis.set_in_layout(bool(shown or axis.label.get_text()))
 

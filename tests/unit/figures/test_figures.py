@@ -219,6 +219,15 @@ def test_axes_that_show_no_number_take_no_room() -> None:
     assert max(gaps) < 0.03  # of the figure's width
 
 
+def test_an_axis_has_few_numbers() -> None:
+    figure = state_space(3)
+    style.png(figure)
+    for axes in drawn(figure):
+        for axis, most in ((axes.xaxis, 5), (axes.yaxis, 6)):
+            low, high = axis.get_view_interval()
+            assert 2 <= sum(low <= place <= high for place in axis.get_majorticklocs()) <= most
+
+
 def test_pictures_are_opaque_and_know_their_resolution() -> None:
     with Image.open(io.BytesIO(style.png(outputs(), 100))) as picture:
         assert (picture.mode, picture.width) == ("RGB", 690)
