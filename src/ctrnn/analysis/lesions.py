@@ -74,8 +74,8 @@ def lesions(
 
 
 def half_width(
-    values: Float[np.ndarray, network * shape], level: float = 0.95
-) -> Float[np.ndarray, "*shape"]:
+    values: Float[np.ndarray, "network group dose kind"], level: float = 0.95
+) -> Float[np.ndarray, "group dose kind"]:
     """Half of Student's interval of the mean over networks; 0 where there is one network only."""
     n = len(values)
     if n < 2:

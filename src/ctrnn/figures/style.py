@@ -147,9 +147,9 @@ def trajectories(
 
 
 def plain_decades(axis: Axis) -> None:
-    """Numbers of a logarithmic axis as text, which powers of ten, typeset, take ten times as long for as this.
+    """Numbers of a logarithmic axis as plain text: powers of ten have to be typeset, which takes ten times as long.
 
-    Call it when all is drawn: over less than two decades, 2 and 5 have numbers too.
+    Call it when all is drawn, since over less than two decades 2 and 5 have numbers too.
     """
     low, high = sorted(axis.get_view_interval())
     axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
