@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import pickle
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from ctrnn.report.words import span, tally
 from ctrnn.statistics import spread
 from tests.settings import settings
 
+SOURCES = {**os.environ, "PYTHONPATH": str(Path(report.__file__).parents[2])}
 FIGURES = [
     "circuit", "fixed_points", "generalisation", "lesions", "outputs", "roles", "sample_trials", "selection",
     "similarity", "slow_points", "spectrum", "state_space", "targeted", "training_curves", "weights",
@@ -253,10 +258,24 @@ def test_every_figure_is_in_the_folder_of_its_task(root: Path) -> None:
         assert sorted(path.stem for path in folder.iterdir()) == FIGURES
 
 
-def test_a_report_without_figures_says_so(tmp_path: Path, params: Params) -> None:
+WITHOUT = """
+import pickle, sys
+from ctrnn import report
+report.build(pickle.load(sys.stdin.buffer))
+assert "matplotlib" not in sys.modules
+"""
+
+
+def test_a_report_without_figures_says_so_and_imports_nothing_that_draws(
+    tmp_path: Path, params: Params
+) -> None:
     fabricate(tmp_path, params)
     none = params.report.model_copy(update={"figures": False})
-    report.build(params.model_copy(update={"report": none}), tmp_path)
+    told = pickle.dumps(params.model_copy(update={"report": none}))
+    # In a process of its own, since this one draws.
+    subprocess.run(
+        [sys.executable, "-c", WITHOUT], input=told, cwd=tmp_path, env=SOURCES, check=True
+    )
     files = sorted(p.name for p in (tmp_path / "reports" / "figures" / "xor").iterdir())
     assert files == ["none.txt"]
     text = (tmp_path / "reports" / "index.html").read_text()

@@ -31,11 +31,8 @@ class Drawing:
 
 
 def draw(results: Results, root: Path) -> list[Drawing]:
-    """Draw every figure of a task into reports/figures/<task>/, or a note where `report.figures` is false."""
+    """Draw every figure of a task into reports/figures/<task>/."""
     folder = artifacts.figures_folder(results.name, root)
-    if not results.params.report.figures:
-        (folder / artifacts.NO_FIGURES).write_text("report.figures is false in params.yaml\n")
-        return []
     drawings = []
     for name, (title, source, make) in FIGURES.items():
         made = make(results)

@@ -10,10 +10,17 @@ from contextlib import ExitStack
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ctrnn import artifacts
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
+
+if TYPE_CHECKING:
+    from ctrnn.report.drawings import Drawing
+    from ctrnn.report.results import Results
+else:
+    Drawing = Results = Any
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -26,7 +33,8 @@ def build(params: Params, root: str | Path = ".") -> None:
     names = list(params.tasks)
     with ExitStack() as stack:
         each: Callable[..., Iterator[dict[str, Any]]] = map
-        if (workers := min(usable_cores(), len(names))) > 1:  # Matplotlib draws on one core
+        workers = min(usable_cores(), len(names))  # Matplotlib draws on one core
+        if params.report.figures and workers > 1:
             # A process is started anew, since a fork would take the locks of threads along.
             pool = ProcessPoolExecutor(workers, get_context("spawn"), _make_ready)
             each = stack.enter_context(pool).map
@@ -49,7 +57,6 @@ def _make_ready() -> None:
 
 
 def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
-    from ctrnn.report.drawings import draw
     from ctrnn.report.results import read
     from ctrnn.report.words import headline, shortfall
 
@@ -70,9 +77,20 @@ def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
                 "source": drawing.source,
                 "data": base64.b64encode(drawing.png).decode(),
             }
-            for drawing in draw(results, root)
+            for drawing in _drawn(results, root)
         ],
     }
+
+
+def _drawn(results: Results, root: Path) -> list[Drawing]:
+    """The task's figures; where `report.figures` is false, a note in their folder, and what draws is not imported."""
+    if results.params.report.figures:
+        from ctrnn.report.drawings import draw
+
+        return draw(results, root)
+    note = artifacts.figures_folder(results.name, root) / artifacts.NO_FIGURES
+    note.write_text("report.figures is false in params.yaml\n")
+    return []
 
 
 def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
