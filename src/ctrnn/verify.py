@@ -144,8 +144,10 @@ def exact(way: str, wanted: Path, clone: Path, task: str) -> Iterator[Row]:
 
 def near(wanted: Path, clone: Path, task: str) -> Iterator[Row]:
     """A row per file of analyze that is there to compare with, and one for the figures."""
-    files = sorted((wanted / "artifacts" / "analyze" / task).iterdir())
-    for path in [*files, wanted / "reports" / "analyze" / f"{task}.json"]:
+    left = (
+        wanted / "artifacts" / "analyze" / task
+    )  # is not there where the lock and the metrics alone are kept
+    for path in [*sorted(left.glob("*")), wanted / "reports" / "analyze" / f"{task}.json"]:
         output = path.relative_to(wanted).as_posix()
         far = distance(path, clone / output)
         verdict = f"same within {TOLERANCE:g}" if far <= TOLERANCE else "DIFFERENT"

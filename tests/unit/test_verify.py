@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,26 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     root.mkdir()
     clone.mkdir()
     return root, clone
+
+
+def test_where_the_lock_and_the_metrics_alone_are_kept_they_are_compared(
+    folders: tuple[Path, Path],
+) -> None:
+    root, clone = folders
+    results(root)
+    shutil.rmtree(root / "artifacts")  # as of the small configuration
+    rows = compared(root, results(clone))
+    assert not any(output.startswith("artifacts/analyze/xor/") for output in rows)
+    assert rows["reports/analyze/xor.json"].verdict == "same within 1e-06"
+    rows = compared(root, results(clone, off=1e-3))
+    assert rows["reports/analyze/xor.json"].verdict == "DIFFERENT"
+
+
+def test_settings_that_analyze_left_are_compared(folders: tuple[Path, Path]) -> None:
+    for root, bins in zip(folders, (40, 41), strict=True):
+        folder = artifacts.folder("analyze", "xor", results(root))
+        artifacts.write_json(folder / "settings.json", {"weight_bins": bins})
+    assert compared(*folders)["artifacts/analyze/xor/settings.json"].verdict == "DIFFERENT"
 
 
 def test_equal_results_hold(folders: tuple[Path, Path]) -> None:
