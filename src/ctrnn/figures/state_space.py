@@ -22,8 +22,7 @@ def state_space(
     A dot marks the start of the trial, a triangle its end. explained_variance: shares, given on the
     axes. With one component only, it is drawn against time.
     """
-    n_networks, _, n_steps, n_components = projections.shape
-    steps = np.arange(n_steps, dtype=projections.dtype)
+    n_networks, _, _, n_components = projections.shape
     planes = [(0, k) for k in (1, 2) if k < n_components] or [(-1, 0)]
     columns = style.columns_for(conditions)
     figure = style.blank(2.4 * n_networks + style.legend_rows(len(conditions), columns))
@@ -34,9 +33,8 @@ def state_space(
             for k, share in enumerate(explained_variance[network])
         ]
         for axes, (i, k) in zip(row, planes, strict=True):
-            y = projections[network, ..., k]
-            x = projections[network, ..., i] if i >= 0 else np.tile(steps, (len(y), 1))
-            style.trajectories(axes, x, y, conditions)
+            x = projections[network, ..., i] if i >= 0 else None
+            style.trajectories(axes, x, projections[network, ..., k], conditions)
             axes.set_xlabel(names[i] if i >= 0 else "time (steps)")
             axes.set_ylabel(names[k])
         row[0].set_title(f"network {network}", loc="left")

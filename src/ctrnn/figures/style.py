@@ -76,8 +76,8 @@ def png(figure: Figure, dpi: int = DPI) -> bytes:
     figure.set_dpi(dpi)
     _lighten(figure)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # savefig would draw it twice, and keep what shines through: nothing
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+    canvas.draw()  # savefig would draw it twice
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # nothing shines through
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "png", dpi=(dpi, dpi), compress_level=3)
     return stream.getvalue()
@@ -131,11 +131,13 @@ def lines(labels: Sequence[str]) -> list[dict[str, Any]]:
 
 def trajectories(
     axes: Axes,
-    x: Float[np.ndarray, "condition time"],
+    x: Float[np.ndarray, "condition time"] | None,
     y: Float[np.ndarray, "condition time"],
     labels: Sequence[str],
 ) -> None:
-    """A line per condition, from a dot at the start of the trial to a triangle at its end."""
+    """A line per condition, from a dot at the start of the trial to a triangle at its end; x: None for time steps."""
+    if x is None:
+        x = np.broadcast_to(np.arange(y.shape[1], dtype=y.dtype), y.shape)
     looks = lines(labels)
     for path, height, look, label in zip(x, y, looks, labels, strict=True):
         axes.plot(path, height, lw=1.1, label=label, **look)

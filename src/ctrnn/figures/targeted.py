@@ -27,12 +27,9 @@ def targeted(
     n_networks = min(MOST, len(projections))
     others = list(range(1, min(MOST + 1, len(variables)))) or [-1]
     figure, every = style.panels(n_networks * len(others), 2.1, conditions, len(others))
-    steps = np.arange(projections.shape[-1], dtype=projections.dtype)
     for axes, (i, k) in zip(every, product(range(n_networks), others), strict=True):
-        x, y = projections[i, 0], projections[i, k]
-        if k < 0:
-            x, y = np.tile(steps, (len(x), 1)), x
-        style.trajectories(axes, x, y, conditions)
+        x = projections[i, 0] if k >= 0 else None
+        style.trajectories(axes, x, projections[i, k], conditions)
         axes.set_xlabel("time (steps)" if k < 0 else f"{variables[0]} axis")
         axes.set_ylabel(f"{variables[max(k, 0)]} axis")
         if k == others[0]:

@@ -12,23 +12,25 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from tqdm import tqdm
+
 from ctrnn import artifacts
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
+from ctrnn.report.results import Results, read
+from ctrnn.report.words import headline, shortfall
 
 if TYPE_CHECKING:
     from ctrnn.report.drawings import Drawing
-    from ctrnn.report.results import Results
 else:
-    Drawing = Results = Any
+    Drawing = Any
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 def build(params: Params, root: str | Path = ".") -> None:
     """Draw the figures of every task of params.yaml and write the page, from the stages' files alone."""
-    from tqdm import tqdm  # here, since the processes that draw import this module too
-
     root = Path(root)
     names = list(params.tasks)
     with ExitStack() as stack:
@@ -57,9 +59,6 @@ def _make_ready() -> None:
 
 
 def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
-    from ctrnn.report.results import read
-    from ctrnn.report.words import headline, shortfall
-
     results = read(name, params, root)
     return {
         "name": name,
@@ -111,8 +110,6 @@ def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def render(template: Path, **values: Any) -> str:
     """A page from a Jinja template, which may include those of this folder. Raises UndefinedError at unknown names."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     environment = Environment(
         loader=FileSystemLoader([template.parent, TEMPLATE.parent]),
         autoescape=True,

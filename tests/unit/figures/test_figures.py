@@ -125,7 +125,14 @@ def test_a_legend_of_many_conditions_names_some_of_them_evenly_spread() -> None:
     named = label_of(figure)
     assert len(named) == style.MOST_ENTRIES
     assert (named[0], named[-1]) == (labels[0], labels[-1])
-    assert len(figure.axes[0].lines) == 72 + 1  # the dots at their starts are one
+    *paths, starts = figure.axes[0].lines
+    (ends,) = figure.axes[0].collections
+    assert (
+        len(paths)
+        == len(np.asarray(starts.get_xdata()))
+        == len(np.asarray(ends.get_offsets()))
+        == 72
+    )
 
 
 @pytest.mark.parametrize(
