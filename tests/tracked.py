@@ -65,7 +65,9 @@ def fabricate(
     _dump(reports[0] / f"{task}.json", outcome)
     radius = {"before": spread, "after": spread}
     dale = {"holds": True, "sign_changes": 0, "off_pattern": 0}
-    _dump(reports[1] / f"{task}.json", {"spectral_radius": radius, "dale": dale})
+    weights = {"inhibitory": {"after": [{"units": 40}, {"units": 43}]}}
+    analyzed = {"spectral_radius": radius, "dale": dale, "weights": weights}
+    _dump(reports[1] / f"{task}.json", analyzed)
     for name in FIGURES:
         (drawn / f"{name}.png").write_bytes(figure)
     entries = {

@@ -8,6 +8,8 @@ Abbott 2006, Phys Rev Lett 97:188104, for the spectrum of such matrices), the ga
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import floor
 from typing import Any
 
 import numpy as np
@@ -53,14 +55,19 @@ def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed:
 def signs(settings: NetworkSettings, seed: int) -> Float[np.ndarray, " unit"]:
     """+1 for excitatory, -1 for inhibitory units.
 
-    `exact`: the first round((1 - p_inh) n) units are excitatory; `random`: each unit by chance, as in the tutorial.
+    `exact`: the last `inhibitory_units` of them are inhibitory; `random`: each by chance, as in the tutorial.
     """
     n = settings.n_units
     if settings.inhibitory_count == "exact":
-        inhibitory = np.arange(n) >= round((1 - settings.p_inh) * n)
+        inhibitory = np.arange(n) >= n - inhibitory_units(settings)
     else:
         inhibitory = generator(seed, "network", "signs").random(n) < settings.p_inh
     return np.where(inhibitory, -1, 1).astype(np.float32)
+
+
+def inhibitory_units(settings: NetworkSettings) -> int:
+    """p_inh n_units, halves up, with p_inh as it is written: 0.145 of 100 is 14.5, which in floats is a little less."""
+    return floor(Fraction(str(settings.p_inh)) * settings.n_units + Fraction(1, 2))
 
 
 def densities(settings: NetworkSettings, sign: Float[np.ndarray, " unit"]) -> Any:

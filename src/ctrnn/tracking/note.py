@@ -24,7 +24,7 @@ def write(
     return "\n\n".join(
         [
             f"### {task}",
-            _what(params),
+            _what(params, analyzed),
             _learning(training, params),
             _table(training, evaluated),
             _accuracy(evaluated),
@@ -34,13 +34,10 @@ def write(
     )
 
 
-def _what(params: Params) -> str:
+def _what(params: Params, analyzed: Mapping[str, Any]) -> str:
     network, n = params.network, params.train.n_networks
-    inhibitory = (
-        f"{round(network.p_inh * network.n_units)} inhibitory"
-        if network.inhibitory_count == "exact"
-        else f"each inhibitory with probability {network.p_inh:g}"
-    )
+    counts = sorted({one["units"] for one in analyzed["weights"]["inhibitory"]["after"]})
+    inhibitory = " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
     tau = f"tau {network.tau:g}" + (
         "" if network.tau_inh is None else f" (inhibitory {network.tau_inh:g})"
     )
@@ -48,7 +45,7 @@ def _what(params: Params) -> str:
     seeds = f"seeds {params.seed} to {params.seed + n - 1}" if n > 1 else f"seed {params.seed}"
     return (
         f"{n} network{'s' * (n > 1)} ({seeds}) of {network.n_units} {network.activation} units, "
-        f"{inhibitory}; {tau}, dt {network.dt:g}, density {_density(network.p_rec)}, {dale}."
+        f"{inhibitory} inhibitory; {tau}, dt {network.dt:g}, density {_density(network.p_rec)}, {dale}."
     )
 
 

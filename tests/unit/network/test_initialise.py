@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 import numpy as np
 import pytest
 
 from ctrnn.network import Network, initialise
+from ctrnn.network.initialise import inhibitory_units, signs
 from tests.settings import network_settings
 
 
@@ -13,12 +16,28 @@ def start(seed: int = 1, **changes: object) -> Network:
     return initialise(network_settings(**changes), n_channels=4, n_outputs=1, seed=seed)
 
 
-@pytest.mark.parametrize("p_inh", [0, 0.05, 0.2, 0.333, 0.5, 1])
-@pytest.mark.parametrize("n", [7, 200])
-def test_the_number_of_inhibitory_units_is_exact(n: int, p_inh: float) -> None:
-    sign = start(n_units=n, p_inh=p_inh).wiring.sign
-    n_exc = round((1 - p_inh) * n)
-    np.testing.assert_array_equal(sign, [1] * n_exc + [-1] * (n - n_exc))
+@pytest.mark.parametrize(
+    ("n", "p_inh", "n_inh"),
+    [
+        (200, 0.2, 40), (7, 0, 0), (7, 1, 7), (7, 0.333, 2), (200, 0.333, 67), (7, 0.5, 4), (9, 0.5, 5), (25, 0.1, 3),
+        (45, 0.1, 5), (25, 0.3, 8), (15, 0.9, 14), (100, 0.145, 15), (1, 0.2, 0), (3, 0.2, 1), (9, 1e-05, 0),
+    ],
+)  # fmt: skip
+def test_inhibitory_units_are_the_last_p_inh_n_units_halves_up(
+    n: int, p_inh: float, n_inh: int
+) -> None:
+    sign = signs(network_settings(n_units=n, p_inh=p_inh), seed=1)
+    np.testing.assert_array_equal(sign, [1] * (n - n_inh) + [-1] * n_inh)
+
+
+def test_the_number_of_inhibitory_units_is_that_of_decimal_arithmetic_at_every_size() -> None:
+    """Python's round takes halves to even numbers, and floats miss halves: 0.145 x 100 < 14.5."""
+    base = network_settings()
+    for n in range(1, 121):
+        for hundredths in ("0", "0.05", "0.1", "0.145", "0.15", "0.25", "0.35", "0.45", "0.5", "1"):
+            settings = base.model_copy(update={"n_units": n, "p_inh": float(hundredths)})
+            expected = (Decimal(hundredths) * n).quantize(Decimal(1), ROUND_HALF_UP)
+            assert inhibitory_units(settings) == expected, (n, hundredths)
 
 
 def test_the_tutorials_count_is_random() -> None:
