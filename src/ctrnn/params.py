@@ -322,9 +322,16 @@ def load(path: str | Path = "params.yaml") -> Params:
     Raises ParamsError, with one sentence that names key, value, what is allowed and the nearest key.
     """
     try:
-        raw = yaml.load(Path(path).read_text(), Loader=_Loader)
+        text = Path(path).read_text()
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the folder that holds it") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: str | Path) -> Params:
+    """What `load` makes of a file that holds this text; `path` is its name in a sentence."""
+    try:
+        raw = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise ParamsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
