@@ -12,15 +12,19 @@ import hashlib
 import io
 import json
 import os
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
 STORE = Path(".checkpoints")
 LIMIT = 2 * 1024**3  # bytes; the oldest go first
+LEFT = 3600  # seconds after which nobody writes a half-written file any more
 DIGEST = 32  # bytes of SHA-256 before the arrays
 
 PACKAGE = Path(__file__).parents[1]
@@ -67,21 +71,21 @@ def write(name: str, state: State, store: Path = STORE) -> None:
     rest = np.frombuffer(json.dumps(state.rest).encode(), np.uint8)
     np.savez(stream, allow_pickle=False, rest=rest, **state.arrays)
     content = stream.getvalue()
-    new, current, before = _files(name, store)
+    current, before = _files(name, store)
+    new = store / f"{name}.{uuid4().hex}.part"  # points of a sweep may train the same network at once
     with new.open("wb") as file:
         file.write(hashlib.sha256(content).digest() + content)
         file.flush()
         os.fsync(file.fileno())
-    if current.exists():
+    with suppress(FileNotFoundError):
         current.replace(before)
     new.replace(current)
 
 
 def read(name: str, store: Path = STORE) -> State | None:
     """The state of this name, or the one before where it is torn; None where there is neither."""
-    _, *candidates = _files(name, store)
-    for path in candidates:
-        if path.exists():
+    for path in _files(name, store):
+        with suppress(FileNotFoundError):
             content = path.read_bytes()
             if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
                 with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as stored:
@@ -91,14 +95,21 @@ def read(name: str, store: Path = STORE) -> State | None:
 
 
 def prune(store: Path = STORE, limit: int = LIMIT) -> None:
-    """Delete the oldest files until the store takes no more than `limit` bytes."""
-    files = sorted(store.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-    total = 0
-    for file in files:
-        total += file.stat().st_size
-        if total > limit:
+    """Delete the oldest files until the store takes no more than `limit` bytes, and what killed writers left.
+
+    Another training may rename or delete any of the files meanwhile.
+    """
+    found = []
+    for file in store.iterdir():
+        with suppress(FileNotFoundError):
+            found.append((file.stat(), file))
+    found.sort(key=lambda one: one[0].st_mtime, reverse=True)
+    total, now = 0, time.time()
+    for status, file in found:
+        total += status.st_size
+        if total > limit or (file.suffix == ".part" and now - status.st_mtime > LEFT):
             file.unlink(missing_ok=True)
 
 
-def _files(name: str, store: Path) -> tuple[Path, Path, Path]:
-    return store / f"{name}.part", store / f"{name}.state", store / f"{name}.state-before"
+def _files(name: str, store: Path) -> tuple[Path, Path]:
+    return store / f"{name}.state", store / f"{name}.state-before"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import os
 import signal
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,31 @@ def test_the_store_is_bounded_and_the_oldest_go_first(tmp_path: Path) -> None:
     size = (tmp_path / "a.state").stat().st_size
     checkpoint.prune(tmp_path, limit=2 * size)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["b.state", "c.state"]
+
+
+def test_pruning_bears_that_a_file_vanishes_meanwhile(tmp_path: Path) -> None:
+    checkpoint.write("a", STATE, tmp_path)
+    (tmp_path / "renamed.state").symlink_to(tmp_path / "nothing")  # listed, and not there
+    checkpoint.prune(tmp_path, limit=0)
+    assert not (tmp_path / "a.state").exists()
+
+
+def test_two_trainings_of_a_network_write_its_checkpoints_at_once(tmp_path: Path) -> None:
+    def write(_: int) -> None:
+        checkpoint.write("a", STATE, tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(64)))
+    assert checkpoint.read("a", tmp_path) is not None
+    assert {file.name for file in tmp_path.iterdir()} == {"a.state", "a.state-before"}
+
+
+def test_what_a_killed_writer_left_is_deleted_in_time(tmp_path: Path) -> None:
+    for name, age in (("left", checkpoint.LEFT + 60), ("being written", 0)):
+        (tmp_path / f"{name}.part").touch()
+        os.utime(tmp_path / f"{name}.part", times=(time.time() - age,) * 2)
+    checkpoint.prune(tmp_path)
+    assert [file.stem for file in tmp_path.iterdir()] == ["being written"]
 
 
 def test_the_key_covers_all_code_that_trains() -> None:
