@@ -72,7 +72,8 @@ def write(name: str, state: State, store: Path = STORE) -> None:
     np.savez(stream, allow_pickle=False, rest=rest, **state.arrays)
     content = stream.getvalue()
     current, before = _files(name, store)
-    new = store / f"{name}.{uuid4().hex}.part"  # points of a sweep may train the same network at once
+    # A name of its own: points of a sweep may train the same network at once.
+    new = store / f"{name}.{uuid4().hex}.part"
     with new.open("wb") as file:
         file.write(hashlib.sha256(content).digest() + content)
         file.flush()
