@@ -1,9 +1,7 @@
 """analyze@<task>: every network opened up: state space, fixed points, roles of units, lesions, generalisation."""
 
-import sys
-
 from ctrnn import analysis, artifacts, network, params, tasks
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import run_stage
 
 
 def main(name: str) -> None:
@@ -25,5 +23,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence(f"analyze@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage(main)

@@ -1,9 +1,7 @@
 """evaluate@<task>: the outcome of every test trial, and the accuracies that follow from it."""
 
-import sys
-
 from ctrnn import artifacts, evaluation, network, params, tasks
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import run_stage
 
 
 def main(name: str) -> None:
@@ -27,5 +25,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence(f"evaluate@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage(main)

@@ -1,9 +1,7 @@
 """generate@<task>: trial tables of every split, and the test trials rendered."""
 
-import sys
-
 from ctrnn import artifacts, params, tasks
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import run_stage
 
 
 def main(name: str) -> None:
@@ -13,5 +11,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence(f"generate@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage(main)

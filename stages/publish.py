@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from ctrnn import params, tracking
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import run_stage
 
 
 def main(task: str) -> None:
@@ -15,5 +13,4 @@ def main(task: str) -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence(f"publish@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage(main)

@@ -3,7 +3,7 @@
 import sys
 
 from ctrnn import artifacts, diary, network, params, tasks, training
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import run_stage
 
 # By command: an import would make training depend on the tracking of runs.
 FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
@@ -27,5 +27,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence(f"train@{sys.argv[1]}"):
-        main(sys.argv[1])
+    run_stage(main)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import errno
 import gc
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -34,6 +37,19 @@ def one_sentence(who: str) -> Iterator[None]:
         raise SystemExit(f"{who}: {error}; make room, then the same command goes on") from None
     except KeyboardInterrupt:
         raise SystemExit(f"{who}: interrupted; the same command starts it again") from None
+
+
+def run_stage(main: Callable[[str], None]) -> None:
+    """Run a stage's `main` for the task on the command line: mante, or train@mante, as DVC names the stage.
+
+    Ends with one line as `one_sentence` does.
+    """
+    stage = Path(sys.argv[0]).stem
+    parser = argparse.ArgumentParser(description=f"Run the stage {stage} of one task by hand.")
+    parser.add_argument("task", help=f"a task of params.yaml: mante, or {stage}@mante")
+    task = parser.parse_args().task.rpartition("@")[2]
+    with one_sentence(f"{stage}@{task if task.isidentifier() else ascii(task)}"):
+        main(task)
 
 
 def nearest(key: str, known: Iterable[str]) -> str:

@@ -37,7 +37,7 @@ def observe(notes: Path) -> None:
         if script.parent.name == "stages":
             files = {root / path for path in opened}
             inside = {file.relative_to(root).as_posix() for file in files if root in file.parents}
-            name = "@".join([script.stem, *sys.argv[1:]])
+            name = sys.argv[1] if len(sys.argv) > 1 else script.stem
             (notes / f"{name} {os.getpid()}.json").write_text(json.dumps(sorted(inside)))
 
     safetensors.safe_open = safe_open  # type: ignore[assignment, misc]

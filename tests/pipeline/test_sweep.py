@@ -83,7 +83,7 @@ def processes(words: str, below: Path | None = None) -> Iterator[int]:
 
 def wait_for_training(lab: Checkout, process: subprocess.Popen[str]) -> None:
     """Return once a point of the sweep trains."""
-    while not list(processes(f"stages/train.py {TASK}", lab.folder)):
+    while not list(processes(f"stages/train.py train@{TASK}", lab.folder)):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.complaints import Complaint, one_sentence
+from ctrnn.complaints import Complaint, one_sentence, run_stage
 
 FULL = Path("/dev/full")  # of Linux: every write finds no space
 
@@ -28,3 +28,31 @@ def test_a_full_disk_is_said_with_its_remedy() -> None:
 def test_another_error_keeps_its_traceback() -> None:
     with pytest.raises(FileNotFoundError), one_sentence("train"):
         Path("/nowhere/at/all").read_bytes()
+
+
+@pytest.mark.parametrize("argument", ["mante", "train@mante", "../dvc.yaml:train@mante"])
+def test_a_stage_takes_the_task_or_the_name_that_dvc_gives_the_stage(
+    argument: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("sys.argv", ["stages/train.py", argument])
+    run_stage(told.append)
+    assert told == ["mante"]
+
+
+def test_a_stage_that_is_given_no_task_says_what_to_give(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stages/train.py"])
+    with pytest.raises(SystemExit):
+        run_stage(print)
+    assert "the following arguments are required: task" in capsys.readouterr().err
+
+
+def test_a_stage_names_a_strange_task_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(task: str) -> None:
+        raise Complaint("it is no task")
+
+    monkeypatch.setattr("sys.argv", ["stages/train.py", "train@a\nb"])
+    with pytest.raises(SystemExit, match=r"^train@'a\\nb': it is no task$"):
+        run_stage(refuse)

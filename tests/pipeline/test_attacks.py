@@ -1,0 +1,80 @@
+"""A params.yaml of somebody else is safe to run: names of tasks reach no shell, and no folder but a stage's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+from tests.pipeline.imports import ROOT
+
+SHELL = [  # each would make a file `x` if a shell read it
+    "go_nogo; touch x #",
+    "`touch x`",
+    "$(touch x)",
+    "a'; touch x; '",
+    'a"; touch x; "',
+    '\\"; touch x #',
+    "a\ntouch x\n",
+    "| touch x",
+]
+PATHS = [
+    "../../src",
+    "a/../../../src",
+    "../../../outside",
+    "../../.dvc/cache",
+    "..",
+    "../train/xor",
+]
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A DVC project with the pipeline as it is; its stage generate only fails."""
+    (tmp_path / "outside").mkdir()
+    made = tmp_path / "project"
+    made.mkdir()
+    shutil.copy(ROOT / "dvc.yaml", made)
+    for part in ("src", "stages"):
+        shutil.copytree(ROOT / part, made / part)
+    (made / "stages" / "generate.py").write_text("raise SystemExit(1)\n")
+    Repo.init(str(made), no_scm=True).close()
+    (made / ".dvc" / "cache").mkdir()
+    monkeypatch.chdir(made)  # where DVC looks for dvc.yaml
+    return made
+
+
+def repro(folder: Path, names: list[str]) -> None:
+    """`dvc repro --keep-going` with the section of go_nogo under these names."""
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    told = {**raw, "tasks": dict.fromkeys(names, raw["tasks"]["go_nogo"])}
+    (folder / "params.yaml").write_text(yaml.safe_dump(told))
+    with Repo(str(folder)) as repo:
+        repo.reproduce(on_error="keep-going")
+
+
+def test_no_shell_reads_the_name_of_a_task(folder: Path) -> None:
+    with pytest.raises(DvcException, match="failed to reproduce"):
+        repro(folder, SHELL)
+    assert list(folder.rglob("x")) == []
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_the_name_of_a_task_leads_no_stage_to_another_folder(folder: Path, name: str) -> None:
+    with pytest.raises(DvcException):
+        repro(folder, [name])
+    assert (folder / "src" / "ctrnn" / "params.py").exists()
+    assert (folder / ".dvc" / "cache").exists()
+    assert (folder.parent / "outside").exists()
+
+
+def test_no_command_of_the_pipeline_holds_a_setting() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert not [name for name, stage in stages.items() if "${" in stage.get("do", stage)["cmd"]]
