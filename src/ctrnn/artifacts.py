@@ -85,9 +85,9 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an npz, all in memory."""
+    """The arrays of an npz, all in memory, read-only."""
     with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+        return {name: locked(stored[name]) for name in stored.files}
 
 
 def write_weights(
@@ -100,7 +100,13 @@ def write_weights(
 
 
 def read_weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays and settings that `write_weights` wrote."""
+    """Arrays, read-only, and settings that `write_weights` wrote."""
     with safe_open(path, framework="numpy") as stored:
-        arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        arrays = {name: locked(stored.get_tensor(name)) for name in stored.keys()}  # noqa: SIM118
         return arrays, json.loads(stored.metadata()["settings"])
+
+
+def locked(array: np.ndarray) -> np.ndarray:
+    """The array, which from now on cannot be written to."""
+    array.flags.writeable = False
+    return array

@@ -29,6 +29,15 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
         np.testing.assert_array_equal(back[name], array)
 
 
+def test_what_is_read_cannot_be_written_to(tmp_path: Path) -> None:
+    artifacts.write_arrays(tmp_path / "a.npz", {"W": np.ones(3)})
+    artifacts.write_weights(tmp_path / "a.safetensors", {"W": np.ones(3)}, {})
+    weights, _ = artifacts.read_weights(tmp_path / "a.safetensors")
+    for array in (artifacts.read_arrays(tmp_path / "a.npz")["W"], weights["W"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
 def test_the_bytes_of_an_npz_are_of_no_machine_and_no_release_of_python(tmp_path: Path) -> None:
     path = tmp_path / "arrays.npz"
     artifacts.write_arrays(path, ARRAYS)

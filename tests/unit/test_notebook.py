@@ -128,5 +128,5 @@ def test_every_block_of_the_page_runs(lab: Path, monkeypatch: pytest.MonkeyPatch
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     assert (lab / "psychometric.png").exists()

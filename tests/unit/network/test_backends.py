@@ -37,11 +37,14 @@ def population(**changes: Any) -> list[Network]:
     chosen = network_settings(**{"n_units": 17, "sigma_pre": 0.1, "sigma_post": 0.05, **changes})
     networks = [initialise(chosen, N_CHANNELS, N_OUTPUTS, seed) for seed in (1, 2)]
     random = np.random.default_rng(3)
+    flipped = []
     for network in networks:  # inputs and readout of either sign, as training may leave them
+        weights = dict(network.weights)
         for name in ("W_in", "W_out"):
-            flips = np.where(random.random(network.weights[name].shape) < 0.3, -1, 1)
-            network.weights[name][:] *= flips.astype(np.float32)
-    return networks
+            flips = np.where(random.random(weights[name].shape) < 0.3, -1, 1)
+            weights[name] = weights[name] * flips.astype(np.float32)
+        flipped.append(Network(network.wiring, weights))
+    return flipped
 
 
 def taught(noise: int | None, seed: int = 0, rate_penalty: float = 0.3) -> TaughtTrials:
@@ -73,15 +76,15 @@ def by_definition(
     if wiring.settings.dale_inputs:
         acting["W_in"] = torch.relu(weights["W_in"])
     if wiring.settings.dale_readout:
-        excitatory = torch.from_numpy(wiring.sign).double() > 0
+        excitatory = torch.tensor(wiring.sign).double() > 0
         acting["W_out"] = torch.relu(weights["W_out"]) * excitatory
     rates, outputs, _ = forward_loop(
         acting,
         torch.from_numpy(batch.inputs).double(),
-        mask=torch.from_numpy(wiring.mask),
-        sign=torch.from_numpy(wiring.sign).double(),
-        alpha=torch.from_numpy(wiring.alpha).double(),
-        sigma_pre=torch.from_numpy(wiring.noise_per_step).double(),
+        mask=torch.tensor(wiring.mask),
+        sign=torch.tensor(wiring.sign).double(),
+        alpha=torch.tensor(wiring.alpha).double(),
+        sigma_pre=torch.tensor(wiring.noise_per_step).double(),
         sigma_post=wiring.settings.sigma_post,
         activation=wiring.settings.activation,
         dale=wiring.settings.dale,
