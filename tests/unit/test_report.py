@@ -14,7 +14,8 @@ import pytest
 
 from ctrnn import artifacts, report, tasks
 from ctrnn.params import Params
-from ctrnn.report.units import held
+from ctrnn.report.results import Results
+from ctrnn.report.units import generalisation, held
 from ctrnn.report.words import span, tally
 from ctrnn.statistics import spread
 from tests.settings import settings
@@ -368,3 +369,9 @@ def test_settings_are_listed_but_not_those_that_change_no_result(page: str) -> N
 @pytest.mark.parametrize(("values", "text"), [([3, 1, 2], "1–3"), ([2.0, 2.0], "2"), ([], "none")])
 def test_a_span_is_one_number_where_both_read_the_same(values: list[float], text: str) -> None:
     assert span(values) == text
+
+
+def test_what_was_not_tested_outside_training_has_no_figure() -> None:
+    nothing = object.__new__(Results)
+    nothing.__dict__.update(opened={"generalisation": {}}, analysis={"generalisation": {}})
+    assert generalisation(nothing) is None

@@ -37,7 +37,7 @@ def generalisation(
     settings: GeneralisationSettings,
     backend: Backend,
 ) -> Iterator[tuple[str, Curve]]:
-    """The curve of every setting that the task has, one after the other, and of the noise."""
+    """The curve of every setting that the task has, one after the other, and of the noise; none for an empty list."""
     per_condition = settings.trials_per_condition
 
     def accuracy(variant: Task[Any], nets: Sequence[Network], name: str) -> np.ndarray:
@@ -47,6 +47,8 @@ def generalisation(
 
     for setting in task.varied_settings():
         values, trained = list(getattr(settings, setting)), getattr(task.settings, setting)
+        if not values:
+            continue
         found = []
         for value in values:
             variant = with_setting(task, setting, value)
@@ -54,11 +56,12 @@ def generalisation(
         is_list = isinstance(trained, list)
         known = 1.0 if setting == "stim_dur" else None if is_list else float(trained)
         yield setting, Curve([float(v) for v in values], known, np.stack(found, axis=1))
-    found = [
-        accuracy(task, [noisier(net, factor) for net in networks], f"noise={factor:g}")
-        for factor in settings.noise
-    ]
-    yield "noise", Curve(list(settings.noise), 1.0, np.stack(found, axis=1))
+    if settings.noise:
+        found = [
+            accuracy(task, [noisier(net, factor) for net in networks], f"noise={factor:g}")
+            for factor in settings.noise
+        ]
+        yield "noise", Curve(list(settings.noise), 1.0, np.stack(found, axis=1))
 
 
 def with_setting(task: Task[Any], setting: str, value: float) -> Task[Any]:

@@ -89,10 +89,10 @@ def generalise(
 def choose(
     task: Task[Any], networks: Sequence[Network], params: Params, backend: Backend
 ) -> tuple[Arrays, dict[str, Any]]:
-    """psychometric.npz and its metrics; empty for a task without a list of strengths of evidence."""
-    if not isinstance(getattr(task.settings, "evidence", None), list):
-        return {}, {}
+    """psychometric.npz and its metrics; empty for a task, or for settings, without a list of strengths of evidence."""
     settings = params.analyze.generalisation
+    if not isinstance(getattr(task.settings, "evidence", None), list) or not settings.evidence:
+        return {}, {}
     kinds, evidence, positive, fits = psychometrics(
         task, networks, params.network_seeds, params.seed, settings, backend
     )

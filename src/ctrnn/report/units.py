@@ -77,8 +77,8 @@ def lesions(results: Results) -> Drawn:
     )
 
 
-def generalisation(results: Results) -> Drawn:
-    """Settings outside training."""
+def generalisation(results: Results) -> Drawn | None:
+    """Settings outside training; None where analyze.generalisation has no values for this task."""
     stored = results.opened["generalisation"]
     curves, said = {}, []
     for name in results.analysis["generalisation"]:
@@ -90,6 +90,8 @@ def generalisation(results: Results) -> Drawn:
             accuracy,
         )
         said.append(f"{UNITS.get(name, name)} {held(values, accuracy[..., 0].mean(axis=0))}")
+    if not curves:
+        return None
     return figures.generalisation(curves), (
         f"At least {HELD:.0%} of trials are correct at: {'; '.join(said)}."
     )

@@ -5,9 +5,10 @@ import pytest
 
 from ctrnn import tasks
 from ctrnn.analysis.generalisation import kinds_of_evidence, new_trials, noisier, with_setting
+from ctrnn.analysis.outside_training import choose, generalise
 from ctrnn.analysis.psychometric import fit
 from ctrnn.analysis.scoring import accuracies
-from ctrnn.network import initialise
+from ctrnn.network import get_backend, initialise
 from tests.settings import settings
 
 PARAMS = settings(network__n_units=30)
@@ -99,3 +100,23 @@ def test_permuting_trials_changes_no_fit() -> None:
     one = fit(evidence, positive, 5, np.random.default_rng(1))
     other = fit(evidence[order], positive[order], 5, np.random.default_rng(1))
     np.testing.assert_array_equal(one.slope_intervals, other.slope_intervals)
+
+
+LISTS = {"response_delay": [0], "stim_dur": [1.0], "evidence": [0.5], "noise": [1.0]}
+
+
+@pytest.mark.parametrize("empty", [*([name] for name in LISTS), list(LISTS)], ids="-".join)
+def test_an_empty_list_leaves_its_test_out(empty: list[str]) -> None:
+    few = LISTS | {name: [] for name in empty} | {"trials_per_condition": 2, "bootstraps": 3}
+    params = settings(
+        network__n_units=8,
+        train__n_networks=1,
+        **{f"analyze__generalisation__{name}": value for name, value in few.items()},
+    )
+    mante = tasks.get_task("mante", params)
+    networks, backend = [initialise(params.network, 4, 1, seed=1)], get_backend(params.train)
+    arrays, metrics = generalise(mante, networks, params, backend)
+    left = [name for name in LISTS if name not in empty]
+    assert list(metrics["generalisation"]) == left
+    assert {name.rpartition("_")[0] for name in arrays} == set(left)
+    assert bool(choose(mante, networks, params, backend)[0]) == ("evidence" in left)
