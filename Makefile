@@ -4,6 +4,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 PYTHON ?= $(shell command -v python3.11 || echo python3)
+PORT := 5000
 STAMP := $(VENV)/.set-up
 TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
@@ -55,9 +56,8 @@ format: $(STAMP)  ## put the code into its style
 publish: init  ## put the results into the tracking store, without running another stage
 	@PYTHONPATH=src python -m ctrnn.tracking publish
 
-ui: init  ## open the runs in MLflow, on this machine only
-	@echo "Open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"  # its other look is for language models
-	mlflow ui --host 127.0.0.1 --backend-store-uri "$$(PYTHONPATH=src python -m ctrnn.tracking uri)"
+ui: init  ## open the runs in MLflow, on this machine only; PORT=5001 takes another port
+	@PYTHONPATH=src python -m ctrnn.tracking ui --port $(PORT)
 
 bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)
 	PYTHONPATH=src:. python benchmarks/training_step.py --growth $(ARGS)

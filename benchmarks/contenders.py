@@ -8,6 +8,7 @@ cost.
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import sys
@@ -186,4 +187,8 @@ def main(name: str, size: Size) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Size(**json.loads(sys.argv[2])))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=CONTENDERS)
+    parser.add_argument("size", type=json.loads)
+    given = parser.parse_args()
+    main(given.name, Size(**given.size))

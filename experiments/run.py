@@ -8,13 +8,13 @@ end docs/results.md is written anew from that table.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import itertools
 import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -239,5 +239,7 @@ def git(*command: str) -> str:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m experiments.run", description=__doc__)
+    parser.add_argument("name", nargs="*", help="of an experiment; all where none is named")
     with one_sentence("experiments"):
-        main(sys.argv[1:])
+        main(parser.parse_args().name)

@@ -1,4 +1,4 @@
-"""publish@<task>: results of a task -> one MLflow run. Usage: python stages/publish.py <task>."""
+"""publish@<task>: results of a task -> one MLflow run."""
 
 from __future__ import annotations
 

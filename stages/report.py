@@ -1,7 +1,7 @@
 """report: figures of every task and the page that shows them."""
 
 from ctrnn import params, report
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import run_stage
 
 
 def main() -> None:
@@ -10,5 +10,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence("report"):
-        main()
+    run_stage(main)

@@ -7,6 +7,7 @@ report depends on whole folders of results.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ def strangers(root: Path, settings: Params) -> list[Path]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m ctrnn.tidy", description=__doc__).parse_args()
     with one_sentence("tidy"):
         for sentence in tidy(Path(), params.load()):
             print(sentence)

@@ -9,6 +9,7 @@ Python for ARM64 is unpacked into a temporary folder, with the wheels of require
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def run(*command: str, cwd: Path) -> None:
 
 def main() -> None:
     """Run, compare, print; exit with 1 where more differs than the arrays of analyze may."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     tasks = tuple(yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"])
     with tempfile.TemporaryDirectory() as scratch:
         here, there = (Checkout(Path(scratch, name), tasks) for name in ("here", "there"))

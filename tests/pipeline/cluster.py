@@ -6,6 +6,7 @@ has the same hashes. It takes some minutes.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
@@ -68,6 +69,7 @@ def end(*nodes: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Run both sweeps and compare. Exits with 1 where they differ."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as scratch, socket.create_server(("", 0)) as free:
         port = free.getsockname()[1]
         free.close()

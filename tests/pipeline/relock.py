@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.pipeline.small import RESULTS
 
 def main() -> None:
     """Write dvc.lock, and of reports/ what git keeps, for the code and settings as they are in this folder."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     tasks = tuple(yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"])
     with tempfile.TemporaryDirectory() as scratch:
         made = Checkout(Path(scratch), tasks)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,4 +42,6 @@ def make_small(clone: Path) -> None:
 
 
 if __name__ == "__main__":
-    make_small(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clone", type=Path)
+    make_small(parser.parse_args().clone)

@@ -7,6 +7,7 @@ started, when its standard input closes: whoever started it is gone. The last li
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -214,5 +215,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m ctrnn.sweep.runner", description=__doc__).parse_args()
     with one_sentence("sweep"):
         main()

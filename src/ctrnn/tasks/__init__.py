@@ -39,4 +39,5 @@ TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in ALL}
 
 def get_task(name: str, params: Params) -> Task[Any]:
     """The task of that name with its settings. Raises ParamsError where params.yaml has no such section."""
-    return TASKS[name](params.task(name))
+    settings = params.task(name)
+    return TASKS[name](settings)

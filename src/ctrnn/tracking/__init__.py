@@ -1,7 +1,8 @@
 """The link to MLflow, and the only importer of it: one run per task and content key.
 
 `python -m ctrnn.tracking init` makes store and experiment; safe to repeat, and for many at once.
-`python -m ctrnn.tracking uri` prints the store's address, for `mlflow ui --backend-store-uri`.
+`python -m ctrnn.tracking uri` prints the store's address.
+`python -m ctrnn.tracking ui` goes on as `mlflow ui` on that store, on this machine only.
 `python -m ctrnn.tracking live DIARY` shows a training while it runs; the stage train starts it.
 """
 
@@ -36,6 +37,7 @@ def publish(task: str, params: Params, root: str | Path = ".") -> Published:
     Raises LockError or TrackingError, with nothing written, where dvc.lock or a file is missing;
     TrackingError where the store fails, after 10 s at most. A repeated call completes what is left.
     """
+    params.task(task)
     what = content.gather(task, params, Path(root))
     where = place.find(root)
     client = store.open_store(where)

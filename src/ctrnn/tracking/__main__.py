@@ -1,20 +1,25 @@
-"""Command line of the tracking store: `python -m ctrnn.tracking init | uri | publish | live DIARY`."""
+"""Command line of the tracking store: `python -m ctrnn.tracking init | uri | ui | publish | live DIARY`."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 from pathlib import Path
 
 from ctrnn import params, tracking
 from ctrnn.complaints import one_sentence
-from ctrnn.tracking import live, place
+from ctrnn.tracking import TrackingError, live, place
+
+HOST = "127.0.0.1"  # the page is for this machine only
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command in the current folder's checkout. Exits with one sentence where it fails."""
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tracking", description=main.__doc__)
-    parser.add_argument("command", choices=["init", "uri", "publish", "live"])
+    parser.add_argument("command", choices=["init", "uri", "ui", "publish", "live"])
     parser.add_argument("diary", nargs="?", type=Path)
+    parser.add_argument("--port", type=int, default=5000, help="of the page that ui opens")
     given = parser.parse_args(arguments)
     command = given.command
     with one_sentence(f"tracking {command}"):
@@ -22,6 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
             print(place.find().uri)
         elif command == "init":
             print(tracking.init(params.load()))
+        elif command == "ui":
+            open_page(given.port)
         elif command == "live":
             live.follow(given.diary)
         else:  # what a clone with results from git or from the cache has not put into its store
@@ -29,6 +36,29 @@ def main(arguments: list[str] | None = None) -> None:
             for task in settings.tasks:
                 done = tracking.publish(task, settings)
                 print(f"{done.name}: run {done.run_id} {done.action}")
+
+
+def open_page(port: int) -> None:
+    """Go on as `mlflow ui`. Raises TrackingError where the port is taken, or where a server shows the runs itself."""
+    where = place.find()
+    if where.is_server:
+        raise TrackingError(
+            "MLFLOW_TRACKING_URI names a server, which shows its runs itself; open its address in a browser, or unset "
+            "the variable to see the checkout's own store"
+        )
+    try:
+        socket.create_server((HOST, port)).close()
+    except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else "there are 65535"
+        other = port + 1 if port < 65535 else 5001
+        raise TrackingError(
+            f"port {port} of {HOST} cannot be used ({reason}); take another: make ui PORT={other}"
+        ) from None
+    # Its other look is for language models.
+    print(f"Open http://{HOST}:{port}/#/experiments?workflowType=machine_learning", flush=True)
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = where.uri
+    os.execvp("mlflow", ["mlflow", "ui", "--host", HOST, "--port", str(port)])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from ctrnn.complaints import Complaint
+from ctrnn.complaints import Complaint, heard, interrupt
 from ctrnn.network import Backend, Network, TaughtTrials
 from ctrnn.params import Params, TrainSettings
 from ctrnn.streams import key
@@ -52,8 +52,8 @@ def train(
     Networks are independent: each has its own seed, and none's result depends on how many others there are. Each goes
     on from its checkpoint in `store`, if there is one of these settings, trials and code. `tell` hears first the rows
     of the checkpoints, then those of every iteration. Raises TrainingError where a loss is not finite, or where a
-    network misses the criterion and `train.require_convergence` is set; KeyboardInterrupt at Ctrl-C, after a
-    checkpoint.
+    network misses the criterion and `train.require_convergence` is set; KeyboardInterrupt at Ctrl-C, SIGTERM and
+    SIGHUP, after a checkpoint.
     """
     settings = params.train
     wanted = settings.trainable.names
@@ -129,9 +129,6 @@ def train(
                 one.converged = one.met_in_a_row >= settings.checks_in_a_row
                 one.given_up = is_hopeless(one.last_check, one.iteration, settings.hopeless)
             tell(name, [one.history[-1] for one in active])
-            if due:
-                bar.set_postfix_str(progress(trainees), refresh=False)
-            bar.update()
             for one in active:
                 one.seconds += (time.monotonic() - began) / len(active)
 
@@ -140,8 +137,11 @@ def train(
             if stop or time.monotonic() - saved > settings.checkpoint_every:
                 save(unfinished())
                 saved = time.monotonic()
+            if due:
+                bar.set_postfix_str(progress(trainees), refresh=False)
+            bar.update()  # after the checkpoint: at SIGHUP the terminal is gone, and this may fail
             if stop:
-                raise KeyboardInterrupt
+                interrupt(stop[0])
     checkpoint.prune(store)
 
     # Networks that ended between two checks or before the last lesson: the check tells how they ended, and is no part
@@ -196,19 +196,16 @@ def checkpoint_name(
 
 @contextmanager
 def told_to_stop() -> Iterator[list[int]]:
-    """A list that is empty until Ctrl-C; the second Ctrl-C interrupts at once."""
+    """A list that is empty until Ctrl-C, SIGTERM or SIGHUP; a Ctrl-C that is not the first interrupts at once."""
     told: list[int] = []
-    before = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: Any) -> None:
+        if told and number == signal.SIGINT:
+            interrupt(number)
         told.append(number)
-        signal.signal(signal.SIGINT, before)
 
-    signal.signal(signal.SIGINT, note)
-    try:
+    with heard((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), note):
         yield told
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def diverged(task: str, one: Trainee, settings: TrainSettings) -> str:
