@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctrnn.network import Network, initialise
-from ctrnn.network.initialise import inhibitory_units, signs
+from ctrnn.network.initialise import inhibitory_units, readout_weights, signs
 from tests.settings import network_settings
 
 
@@ -151,7 +151,8 @@ def test_only_excitatory_units_are_read_out_where_asked_with_one_sign() -> None:
 
 
 def test_the_readout_starts_as_asked() -> None:
-    assert np.abs(start(n_units=2000, p_rec=0.01).weights["W_out"]).std() < 0.02
+    settings = network_settings(n_units=2000, readout_sd=0.03)
+    assert readout_weights(settings, 1, seed=1).std() == pytest.approx(0.03, rel=0.05)
     tutorial = start(readout_start="uniform").weights["W_out"]
     assert 0.9 / np.sqrt(200) < np.abs(tutorial).max() <= 1 / np.sqrt(200)
 

@@ -1,0 +1,187 @@
+"""Where a network is linearised, which states count as visited, and what its points leave in files."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnn.analysis import mechanism, points_report
+from ctrnn.analysis.fixed_points import FixedPoints
+from ctrnn.analysis.linearisation import linearise
+from ctrnn.analysis.mechanism import Portrait, informative, portrait, visited_states
+from ctrnn.analysis.state_space import StateSpace
+from ctrnn.tasks import Batch, Epoch, get_task
+from tests.settings import settings
+from tests.unit.analysis import known
+
+TASK = get_task("go_nogo", settings())
+EPOCH = Epoch("a", (0.0,), {"context": "a"})
+
+
+def points(
+    unstable: list[int], q: list[float], outside: list[bool] | None = None, slope: float = 1.0
+) -> FixedPoints:
+    """Points of three units with so many unstable modes each; fixed where q is 0.
+
+    Modes grow by `slope` per tau at the first point, by twice as much at the second, and so on.
+    """
+    n, alpha = len(unstable), 0.1
+    rates = np.array(
+        [[slope * (i + 1) * (1 if m < u else -1) for m in range(3)] for i, u in enumerate(unstable)]
+    )
+    return FixedPoints(
+        x=np.arange(3.0 * n).reshape(n, 3),
+        q=np.array(q),
+        outputs=np.arange(float(n)).reshape(n, 1),
+        modes=(1 + alpha * rates.reshape(n, 3)).astype(np.complex128),
+        distance=np.zeros(n),
+        starts=np.arange(n),
+        fixed=np.array(q) == 0,
+        outside=np.array(outside or [False] * n, bool),
+        survivors=np.array([4, n]),
+        radius=1.0,
+        per_tau=alpha,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unstable", "q", "at"),
+    [
+        ([0, 2, 1, 0], [0.0] * 4, 2),  # the saddle with the fewest unstable dimensions
+        ([0, 1, 1], [0.0] * 3, 1),  # of two, the slower
+        ([0, 0], [0.0] * 2, 0),  # no saddle: the slowest stable point
+        ([0, 0, 0], [0.0, 1e-3, 1e-5], 2),  # a slow point before stable ones; of two, the slower
+        ([0, 1, 0], [0.0, 0.0, 1e-5], 1),  # a saddle before a slow point
+        ([], [], None),
+    ],
+)
+def test_a_network_is_linearised_between_its_attractors(
+    unstable: list[int], q: list[float], at: int | None
+) -> None:
+    assert informative(points(unstable, q)) == at
+
+
+def test_points_outside_the_visited_region_are_not_linearised() -> None:
+    assert informative(points([1, 0], [0.0, 0.0], [True, False])) == 1
+    assert informative(points([1], [0.0], [True])) is None
+
+
+def trials(n: int = 80, steps: int = 5) -> Batch:
+    """Trials of context a at even places, b at odd ones; the input is the trial's number."""
+    inputs = np.broadcast_to(np.arange(n, dtype=np.float32)[:, None], (steps, n, 1))
+    none = np.zeros((steps, n, 1), np.float32)
+    rows = pd.DataFrame({"context": ["a", "b"] * (n // 2)})
+    return Batch(inputs, none, none.astype(bool), rows)
+
+
+def still(sigma_post: float = 0.0, noise: float = 0.0) -> Any:
+    """Two units without recurrence whose time constant is a step: x is the input at once."""
+    quiet = known.dynamics(np.zeros((2, 2)))
+    return dataclasses.replace(
+        quiet, alpha=np.ones(2), noise_per_step=np.full(2, noise), sigma_post=sigma_post
+    )
+
+
+def test_visited_states_are_those_of_the_epochs_first_trials() -> None:
+    states = visited_states(still(), EPOCH, trials(), 3, np.random.default_rng(0))
+    assert states.shape == (2 * mechanism.TRIALS, 2)  # two steps from the third on
+    assert sorted(set(states[:, 0])) == [2 * i for i in range(mechanism.TRIALS)]
+
+
+def test_half_of_the_visited_trials_have_noise() -> None:
+    states = visited_states(still(noise=0.1), EPOCH, trials(), 3, np.random.default_rng(0))
+    quiet = states[:, 1] == 0
+    assert quiet.mean() == 0.5
+    assert sorted(set(states[quiet, 0])) == list(range(2, 64, 4))
+    np.testing.assert_allclose(states[~quiet, 1].std(), 0.1, rtol=0.3)
+
+
+def test_a_portrait_is_searched_from_some_of_the_visited_states_under_the_epochs_input() -> None:
+    search = known.SEARCH.model_copy(update={"starts": 7})
+    one = portrait(
+        still(), dataclasses.replace(EPOCH, inputs=(2.0,)), trials(), 2, search, np.random.default_rng(0)
+    )  # fmt: skip
+    np.testing.assert_allclose(one.points.x, [[2, 0]], atol=1e-9)
+    assert one.points.starts.tolist() == [7]
+    assert one.at == 0
+    np.testing.assert_allclose(one.rates, 1 / (1 + np.exp(-one.points.x)))
+
+
+def found() -> list[list[Portrait]]:
+    """Two networks under two inputs: of the first a saddle with others, and nothing; of the second two points each."""
+    linear = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    four = points([0, 1, 2, 0], [0.0, 0.0, 1e-5, 0.0], [False, False, False, True])
+    two = points([0, 0], [0.0, 1e-5])
+    return [
+        [Portrait(four, four.x / 10, 1, linear), Portrait(points([], []), np.empty((0, 3)), None, None)],
+        [Portrait(two, two.x / 10, 0, linear), Portrait(two, two.x / 10, 1, linear)],
+    ]  # fmt: skip
+
+
+EPOCHS = (Epoch("a", (0.0,)), Epoch("b", (0.0,)))
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, np.ndarray]:
+    none = np.zeros((1, 1, 2), np.float32)
+    space = StateSpace(np.full(3, 0.1), np.eye(3)[:, :2], none, np.zeros(2), 1.0)
+    return points_report.arrays(found(), EPOCHS, [space, space], [1e-3, 1e-6])
+
+
+def test_points_of_all_networks_are_rows_with_their_place(stored: dict[str, np.ndarray]) -> None:
+    assert stored["network"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert stored["epoch"].tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+    kinds = stored["kinds"][stored["kind"]].tolist()
+    assert kinds == ["stable", "saddle", "slow", "outside", "stable", "slow", "stable", "slow"]
+    assert stored["linearised"].tolist() == [[1, -1], [4, 7]]
+    assert stored["survivors"].tolist() == [[[4, 4], [4, 0]], [[4, 2], [4, 2]]]
+    assert stored["q"].tolist() == [0, 0, 1e-5, 0, 0, 1e-5, 0, 1e-5]
+
+
+def test_rates_of_points_are_projected_from_their_mean(stored: dict[str, np.ndarray]) -> None:
+    np.testing.assert_allclose(stored["projection"], (stored["x"] / 10 - 0.1)[:, :2])
+
+
+def test_networks_without_a_point_have_no_overlap(stored: dict[str, np.ndarray]) -> None:
+    linear = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    np.testing.assert_allclose(
+        stored["overlap"][..., 0], [[linear.overlap[0], 0], [linear.overlap[0]] * 2]
+    )
+    np.testing.assert_allclose(stored["error"][..., 0], [[linear.error[0], 0], [linear.error[0]] * 2])  # fmt: skip
+
+
+def test_time_constants_are_those_of_the_modes_and_bounded() -> None:
+    one = points([0], [0.0])
+    modes = np.array([[1.0, 1 - 1e-9, 0.5]], np.complex128)
+    bounded = dataclasses.replace(one, modes=modes)
+    space = StateSpace(np.zeros(3), np.eye(3), np.zeros((1, 1, 3), np.float32), np.zeros(3), 1.0)
+    row = [[Portrait(bounded, one.x, None, None)]]
+    arrays = points_report.arrays(row, EPOCHS[:1], [space], [1e-3])
+    longest = points_report.LONGEST
+    np.testing.assert_allclose(
+        np.abs(arrays["time_constants"]), [[longest, longest, 1 / np.log(2)]]
+    )
+    at_it = [[Portrait(bounded, one.x, 0, None)]]
+    report = points_report.metrics(at_it, EPOCHS[:1], TASK)["fixed_points"]["a"]
+    assert abs(report["time_constant"][0]) == longest
+
+
+def test_metrics_of_points_are_lists_over_networks() -> None:
+    report = points_report.metrics(found(), EPOCHS, TASK)
+    assert list(report) == ["fixed_points"]
+    one, other = report["fixed_points"].values()
+    assert [one[kind] for kind in points_report.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
+    assert [other[kind] for kind in points_report.KINDS] == [[0, 1], [0, 0], [0, 1], [0, 0]]
+    assert one["unstable_dimensions"] == [[1], []]
+    assert one["stable_outputs"] == [[0.0], [0.0]]
+    assert one["linearised_at"] == ["saddle", "stable"]
+    assert other["linearised_at"] == [None, "slow"]
+    assert one["rate"] == pytest.approx([2.0, -1.0])
+    assert one["stable_rates"] == [pytest.approx([-1.0])] * 2
+    assert other["rate"] == [None, pytest.approx(-2.0)]
+    assert one["time_constant"] == pytest.approx([-1 / np.log(1.2), -1 / np.log(0.9)])
+    assert other["linear_error"][0] is None

@@ -1,0 +1,94 @@
+"""What is said of a population's units, from arrays that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ctrnn.analysis.recording import Recording
+from ctrnn.analysis.regression import Design
+from ctrnn.analysis.representation import Represented, common, regressors, represent, role_metrics
+from ctrnn.analysis.state_space import StateSpace
+from ctrnn.network import initialise
+from tests.settings import settings
+
+
+def represented(names: tuple[str, ...], value: float) -> Represented:
+    none = np.zeros((1, 1, 1), np.float32)
+    return Represented(
+        StateSpace(np.zeros(3), np.zeros((3, 1)), none, np.zeros(1), 1.0),
+        Design(names, np.zeros((4, len(names))), np.ones(4, bool)),
+        {"d_prime": np.full((len(names), 3), value), "silent": np.array([True, False, False])},
+        {"peak": np.full(len(names), int(value))},
+        np.zeros(1),
+    )
+
+
+def test_a_regressor_that_a_network_lacks_is_zero() -> None:
+    each = [represented(("choice", "motion"), 2.0), represented(("motion", "context"), 3.0)]
+    names = regressors(each)
+    assert names == ["choice", "motion", "context"]
+    arrays = common(names, each, "arrays")
+    assert arrays["d_prime"][..., 0].tolist() == [[2, 2, 0], [0, 3, 3]]
+    assert arrays["silent"].tolist() == [[True, False, False]] * 2
+    peak = common(names, each, "targeted")["peak"]
+    assert peak.tolist() == [[2, 2, 0], [0, 3, 3]]
+    assert peak.dtype == np.int64
+
+
+def test_shares_of_units_are_those_of_each_population() -> None:
+    sign = np.array([[1, 1, 1, 1, -1, -1], [1, 1, 1, 1, 1, 1]])
+    flags = np.array([[1, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 0]], bool)
+    roles = {
+        "sign": sign,
+        "selective": np.stack([flags, ~flags], axis=1),
+        "silent": flags,
+        "saturated": ~flags,
+        "excitation": np.full((2, 6), 2.0),
+        "inhibition": np.array([[-1.0] * 6, [-3.0] * 6]),
+        "tracking": np.array([[0, 0, 0.1, 0.3, 1, 1], [0.5] * 6]),
+    }
+    report = role_metrics(["choice", "motion"], roles)
+    silent = {kind: share["per_network"] for kind, share in report["silent_units"].items()}
+    assert silent == {"excitatory": [0.25, 0.5], "inhibitory": [0.5, None]}
+    assert report["saturated_units"]["excitatory"]["per_network"] == [0.75, 0.5]
+    selective = report["selective_units"]
+    assert selective["choice"]["excitatory"]["per_network"] == [0.25, 0.5]
+    assert selective["motion"]["inhibitory"]["per_network"] == [0.5, None]
+    assert report["inhibition_over_excitation"]["per_network"] == [0.5, 1.5]
+    assert report["current_tracking"]["per_network"] == pytest.approx([0.2, 0.5])
+
+
+def test_without_excitation_inhibition_is_over_next_to_nothing() -> None:
+    none = {name: np.zeros((1, 2)) for name in ("excitation", "inhibition", "tracking", "sign")}
+    flags = {name: np.zeros((1, 2), bool) for name in ("silent", "saturated")}
+    report = role_metrics([], {**none, **flags})
+    assert report["inhibition_over_excitation"]["per_network"] == [0]
+
+
+def test_a_networks_arrays_are_those_of_its_rates() -> None:
+    params = settings(network__n_units=10, analyze__time_bin=5, analyze__roles__permutations=500)
+    network = initialise(params.network, 1, 1, seed=1)
+    random = np.random.default_rng(0)
+    averages = random.random((2, 20, 10)).astype(np.float32)
+    averages[..., 0], averages[..., 1] = 0.001, 0.999  # silent, saturated
+    rows = pd.DataFrame({"motion": [1.0, -1.0] * 10, "condition": ["a", "b"] * 10})
+    binned = random.random((4, 20, 10)).astype(np.float32)
+    binned[2, :, 4] += 5 * rows["motion"].to_numpy(np.float32)  # motion is in unit 4, in bin 2
+    recording = Recording(["a", "b"], averages, binned, rows, np.full(20, np.nan, np.float32))
+    found = represent(recording, network, 1, params.analyze)
+    assert found.design.names == ("motion",)
+    assert found.arrays["silent"].tolist() == [True] + [False] * 9
+    assert found.arrays["saturated"].tolist() == [False, True] + [False] * 8
+    assert found.arrays["selective"][0, 4]
+    assert found.targeted["peak"].tolist() == [2 * 5]
+    assert found.targeted["strength"].shape == (1, 4)
+    assert found.targeted["projections"].shape == (1, 2, 20)
+    W = network.W_eff.astype(np.float64)
+    excitation = averages @ np.maximum(W, 0).T
+    np.testing.assert_allclose(found.arrays["excitation"], excitation.mean(axis=(0, 1)))
+    np.testing.assert_allclose(found.arrays["excitation_in_time"], excitation.mean(axis=(0, 2)))
+    inhibition = averages @ np.minimum(W, 0).T
+    np.testing.assert_allclose(found.arrays["inhibition"], inhibition.mean(axis=(0, 1)))
+    np.testing.assert_allclose(found.arrays["inhibition_in_time"], inhibition.mean(axis=(0, 2)))
