@@ -1,4 +1,4 @@
-"""A run's description tells what its networks are, from the networks."""
+"""The note of a run says what its files say."""
 
 from __future__ import annotations
 
@@ -6,43 +6,91 @@ from typing import Any
 
 import pytest
 
-from ctrnn.analysis.connectivity import connectivity_metrics
-from ctrnn.network import initialise
 from ctrnn.tracking import note
 from tests.settings import settings
 
-TAGS = {"git.commit": "0" * 40, "git.dirty": "false", "cpu": "x86-64"} | {
-    f"version.{name}": "1" for name in ("ctrnn", "python", "numpy", "torch")
+TAGS = {
+    "git.commit": "0123456789abcdef",
+    "git.dirty": "false",
+    "version.ctrnn": "1",
+    "version.python": "3",
+    "version.numpy": "2",
+    "version.torch": "4",
+    "cpu": "Some processor",
 }
 
 
-def written(analyzed: dict[str, Any] | None = None, **network: Any) -> str:
-    """The note of two untrained networks with these settings, neither of which converged."""
-    params = settings(train__n_networks=2, **{f"network__{k}": v for k, v in network.items()})
-    networks = [initialise(params.network, 1, 1, seed) for seed in (1, 2)]
-    runs = [
-        {"network": i, "seed": 1 + i, "converged": False, "iterations": 9, "validation_accuracy": 0.5}
-        for i in range(2)
-    ]  # fmt: skip
-    evaluated = {"accuracy": {"mean": 0.5, "sd": 0.0, "per_network": [0.5, 0.5]}}
-    return note.write(
-        "go_nogo",
-        params,
-        {"networks": runs},
-        {**evaluated, "accuracy_by_condition": {}},
-        {**connectivity_metrics(networks, networks), **(analyzed or {})},
-        TAGS,
-        "key",
-    )
+def networks(*converged: bool) -> dict[str, Any]:
+    return {
+        "networks": [
+            {"network": i, "seed": 5 + i, "converged": yes, "iterations": 10 * (i + 1), "validation_accuracy": 0.9}
+            for i, yes in enumerate(converged)
+        ]
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("network", "said"),
-    [
-        ({"n_units": 25, "p_inh": 0.1}, "25 sigmoid units, 3 inhibitory;"),
-        ({"n_units": 9, "p_inh": 0.5}, "9 sigmoid units, 5 inhibitory;"),
-        ({"n_units": 25, "inhibitory_count": "random"}, "25 sigmoid units, 1 to 5 inhibitory;"),
-    ],
-)
-def test_inhibitory_units_are_counted_in_the_networks(network: dict[str, Any], said: str) -> None:
-    assert said in written(**network)
+def written(
+    training: dict[str, Any] | None = None,
+    dale: tuple[int, int] = (0, 0),
+    by_condition: dict[str, float] | None = None,
+    inhibitory: tuple[int, ...] = (40, 40),
+    tags: dict[str, str] | None = None,
+    **changes: Any,
+) -> str:
+    training = training or networks(True, False)
+    shares = [0.8, 0.987654][: len(training["networks"])]
+    evaluated = {
+        "accuracy": {"mean": 0.89, "sd": None, "per_network": shares},
+        "accuracy_by_condition": {"a": 0.9, "b": 0.7, "c": 0.8}
+        if by_condition is None
+        else by_condition,
+    }
+    analyzed = {
+        "weights": {"inhibitory": {"after": [{"units": n} for n in inhibitory]}},
+        "spectral_radius": {"before": {"mean": 1.5}, "after": {"mean": 2.25}},
+        "dale": {"sign_changes": dale[0], "off_pattern": dale[1]},
+    }
+    params = settings(train__n_networks=len(shares), **changes)
+    return note.write("mante", params, training, evaluated, analyzed, tags or TAGS, "key")
+
+
+def test_a_note_tells_the_networks_and_how_they_learned() -> None:
+    text = written()
+    assert text.startswith("### mante\n\n2 networks (")
+    assert "of 200 sigmoid units, 40 inhibitory; tau 20, dt 1, density 0.2" in text
+    assert "Dale's principle held." in text
+    assert "**1 of 2 converged**" in text
+    assert "| 0 | 5 | yes | 10 | 0.9 | 0.8 |\n| 1 | 6 | no | 20 | 0.9 | 0.9877 |" in text
+    assert written(networks(True)).startswith("### mante\n\n1 network (seed ")
+
+
+def test_a_note_tells_the_settings_that_are_not_the_shipped_ones() -> None:
+    pairs = {"ee": 0.1, "ei": 0.2, "ie": 0.3, "ii": 0.4}
+    text = written(network__tau_inh=10, network__dale=False, network__p_rec=pairs)
+    assert "tau 20 (inhibitory 10)" in text
+    assert "Dale's principle off." in text
+    assert "density ee=0.1 ei=0.2 ie=0.3 ii=0.4" in text
+
+
+def test_a_note_tells_counts_that_differ_between_networks() -> None:
+    assert "38 to 43 inhibitory" in written(inhibitory=(43, 40, 38))
+
+
+def test_a_note_tells_the_hardest_condition() -> None:
+    assert "**0.89** (sd not known); hardest condition: b (0.7)." in written()
+    assert "(sd not known).\n" in written(by_condition={})
+
+
+@pytest.mark.parametrize("dale", [(2, 0), (0, 3)])
+def test_a_note_tells_weights_that_left_their_sign_or_pattern(dale: tuple[int, int]) -> None:
+    text = f"**{dale[0]} weights changed sign, {dale[1]} left their pattern**"
+    assert f"1.5 before training, 2.25 after; {text}." in written(dale=dale)
+    assert "2.25 after; no weight changed its sign or left its pattern." in written()
+
+
+def test_a_note_tells_where_it_comes_from() -> None:
+    text = written()
+    assert "Commit `0123456789`; ctrnn 1, python 3, numpy 2, torch 4; Some processor." in text
+    assert "Content key `key`" in text
+    dirty = written(tags={**TAGS, "git.dirty": "true"})
+    assert "Commit `0123456789`, with uncommitted changes;" in dirty
