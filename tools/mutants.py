@@ -8,7 +8,9 @@ takes 2 to 30 s of a core.
 
 Left out are operators whose mutants any test kills, because the result is of another type (shifts and bit operations
 for arithmetic, `~` or `+` for `-`, `is` for `==`); of the comparisons, all but the boundary (`<=` for `<`) and the
-negation (`>=` for `<`). `|` in an annotation, a bare `*` in a signature and `if TYPE_CHECKING` do nothing at run time.
+negation (`>=` for `<`). Left out as well is what does nothing at run time: `|` in an annotation, a bare `*` in a
+signature, `if TYPE_CHECKING`; and `frozen=True` of a dataclass and `strict=True` of zip, which guard against mistakes
+in the code and do nothing without one.
 """
 
 from __future__ import annotations
@@ -100,7 +102,8 @@ def _does_something(mutation: MutationSpec) -> bool:
     source = mutation.module_path.read_text(encoding="utf-8")
     row, column = mutation.start_pos
     line = source.splitlines()[row - 1]
-    if "TYPE_CHECKING" in line or re.match(r"[*/]\s*[,)]", line[column:]):
+    guard = re.search(r"(frozen|strict)=$", line[:column])
+    if guard or "TYPE_CHECKING" in line or re.match(r"[*/]\s*[,)]", line[column:]):
         return False
     if "_BitOr_" not in mutation.operator_name:
         return True

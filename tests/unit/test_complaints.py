@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.complaints import Complaint, one_sentence, run_stage
+from ctrnn.complaints import Complaint, nearest, one_sentence, run_stage
 
 FULL = Path("/dev/full")  # of Linux: every write finds no space
 
@@ -56,3 +56,8 @@ def test_a_stage_names_a_strange_task_in_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.argv", ["stages/train.py", "train@a\nb"])
     with pytest.raises(SystemExit, match=r"^train@'a\\nb': it is no task$"):
         run_stage(refuse)
+
+
+def test_the_nearest_key_is_offered_and_all_where_none_is_near() -> None:
+    assert nearest("dealy", ["delay", "stim_dur"]) == "did you mean delay?"
+    assert nearest("x", ["delay", "stim_dur"]) == "there are delay, stim_dur"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 
 from ctrnn import params
 from ctrnn.complaints import ParamsError
+from tests.settings import settings
 
 FILE = Path(__file__).parents[2] / "params.yaml"
 
@@ -157,6 +159,82 @@ def test_a_wrong_value_names_key_value_and_what_is_allowed(
     text = sentence(changed(raw, key, value))
     assert text.startswith(key)
     assert "is not allowed; give " + allowed in text
+
+
+BOUNDS = [
+    ("seed", 0, -1),
+    ("network.p_inh", 0, -1e-9),
+    ("network.p_inh", 1, 1 + 1e-9),
+    ("network.n_units", 1, 0),
+    ("network.tau", 1, 1 - 1e-9),  # a time step
+    ("network.gamma_shape", 1e-9, 0),
+    ("network.w_gain", 0, -1e-9),
+    ("train.beta_1", 0, -1e-9),
+    ("train.beta_1", 1 - 1e-9, 1),
+    ("train.beta_2", 0, -1e-9),
+    ("train.beta_2", 1 - 1e-9, 1),
+    ("tasks.mante.stim_on", 0, -1),
+    ("tasks.mante.threshold", 0, -1e-9),
+    ("tasks.mante.evidence_sd", 0, -1e-9),
+    ("tasks.mante.evidence", [1e-9], [0]),
+    ("tasks.mante.train_trials", 64, 63),  # a batch
+    ("tasks.go_nogo.nogo_threshold", 0.8, 0.8 + 1e-9),  # the threshold
+    ("tasks.go_nogo.response_dur", 25, 26),  # to the end of the trial
+    ("analyze.lesions.doses", [0, 1], [1 + 1e-9]),
+    ("analyze.lesions.doses", [0], []),
+    ("analyze.fixed_points.tolerances", [1e-3, 1e-4], [1e-3, 1e-3]),
+    ("analyze.fixed_points.tolerances", [1e-3], []),
+    ("report.dpi", 40, 39),
+    ("report.dpi", 600, 601),
+    ("publish.experiment", "a", ""),
+]
+
+
+@pytest.mark.parametrize(("key", "last", "beyond"), BOUNDS)
+def test_a_bound_is_the_last_value_that_is_allowed(
+    raw: dict[str, Any], key: str, last: Any, beyond: Any
+) -> None:
+    params.check(changed(raw, key, last))
+    assert sentence(changed(raw, key, beyond)).startswith(key)
+
+
+def floats(section: Any, path: str = "") -> list[str]:
+    """Dotted keys of numbers with a fraction, lists of them included."""
+    if isinstance(section, dict):
+        inner = [floats(value, f"{path}.{key}" if path else key) for key, value in section.items()]
+        return [key for keys in inner for key in keys]
+    first = section[0] if isinstance(section, list) and section else section
+    return [path] if isinstance(first, float) else []
+
+
+def test_no_number_may_be_endless_or_none() -> None:
+    every = settings()
+    tasks = {name: task.model_dump() for name, task in every.tasks.items()}
+    whole = {**every.model_dump(), "tasks": tasks}
+    keys = floats(whole)
+    assert len(keys) > 40
+    for key in keys:
+        is_list = isinstance(
+            reduce(lambda section, part: section[part], key.split("."), whole), list
+        )
+        for value in (float("nan"), float("inf")):
+            text = sentence(changed(whole, key, [value] if is_list else value))
+            assert text.startswith(key), text
+
+
+def test_a_coherence_is_at_most_one(raw: dict[str, Any]) -> None:
+    raw["tasks"] = {"perceptual_decision": settings().tasks["perceptual_decision"].model_dump()}
+    key = "tasks.perceptual_decision.coherences"
+    params.check(changed(raw, key, [1.0, 1e-9]))
+    for beyond in ([1 + 1e-9], [0.0], []):
+        assert sentence(changed(raw, key, beyond)).startswith(key)
+
+
+def test_settings_of_another_key_cannot_be_told(raw: dict[str, Any]) -> None:
+    with pytest.raises(
+        ParamsError, match=r"^tasks\.mantee is not in params\.yaml; did you mean mante"
+    ):
+        params.check(raw).task("mantee")
 
 
 def test_a_missing_key_is_named(raw: dict[str, Any]) -> None:

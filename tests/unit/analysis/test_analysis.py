@@ -10,6 +10,7 @@ from ctrnn.analysis.connectivity import (
     dale_check,
     spectra,
     weight_distributions,
+    weight_statistics,
 )
 from ctrnn.analysis.state_space import principal_components
 from ctrnn.network import Network, initialise
@@ -97,3 +98,41 @@ def test_weight_statistics(network: Network) -> None:
     assert stats["synapses"] == (inhibitory < 0).sum()
     assert stats["density"] == pytest.approx((inhibitory < 0).mean())
     assert stats["mean"] == pytest.approx(inhibitory[inhibitory < 0].mean())
+
+
+def test_a_population_without_units_or_synapses_has_no_weights() -> None:
+    nobody = initialise(network_settings(n_units=20, p_inh=0), 1, 1, seed=1)
+    nothing = {"units": 0, "synapses": 0, "density": 0, "mean": 0, "sd": 0}
+    assert weight_statistics(nobody, -1) == nothing
+    unconnected = initialise(network_settings(n_units=20, p_rec=0, p_inh=0), 1, 1, seed=1)
+    assert weight_statistics(unconnected, 1) == {**nothing, "units": 20}
+    bins = weight_distributions([unconnected], [unconnected], n_bins=4)["bins"]
+    np.testing.assert_allclose(bins, [0, 0.25, 0.5, 0.75, 1])
+
+
+def test_bins_of_weights_reach_the_largest_of_both_times(network: Network) -> None:
+    twice = with_weights(network, 2 * network.weights["W_rec"])
+    for before, after in ((network, twice), (twice, network)):
+        counts = weight_distributions([before], [after], n_bins=10)
+        assert counts["bins"][[0, -1]].tolist() == [0, np.abs(twice.W_eff).max()]
+        assert len(counts["bins"]) == 11
+        when = "before" if before is twice else "after"
+        largest = np.abs(twice.W_eff[:, network.wiring.sign > 0])
+        expected = np.histogram(largest[largest > 0], counts["bins"])[0]
+        assert counts[f"{when}_excitatory"][0].tolist() == expected.tolist()
+
+
+def test_metrics_of_weights_tell_before_from_after(network: Network) -> None:
+    twice = with_weights(network, 2 * network.weights["W_rec"])
+    report = connectivity_metrics([network], [twice])
+    radius = report["spectral_radius"]
+    assert radius["after"]["mean"] == pytest.approx(2 * radius["before"]["mean"], rel=1e-5)
+    for weights in report["weights"].values():
+        assert weights["after"][0]["sd"] == pytest.approx(2 * weights["before"][0]["sd"], rel=1e-5)
+    assert report["weights"]["excitatory"]["after"][0]["units"] == 40
+
+
+def test_networks_without_dales_principle_have_no_wrong_signs() -> None:
+    free = initialise(network_settings(n_units=20, dale=False), 1, 1, seed=1)
+    check = dale_check([free])
+    assert check == {"applies": False, "holds": True, "sign_changes": 0, "off_pattern": 0}

@@ -9,6 +9,7 @@ import pytest
 
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
+from ctrnn.analysis.search import search
 from ctrnn.analysis.verdict import verdict
 from ctrnn.network import initialise
 from tests.settings import network_settings
@@ -99,6 +100,21 @@ def test_the_jacobian_is_that_of_finite_differences(activation: str) -> None:
     np.testing.assert_allclose(dynamics.jacobian(x)[0], differences, atol=1e-5)
     moved = np.eye(30) + dynamics.alpha[:, None] * differences
     np.testing.assert_allclose(dynamics.map_jacobian(x)[0], moved, atol=1e-5)
+
+
+def test_a_search_ends_where_no_step_lowers_the_speed() -> None:
+    taken = []
+
+    class Counted(Dynamics):
+        def jacobian(self, x: np.ndarray) -> np.ndarray:
+            taken.append(len(x))
+            return super().jacobian(x)
+
+    pushed = Counted(**{**known.line().__dict__, "b_rec": np.full(2, 0.1)})  # moves on for ever
+    found = search(pushed, NO_INPUT, known.starts(low=0.5)[:5], [1e-3], 100)
+    np.testing.assert_allclose(found.q, 0.5 * 2 * 0.1**2)
+    assert np.isnan(found.crossings).all()
+    assert sum(taken) <= 5 * 10
 
 
 def permuted(dynamics: Dynamics, order: np.ndarray) -> Dynamics:

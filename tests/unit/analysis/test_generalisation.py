@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis.generalisation import kinds_of_evidence, new_trials, noisier, with_setting
+from ctrnn.analysis import generalisation, psychometric
+from ctrnn.analysis.generalisation import (
+    kinds_of_evidence,
+    new_trials,
+    noisier,
+    responses,
+    with_setting,
+)
 from ctrnn.analysis.outside_training import choose, generalise
 from ctrnn.analysis.psychometric import fit
 from ctrnn.analysis.scoring import accuracies
-from ctrnn.network import get_backend, initialise
+from ctrnn.network import Trials, get_backend, initialise
 from tests.settings import settings
 
 PARAMS = settings(network__n_units=30)
@@ -120,3 +130,41 @@ def test_an_empty_list_leaves_its_test_out(empty: list[str]) -> None:
     assert list(metrics["generalisation"]) == left
     assert {name.rpartition("_")[0] for name in arrays} == set(left)
     assert bool(choose(mante, networks, params, backend)[0]) == ("evidence" in left)
+
+
+class Echo:
+    """Networks that answer with their first channel."""
+
+    def outputs(self, networks: Sequence[Any], trials: Sequence[Trials]) -> list[np.ndarray]:
+        return [one.inputs[..., :1] for one in trials]
+
+
+def test_trials_that_are_run_in_parts_come_back_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(generalisation, "TRIALS_AT_ONCE", 3)
+    batch = new_trials(task("xor"), 2, 1)  # eight trials
+    backend: Any = Echo()
+    networks = [initialise(PARAMS.network, 2, 1, seed) for seed in (1, 2)]
+    outputs = responses(networks, batch, [1, 2], backend)
+    assert len(outputs) == 2
+    for one in outputs:
+        np.testing.assert_array_equal(one, batch.inputs[..., :1])
+
+
+def test_the_interval_of_a_slope_holds_95_of_100_bootstraps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slopes = iter([500.0, *range(1001)])  # of the fit, then of the bootstraps
+    monkeypatch.setattr(psychometric, "_maximise", lambda *_: np.array([0.0, next(slopes), 0.0]))
+    found = fit(np.ones((4, 1)), np.ones(4), 1001, np.random.default_rng(1))
+    assert found.slopes.tolist() == [500]
+    assert found.slope_intervals.tolist() == [[25, 975]]
+
+
+def test_a_slope_without_an_end_stops_at_the_steepest() -> None:
+    evidence = np.array([[-1e-6], [1e-6]] * 50)
+    found = fit(evidence, evidence[:, 0] > 0, 1, np.random.default_rng(1))
+    assert found.slopes[0] == pytest.approx(psychometric.STEEPEST)
+    guess = fit(np.ones((100, 1)), np.arange(100) % 2 == 0, 1, np.random.default_rng(1))
+    assert 0 <= guess.lapse <= psychometric.MOST_LAPSES

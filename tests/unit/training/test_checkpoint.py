@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import hashlib
+import io
 import os
 import signal
 import time
@@ -153,6 +155,16 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> 
     (tmp_path / "a.state-before").write_bytes(b"")
     assert checkpoint.read("a", tmp_path) is None
     assert checkpoint.read("b", tmp_path) is None
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    """Its hash tells damage, not who wrote it."""
+    stream = io.BytesIO()
+    np.savez(stream, rest=np.array([{}], object))
+    content = stream.getvalue()
+    (tmp_path / "a.state").write_bytes(hashlib.sha256(content).digest() + content)
+    with pytest.raises(ValueError, match="pickle"):
+        checkpoint.read("a", tmp_path)
 
 
 def test_the_store_is_bounded_and_the_oldest_go_first(tmp_path: Path) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ctrnn.complaints import ParamsError
 from ctrnn.network import Network, Trials, get_backend
-from ctrnn.params import Params
-from ctrnn.tasks import get_task, trial_table
+from ctrnn.params import Hopeless, Params
+from ctrnn.tasks import Batch, get_task, trial_table
 from ctrnn.training import TrainingError, train
+from ctrnn.training.loop import told_to_stop
 from ctrnn.training.penalties import with_weight_penalties
-from ctrnn.training.stopping import Check, meets_criterion
+from ctrnn.training.stopping import Check, is_hopeless, mean_squared_error, meets_criterion
 from ctrnn.training.trainee import Trainee
 from tests.settings import settings
 
@@ -231,6 +234,37 @@ def test_a_loss_that_is_not_finite_stops_with_iteration_and_network() -> None:
 def test_criteria(stop_at: str, accurate: bool, precise: bool, met: bool) -> None:
     check = Check(accuracy=0.99 if accurate else 0.98, loss=0.009 if precise else 0.01)
     assert meets_criterion(check, settings(train__stop_at=stop_at).train) is met
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "iteration", "hopeless"),
+    [(0.5, 100, True), (0.5, 99, False), (0.6, 100, False), (0.7, 200, False)],
+)
+def test_a_network_is_hopeless_from_an_iteration_on_below_an_accuracy(
+    accuracy: float, iteration: int, hopeless: bool
+) -> None:
+    rule = Hopeless(after=100, below=0.6)
+    assert is_hopeless(Check(accuracy, 1.0), iteration, rule) is hopeless
+    assert not is_hopeless(Check(accuracy, 1.0), iteration, None)
+
+
+def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
+    zeros = np.zeros((2, 2, 1), np.float32)
+    mask = np.array([[[True], [True]], [[True], [False]]])
+    batch = Batch(zeros, zeros + 1, mask, pd.DataFrame(index=range(2)))
+    outputs = np.array([[[1.0], [3.0]], [[0.0], [50.0]]], np.float32)
+    assert mean_squared_error(outputs, batch) == pytest.approx((0 + 4 + 1) / 3)
+
+
+def test_a_second_ctrl_c_interrupts_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with told_to_stop() as told:
+        assert told == []
+        signal.raise_signal(signal.SIGINT)
+        assert told == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 EASY_FIRST = [
