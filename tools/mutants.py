@@ -54,32 +54,31 @@ OPERATORS = re.compile(
 
 
 class Room(NamedTuple):
-    """Files that belong together, below src/ctrnn, and their own unit tests, as pytest takes them."""
+    """Files that belong together, below src/ctrnn; their own unit tests; options for pytest."""
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
 
-def _room(name: str, *options: str) -> Room:
-    return Room((name,), (f"tests/unit/{name}", *options))
-
-
+PACKAGES = ("training", "evaluation", "analysis", "tasks", "network", "sweep", "figures")
 SOURCES = Path("src/ctrnn")
 ROOMS = {
-    **{name: _room(name) for name in ("training", "evaluation", "analysis", "tasks", "network")},
+    **{name: Room((name,), (f"tests/unit/{name}",)) for name in PACKAGES},
+    # Without tests that measure time, or start many processes.
     "publication": Room(
-        ("tracking", "lock.py", "diary.py"), ("tests/unit/tracking", "tests/unit/test_diary.py")
+        ("tracking", "lock.py", "diary.py"),
+        ("tests/unit/tracking", "tests/unit/test_diary.py"),
+        ("-k", "not server and not eight and not killed"),
     ),
     "settings": Room(
         ("params.py", "complaints.py", "artifacts.py"),
         tuple(f"tests/unit/test_{name}.py" for name in ("params", "complaints", "artifacts")),
     ),
-    "kernel": _room("kernel", "--ignore=tests/unit/kernel/test_same_bits.py"),
-    "sweep": _room("sweep"),
-    "figures": _room("figures"),
     "report": Room(("report", "statistics.py"), ("tests/unit/test_report.py",)),
+    "kernel": Room(("kernel",), ("tests/unit/kernel",), ("-k", "not compiler and not processes")),
 }
-DEFAULT = tuple(ROOMS)[:7]
+DEFAULT = (*PACKAGES[:5], "publication", "settings")
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--assert=plain")
 HEAVY = ("torch", "pandas", "scipy.optimize", "pydantic", "hypothesis", "jaxtyping", "beartype")
 
@@ -185,7 +184,7 @@ def _cover(name: str, folder: Path) -> Covered:
         os.environ["COVERAGE_FILE"] = str(file)
         flags = ["--cov=src/ctrnn", "--cov-context=test", "--cov-report="]
         began = time.monotonic()
-        if _test([*flags, *ROOMS[name].tests], log):
+        if _test([*flags, *ROOMS[name].options, *ROOMS[name].tests], log):
             sys.exit(f"The tests of {name} fail without a mutant:\n{log.read_text()[-3000:]}")
         took.write_text(str(time.monotonic() - began))
     data = CoverageData(str(file))
@@ -203,7 +202,8 @@ def _run(session: WorkDB, folder: Path) -> None:
         name = _room_of(mutation)
         if name not in covered:
             covered[name] = _cover(name, folder)
-        tests = covered[name].tests(mutation) or ROOMS[name].tests
+        room = ROOMS[name]
+        tests = [*room.options, *(covered[name].tests(mutation) or room.tests)]
         operator, log = get_operator(mutation.operator_name)(), folder / "mutant.log"
         with use_mutation(mutation.module_path, operator, mutation.occurrence) as (before, after):
             code = _test(tests, log, max(90, 4 * covered[name].seconds))
