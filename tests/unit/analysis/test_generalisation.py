@@ -165,6 +165,6 @@ def test_the_interval_of_a_slope_holds_95_of_100_bootstraps(
 def test_a_slope_without_an_end_stops_at_the_steepest() -> None:
     evidence = np.array([[-1e-6], [1e-6]] * 50)
     found = fit(evidence, evidence[:, 0] > 0, 1, np.random.default_rng(1))
-    assert found.slopes[0] == pytest.approx(psychometric.STEEPEST)
+    assert found.slopes[0] == 1e4
     guess = fit(np.ones((100, 1)), np.arange(100) % 2 == 0, 1, np.random.default_rng(1))
-    assert 0 <= guess.lapse <= psychometric.MOST_LAPSES
+    assert 0 <= guess.lapse <= 0.5

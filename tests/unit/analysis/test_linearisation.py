@@ -37,3 +37,21 @@ def test_a_linear_network_is_predicted_exactly_and_a_saturating_one_less_well() 
     )
     error = linearise(known.bistable(), np.zeros(2), np.zeros(1)).error[0]
     assert 0 < error < 0.01
+
+
+def test_a_pulse_is_compared_after_two_time_constants() -> None:
+    """One unit, linear above 0: it starts at 0.02, a pulse of 0.1 lifts it by 0.01, and both fall below 0."""
+
+    def end(pulse: float) -> float:
+        x = 0.02
+        for step in range(20):
+            drive = -0.03 + (pulse if step == 0 else 0.0)
+            x += known.ALPHA * (0.5 * max(x, 0) - x + drive)
+        return x
+
+    unit = known.dynamics([[0.5, 0], [0, 0]], [-0.03, 0], activation="relu")
+    moved = end(0.1) - end(0.0)
+    linear = 0.1 * known.ALPHA * (1 - 0.5 * known.ALPHA) ** 19
+    error = linearise(unit, np.array([0.02, 0.0]), np.zeros(1)).error[0]
+    assert error == pytest.approx(abs(moved - linear) / moved)
+    assert error > 0.1

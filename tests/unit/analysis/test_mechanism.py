@@ -14,6 +14,7 @@ from ctrnn.analysis.fixed_points import FixedPoints
 from ctrnn.analysis.linearisation import linearise
 from ctrnn.analysis.mechanism import Portrait, informative, portrait, visited_states
 from ctrnn.analysis.state_space import StateSpace
+from ctrnn.analysis.verdict import verdict
 from ctrnn.tasks import Batch, Epoch, get_task
 from tests.settings import settings
 from tests.unit.analysis import known
@@ -185,3 +186,49 @@ def test_metrics_of_points_are_lists_over_networks() -> None:
     assert other["rate"] == [None, pytest.approx(-2.0)]
     assert one["time_constant"] == pytest.approx([-1 / np.log(1.2), -1 / np.log(0.9)])
     assert other["linear_error"][0] is None
+
+
+def with_neutral(neutral: int, others: int, dimensions: int = 1) -> FixedPoints:
+    """So many stable points with neutral modes, and so many without."""
+    one = points([0] * (neutral + others), [0.0] * (neutral + others))
+    modes = one.modes.copy()
+    modes[:neutral, :dimensions] = 1
+    return dataclasses.replace(one, modes=modes)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (with_neutral(5, 5), "line attractor"),
+        (with_neutral(5, 6), "11 stable points"),  # fewer than half are neutral
+        (with_neutral(4, 0), "4 stable points"),  # too few for a line
+        (with_neutral(5, 0, dimensions=2), "attractor of 2 dimensions"),
+        (with_neutral(0, 3), "3 stable points"),
+        (with_neutral(0, 2), "bistable"),
+        (with_neutral(0, 1), "one stable point"),
+        (points([1, 3], [0.0, 0.0]), "no stable point nearby"),
+        (points([0, 0], [0.0, 0.0], [False, True]), "one stable point"),
+        (points([0, 0], [0.0, 1e-5]), "one stable point"),  # the other is slow
+    ],
+)
+def test_points_add_up_to_a_name(found: FixedPoints, said: str) -> None:
+    assert verdict(found) == said
+
+
+def test_points_are_stable_saddles_or_slow_inside_the_visited_region() -> None:
+    four = points([0, 2, 1, 0], [0.0, 0.0, 1e-5, 0.0], [False, False, False, True])
+    assert (four.stable.tolist(), four.saddles.tolist(), four.slow.tolist()) == ([0], [1], [2])
+    assert four.unstable.tolist() == [0, 2, 1, 0]
+    assert four.counted.tolist() == [True, True, False, False]
+    assert with_neutral(2, 1).neutral.tolist() == [0, 1]
+
+
+def test_at_most_six_modes_of_a_point_are_kept() -> None:
+    eight = dataclasses.replace(
+        points([0], [0.0]), x=np.zeros((1, 8)), modes=np.full((1, 8), 0.5, np.complex128)
+    )
+    none = np.zeros((1, 1, 2), np.float32)
+    space = StateSpace(np.zeros(8), np.eye(8)[:, :2], none, np.zeros(2), 1.0)
+    row = [[Portrait(eight, eight.x, None, None)]]
+    arrays = points_report.arrays(row, EPOCHS[:1], [space], [1e-3])
+    assert arrays["time_constants"].shape == arrays["rates_per_tau"].shape == (1, 6)
