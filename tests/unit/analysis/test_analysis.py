@@ -51,6 +51,13 @@ def test_permuting_units_changes_no_principal_component() -> None:
     np.testing.assert_allclose(one.projections, other.projections, atol=1e-5)
 
 
+def test_an_axis_points_where_its_largest_loading_is_positive() -> None:
+    for rates in (planar_rates(), -planar_rates()):
+        axes = principal_components(rates, 2).axes
+        assert (axes[np.abs(axes).argmax(axis=0), [0, 1]] > 0).all()
+        np.testing.assert_allclose(np.linalg.norm(axes, axis=0), 1)
+
+
 def test_constant_rates_have_no_variance() -> None:
     space = principal_components(np.full((2, 5, 4), 0.5), 2)
     assert not space.explained_variance.any()

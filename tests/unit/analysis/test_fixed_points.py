@@ -9,7 +9,7 @@ import pytest
 
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
-from ctrnn.analysis.search import search
+from ctrnn.analysis.search import distinct, search
 from ctrnn.analysis.verdict import verdict
 from ctrnn.network import initialise
 from tests.settings import network_settings
@@ -151,3 +151,26 @@ def test_the_simulation_is_the_backends() -> None:
     (activity,) = NativeBackend(1).activity([network], [Trials(inputs, None)])
     dynamics = dynamics_of(network)
     np.testing.assert_allclose(dynamics.rates(dynamics.simulate(inputs)), activity.rates, atol=1e-5)
+
+
+def test_noise_reaches_the_currents_and_the_rates() -> None:
+    """x1 is noise of the current; x2 is noise of the rate of unit 1, through a weight of 2."""
+    quiet = known.dynamics([[0, 0], [2, 0]], [5, 5], activation="relu")
+    noisy = dataclasses.replace(
+        quiet, alpha=np.ones(2), noise_per_step=np.array([0.1, 0.0]), sigma_post=0.2
+    )
+    inputs = np.zeros((400, 50, 1))
+    x = noisy.simulate(inputs, random=np.random.default_rng(0))[1:]
+    assert x[..., 0].std() == pytest.approx(0.1, rel=0.02)
+    assert x[..., 1].std() == pytest.approx(2 * np.hypot(0.1, 0.2), rel=0.02)
+    assert x.mean(axis=(0, 1)) == pytest.approx([5, 15], abs=0.02)
+    start = np.full((50, 2), 7.0)
+    assert noisy.simulate(inputs[:1], x0=start)[0, 0].tolist() == [5, 19]
+
+
+@pytest.mark.parametrize(("radius", "kept"), [(1.0, [0, 2]), (0.99, [0, 1, 2, 3]), (3.0, [0])])
+def test_points_within_a_radius_are_one(radius: float, kept: list[int]) -> None:
+    x = np.array([[0.0], [1.0], [2.0], [3.0]])
+    stand, its = distinct(x, x[:, 0], radius)
+    assert stand.tolist() == kept
+    assert [stand[i] for i in its] == [max(k for k in kept if k <= i) for i in range(4)]

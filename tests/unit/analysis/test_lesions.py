@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -61,3 +64,39 @@ def test_doses_grow_and_a_whole_population_is_silenced_at_dose_one() -> None:
     assert (
         found.accuracy[:, 0] == found.accuracy[0, 0, 0]
     ).all()  # dose 0: every group and control is intact
+
+
+class NeedsUnit0:
+    """Networks that answer right while unit 0 acts, and wrong where it is silenced."""
+
+    def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
+        return [
+            np.ones((*one.inputs.shape[:2], 1), np.float32) * bool(network.W_eff[:, 0].any())
+            for network, one in zip(networks, trials, strict=True)
+        ]
+
+
+def test_accuracy_falls_where_the_units_that_matter_are_silenced() -> None:
+    once = LesionSettings(doses=[1 / 30, 1.0], draws=6, trials_per_condition=2)
+    go = new_trials(TASK, 2, 1)
+    go = dataclasses.replace(go, conditions=go.conditions.assign(stimulus="go"))
+    d_prime = np.linspace(0, 1, 30)
+    d_prime[0] = -2.0
+    backend: Any = NeedsUnit0()
+    found = lesions(TASK, go, NETWORK, {"choice": d_prime}, 1, once, backend)
+    excitatory, inhibitory, selective = found.accuracy[..., 0]  # [dose, kind]
+    assert selective[0].tolist() == [0, 1, 1]  # the one unit with the largest |d'|
+    assert excitatory[1].tolist() == [0, 1, 1]  # controls are inhibitory
+    assert inhibitory[1, 0] == 1
+    assert selective[1].tolist() == [0, 1, 1]  # nobody is left for the controls
+    assert found.n_units.tolist() == [[1, 24], [0, 6], [1, 30]]
+
+
+def test_controls_of_the_same_weight_come_nearest_to_it() -> None:
+    outgoing = np.array([3.0, 2.0, 2.0, 2.0, 2.0])
+    as_many, as_strong = controls(np.array([0]), outgoing, np.random.default_rng(0))
+    assert (len(as_many), len(as_strong)) == (1, 1)  # 2 and 4 are as near: the fewer
+    _, stronger = controls(
+        np.array([0]), outgoing + 0.5 * (outgoing == 3), np.random.default_rng(0)
+    )
+    assert len(stronger) == 2
