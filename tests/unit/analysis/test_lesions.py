@@ -100,3 +100,5 @@ def test_controls_of_the_same_weight_come_nearest_to_it() -> None:
         np.array([0]), outgoing + 0.5 * (outgoing == 3), np.random.default_rng(0)
     )
     assert len(stronger) == 2
+    _, nobody = controls(np.array([0]), np.array([0.4, 1.0, 1.0]), np.random.default_rng(0))
+    assert len(nobody) == 0

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ctrnn.network import Network, initialise
-from ctrnn.network.initialise import inhibitory_units, readout_weights, signs
+from ctrnn.network.initialise import (
+    balance,
+    draw,
+    inhibitory_units,
+    readout_weights,
+    signs,
+    spectral_radius,
+)
 from tests.settings import network_settings
 
 
@@ -41,9 +49,8 @@ def test_the_number_of_inhibitory_units_is_that_of_decimal_arithmetic_at_every_s
 
 
 def test_the_tutorials_count_is_random() -> None:
-    counts = {
-        int((start(seed, inhibitory_count="random").wiring.sign < 0).sum()) for seed in range(8)
-    }
+    settings = network_settings(inhibitory_count="random")
+    counts = {int((signs(settings, seed) < 0).sum()) for seed in range(8)}
     assert len(counts) > 2
 
 
@@ -189,3 +196,61 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another() -> None
 def test_extreme_settings_give_finite_weights(p_inh: float, p_rec: float) -> None:
     for array in start(p_inh=p_inh, p_rec=p_rec).arrays().values():
         assert np.isfinite(array).all()
+
+
+def test_a_row_is_balanced_by_scaling_its_inhibition() -> None:
+    sign = np.array([1.0, 1.0, -1.0, -1.0])
+    W = np.array([[1.0, 2.0, -1.0, -0.5], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, -1.0, -1.0]])
+    expected = [[1, 2, -2, -1], [1, 1, 0, 0], [0, 0, 0, 0]]  # without inhibition a row is kept
+    np.testing.assert_allclose(balance(W, sign), expected)
+
+
+def test_the_spectral_radius_has_six_digits() -> None:
+    W = np.diag([-1.23456789, 0.5])
+    assert spectral_radius(W) == 1.23457
+
+
+def test_rectified_units_need_no_bias_to_be_centred() -> None:
+    assert not start(n_units=20, activation="relu").weights["b_rec"].any()
+
+
+def test_a_network_without_synapses_starts_without_weights() -> None:
+    for gain in ("scale", "spectral_radius"):
+        network = start(n_units=20, p_rec=0, gain=gain)
+        assert not network.weights["W_rec"].any()
+
+
+def test_the_scale_counts_the_expected_synapses_of_pairs() -> None:
+    pairs = {"ee": 0.1, "ei": 0.2, "ie": 0.3, "ii": 0.4}
+    mean = 0.75 * 0.75 * 0.1 + 0.75 * 0.25 * 0.2 + 0.25 * 0.75 * 0.3 + 0.25 * 0.25 * 0.4
+    changes: dict[str, Any] = {
+        "n_units": 100,
+        "p_inh": 0.25,
+        "gain": "scale",
+        "balance_rows": False,
+    }
+    network = start(p_rec=pairs, **changes)
+    drawn = np.abs(draw(network.wiring.settings, seed=1)) * network.wiring.mask
+    expected = 1.5 / np.sqrt(100 * mean) * drawn
+    np.testing.assert_allclose(network.weights["W_rec"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("distribution", ["gaussian", "gamma", "lognormal"])
+def test_without_dale_half_of_the_weights_are_negative(distribution: str) -> None:
+    W = draw(network_settings(n_units=100, weight_distribution=distribution), seed=1)
+    assert (W < 0).mean() == pytest.approx(0.5, abs=0.02)
+    assert (W != 0).all()
+
+
+def test_random_signs_are_inhibitory_with_the_probability_of_the_settings() -> None:
+    sign = signs(network_settings(n_units=10_000, p_inh=0.2, inhibitory_count="random"), seed=1)
+    assert set(sign) == {-1, 1}
+    assert (sign < 0).mean() == pytest.approx(0.2, abs=0.02)
+
+
+def test_every_array_has_the_shape_of_channels_units_and_outputs() -> None:
+    network = initialise(network_settings(n_units=20), n_channels=3, n_outputs=2, seed=1)
+    shapes = {name: array.shape for name, array in network.weights.items()}
+    assert shapes == {"W_in": (20, 3), "W_rec": (20, 20), "b_rec": (20,), "W_out": (2, 20), "b_out": (2,)}  # fmt: skip
+    assert not network.weights["b_out"].any()
+    assert {array.dtype for array in network.weights.values()} == {np.dtype(np.float32)}
