@@ -156,9 +156,10 @@ class Covered(NamedTuple):
         )
 
 
-def _pytest(arguments: Sequence[str], log: Path) -> None:
+def _pytest(arguments: Sequence[str], log: Path, mutated: bool) -> None:
     """Run pytest in a process group of its own, its words in a file."""
     os.setsid()
+    sys.dont_write_bytecode = mutated  # of a file that is back within the same second
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -167,7 +168,9 @@ def _pytest(arguments: Sequence[str], log: Path) -> None:
 
 def _test(arguments: Sequence[str], log: Path, limit: float | None = None) -> int | None:
     """Pytest's exit code; None where it takes longer than so many seconds."""
-    process = multiprocessing.get_context("fork").Process(target=_pytest, args=(arguments, log))
+    process = multiprocessing.get_context("fork").Process(
+        target=_pytest, args=(arguments, log, limit is not None)
+    )
     process.start()
     process.join(limit)
     if process.exitcode is None:
