@@ -68,7 +68,7 @@ ROOMS = {
     # Without tests that measure time, or start many processes.
     "publication": Room(
         ("tracking", "lock.py", "diary.py"),
-        ("tests/unit/tracking", "tests/unit/test_diary.py"),
+        ("tests/unit/tracking", "tests/unit/test_lock.py", "tests/unit/test_diary.py"),
         ("-k", "not server and not eight and not killed"),
     ),
     "settings": Room(
@@ -172,12 +172,13 @@ def _test(arguments: Sequence[str], log: Path, limit: float | None = None) -> in
         target=_pytest, args=(arguments, log, limit is not None)
     )
     process.start()
-    process.join(limit)
-    if process.exitcode is None:
-        os.killpg(process.pid or 0, signal.SIGKILL)
-        process.join()
-        return None
-    return process.exitcode
+    try:
+        process.join(limit)
+        return process.exitcode
+    finally:
+        if process.pid and process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
 
 
 def _cover(name: str, folder: Path) -> Covered:
@@ -210,7 +211,8 @@ def _run(session: WorkDB, folder: Path) -> None:
         operator, log = get_operator(mutation.operator_name)(), folder / "mutant.log"
         with use_mutation(mutation.module_path, operator, mutation.occurrence) as (before, after):
             code = _test(tests, log, max(90, 4 * covered[name].seconds))
-        outcome = TestOutcome.KILLED if code != 0 else TestOutcome.SURVIVED
+        passed = code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+        outcome = TestOutcome.SURVIVED if passed else TestOutcome.KILLED
         result = WorkResult(
             worker_outcome=WorkerOutcome.NORMAL,
             test_outcome=outcome,

@@ -1,0 +1,74 @@
+"""What dvc.lock says of a task's results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ctrnn import lock
+
+STAGES = {
+    f"{stage}@{task}": {
+        "cmd": stage,
+        "outs": [{"path": f"artifacts/{stage}/{task}", "hash": "md5", "md5": f"{stage}-{task}"}],
+    }
+    for stage in ("analyze", "evaluate", "train", "generate", "report")
+    for task in ("xor", "mante")
+}
+FIGURES = [{"path": "reports/figures/xor", "nfiles": 3}, {"path": "params.yaml"}]
+
+
+def write(root: Path, stages: dict[str, Any]) -> Path:
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    return root
+
+
+def test_a_chain_is_the_stages_that_lead_to_the_results_of_a_task(tmp_path: Path) -> None:
+    found = lock.chain("xor", write(tmp_path, STAGES))
+    assert list(found) == ["generate@xor", "train@xor", "evaluate@xor", "analyze@xor"]
+    assert found == lock.chain_of(STAGES, "xor")
+    assert found["train@xor"] == STAGES["train@xor"]
+
+
+def test_a_chain_that_is_not_whole_names_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(lock.LockError, match=r"dvc\.lock does not exist; run dvc repro first"):
+        lock.chain("xor", tmp_path)
+    part = {name: entry for name, entry in STAGES.items() if name != "train@xor"}
+    for stages in (part, {}):
+        with pytest.raises(lock.LockError, match=r"has no entry .*@xor; run dvc repro .*@xor"):
+            lock.chain("xor", write(tmp_path, stages))
+    (tmp_path / "dvc.lock").write_text("")
+    with pytest.raises(lock.LockError, match="has no entry"):
+        lock.chain("xor", tmp_path)
+
+
+def test_figures_are_counted_in_the_tasks_folder_only(tmp_path: Path) -> None:
+    write(tmp_path, {"publish@xor": {"deps": FIGURES}})
+    assert lock.n_figures("xor", tmp_path) == 3
+
+
+def test_a_key_is_that_of_the_content_whatever_its_order() -> None:
+    entries = lock.chain_of(STAGES, "xor")
+    key = lock.content_key(entries)
+    assert len(key) == 32
+    assert key == lock.content_key(dict(reversed(entries.items())))
+    assert key != lock.content_key(lock.chain_of(STAGES, "mante"))
+
+
+def test_every_out_has_the_hash_of_its_kind() -> None:
+    entries: dict[str, Any] = {
+        "a": {"outs": [{"path": "x", "hash": "etag", "etag": 5}]},
+        "b": {"cmd": "b"},
+    }
+    assert lock.out_hashes(entries) == {"x": "5"}
+    assert lock.out_hashes({"a": {"outs": [{"path": "x", "md5": "6"}]}}) == {"x": "6"}
+
+
+def test_entries_are_a_lock_of_their_own(tmp_path: Path) -> None:
+    entries = lock.chain_of(STAGES, "xor")
+    (tmp_path / "dvc.lock").write_text(lock.as_text(entries))
+    assert lock.chain("xor", tmp_path) == entries
+    assert list(yaml.safe_load(lock.as_text(entries))["stages"]) == list(entries)
