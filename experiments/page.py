@@ -210,9 +210,10 @@ def reason(own: pd.DataFrame) -> str:
         verdict = "units saturated, where the activation has no slope"
     else:
         verdict = "the answer is not known at the response; neither saturation nor vanished synapses stand out"
+    sides = "" if np.isnan(side) else f"right side {side:.0%}, "
     return (
         f"{len(missed)} of {len(own)} missed the criterion in {spread_of(missed['iterations'], '.0f')} iterations; "
-        f"right side {side:.0%}, correct {accuracy:.0%}, vanished synapses {vanished:.0%}, saturated rates "
+        f"{sides}correct {accuracy:.0%}, vanished synapses {vanished:.0%}, saturated rates "
         f"{saturated:.0%}, mean rate {rate:.2f}: {verdict}."
     )
 

@@ -159,7 +159,10 @@ def rows_of(point: Point, folder: Path, said: str) -> pd.DataFrame:
             "seed": one["seed"],
             "converged": one["converged"],
             "iterations": one["iterations"],
-            **{name: metrics[name]["per_network"][one["network"]] for name in MEASURED},
+            **{
+                name: metrics[name]["per_network"][one["network"]] if name in metrics else None
+                for name in MEASURED
+            },
             "seconds": seconds.get(one["network"]),  # none where DVC's cache had the networks
         }
         for one in artifacts.read_json(trained)["networks"]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ctrnn import artifacts, params, streams, tracking
 from ctrnn.complaints import Complaint
+from ctrnn.evaluation.performance import by_output
 from ctrnn.network import Activity, Backend, Network, Trials, from_arrays, get_backend
 from ctrnn.params import TrainSettings
 from ctrnn.tasks import TASKS, Batch, Task, trial_table
@@ -46,10 +47,15 @@ class Model:
         return self.backend.activity([self.network], [Trials(trials.inputs, noise)])[0]
 
     def outcomes(self, trials: Batch, seed: int | None = 0) -> pd.DataFrame:
-        """A row per trial: condition, `response` (mean output in the response window), `choice`, `correct`."""
+        """A row per trial: condition, `response` (mean output in the response window), `choice`, `correct`.
+
+        Of several outputs, response_<output> and choice_<output>.
+        """
         score = self.task.score(self.run(trials, seed).outputs, trials.conditions)
         return trials.conditions.assign(
-            response=score.response, choice=score.choice, correct=score.correct
+            **by_output("response", score.response, self.task.outputs),
+            **by_output("choice", score.choice, self.task.outputs),
+            correct=score.correct,
         )
 
 

@@ -45,7 +45,9 @@ def analyze(
     params: Params,
     backend: Backend,
 ) -> Analysis:
-    """Open up the networks before and after training."""
+    """Open up the networks before and after training, and say what is left out of this task."""
+    if task.left_out:
+        print(f"analyze@{task.name}: {task.left_out}", flush=True)
     settings, seeds = params.analyze, params.network_seeds
     runs = [
         record(task, test, nets, seeds, settings.trials_per_condition, settings.time_bin, backend)
@@ -104,6 +106,7 @@ def analyze(
         **curve_metrics,
         "similarity": {when: spread(_pairs(matrix)) for when, matrix in alike.items()},
         **connectivity_metrics(before, after),
+        **({"left_out": task.left_out} if task.left_out else {}),
     }
     return Analysis(arrays, rounded(metrics))
 

@@ -15,14 +15,14 @@ from ctrnn.analysis.scoring import accuracies
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.params import GeneralisationSettings
 from ctrnn.streams import generator, key
-from ctrnn.tasks import Batch, Task, trial_table
+from ctrnn.tasks import Batch, Task, table_of
 
 TRIALS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class Curve:
-    """values: of one setting; trained: the value it was trained at (None for a list); accuracy: see `scoring`."""
+    """values: of one setting; trained: that of training, None where there are several; accuracy: see `scoring`."""
 
     values: list[float]
     trained: float | None
@@ -37,40 +37,38 @@ def generalisation(
     settings: GeneralisationSettings,
     backend: Backend,
 ) -> Iterator[tuple[str, Curve]]:
-    """The curve of every setting that the task has, one after the other, and of the noise; none for an empty list."""
+    """The curve of everything that the task is varied in, and of the noise; none for an empty list."""
     per_condition = settings.trials_per_condition
 
-    def accuracy(variant: Task[Any], nets: Sequence[Network], name: str) -> np.ndarray:
-        batch = new_trials(variant, per_condition, key(seed, "analyze", name))
+    def accuracy(setting: str, value: float) -> np.ndarray:
+        name, variant, conditions, nets = f"{setting}={value:g}", task, None, networks
+        if setting == "evidence":
+            conditions = task.graded([value])
+        elif setting == "noise":
+            nets = [noisier(net, value) for net in networks]
+        else:
+            variant = with_setting(task, setting, value)
+        batch = new_trials(variant, per_condition, key(seed, "analyze", name), conditions)
         outputs = responses(nets, batch, [key(s, "analyze", name) for s in seeds], backend)
         return np.stack([accuracies(variant, z, batch.conditions) for z in outputs])
 
-    for setting in task.varied_settings():
-        values, trained = list(getattr(settings, setting)), getattr(task.settings, setting)
-        if not values:
-            continue
-        found = []
-        for value in values:
-            variant = with_setting(task, setting, value)
-            found.append(accuracy(variant, networks, f"{setting}={value:g}"))
-        is_list = isinstance(trained, list)
-        known = 1.0 if setting == "stim_dur" else None if is_list else float(trained)
-        yield setting, Curve([float(v) for v in values], known, np.stack(found, axis=1))
-    if settings.noise:
-        found = [
-            accuracy(task, [noisier(net, factor) for net in networks], f"noise={factor:g}")
-            for factor in settings.noise
-        ]
-        yield "noise", Curve(list(settings.noise), 1.0, np.stack(found, axis=1))
+    for setting in (*task.varied_settings(), "noise"):
+        values = list(getattr(settings, setting))
+        if setting == "evidence":
+            trained = None
+        else:
+            shares = setting in ("stim_dur", "noise")
+            trained = 1.0 if shares else float(getattr(task.settings, setting))
+        if values:
+            found = np.stack([accuracy(setting, value) for value in values], axis=1)
+            yield setting, Curve([float(v) for v in values], trained, found)
 
 
 def with_setting(task: Task[Any], setting: str, value: float) -> Task[Any]:
-    """The task with another value of a setting; that of stim_dur is a share of the trained one."""
+    """The task with another value of a time; that of stim_dur is a share of the trained one."""
     trained = getattr(task.settings, setting)
-    if setting == "stim_dur":
-        value = max(1, round(value * trained))
-    new = [value] if isinstance(trained, list) else type(trained)(value)
-    return type(task)(task.settings.varied(**{setting: new}))
+    steps = max(1, round(value * trained)) if setting == "stim_dur" else type(trained)(value)
+    return type(task)(task.settings.varied(**{setting: steps}))
 
 
 def noisier(network: Network, factor: float) -> Network:
@@ -82,11 +80,14 @@ def noisier(network: Network, factor: float) -> Network:
     )
 
 
-def new_trials(task: Task[Any], per_condition: int, seed: int) -> Batch:
-    """So many new trials of every condition, from a trial table of their own."""
-    n_trials = per_condition * len(task.conditions())
-    settings = task.settings.model_copy(update={"test_trials": n_trials})
-    return task.render(trial_table(type(task)(settings), "test", seed))
+def new_trials(
+    task: Task[Any], per_condition: int, seed: int, conditions: pd.DataFrame | None = None
+) -> Batch:
+    """So many new trials of every condition, from a trial table of their own. conditions: None for the task's."""
+    if conditions is None:
+        conditions = task.conditions()
+    n_trials = per_condition * len(conditions)
+    return task.render(table_of(task.name, conditions, n_trials, "test", seed))
 
 
 def responses(
@@ -111,30 +112,17 @@ def psychometrics(
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, list[Psychometric]]:
     """Names of the kinds of evidence, evidence [trial, kind], positive choices [network, trial], and fits.
 
-    Every strength on every channel at once. The kinds are relevant and irrelevant where the task tells them apart.
+    A choice is positive where the response is nearer to the larger of the task's two answers.
     """
-    varied = type(task)(task.settings.varied(evidence=list(settings.evidence)))
-    batch = new_trials(varied, settings.trials_per_condition, key(seed, "analyze", "psychometric"))
-    names, evidence = kinds_of_evidence(varied, batch.conditions)
+    start = key(seed, "analyze", "psychometric")
+    conditions = task.graded(settings.evidence)
+    batch = new_trials(task, settings.trials_per_condition, start, conditions)
+    table = task.evidence(batch.conditions)
+    evidence, between = table.to_numpy(np.float64), np.float32(np.mean(task.answers or 0))
     noise = [key(one, "analyze", "psychometric") for one in seeds]
     positive, fits = [], []
     for one, outputs in zip(seeds, responses(networks, batch, noise, backend), strict=True):
-        positive.append(varied.score(outputs, batch.conditions).response > 0)
+        positive.append(task.score(outputs, batch.conditions).response > between)
         random = generator(one, "analyze", "psychometric")
         fits.append(fit(evidence, positive[-1], settings.bootstraps, random))
-    return names, evidence, np.stack(positive), fits
-
-
-def kinds_of_evidence(
-    task: Task[Any], rows: pd.DataFrame
-) -> tuple[tuple[str, ...], Float[np.ndarray, "trial kind"]]:
-    """Relevant and irrelevant evidence of every trial where the task has both, else its numbers under their names."""
-    epochs = [epoch for epoch in task.epochs() if epoch.relevant and epoch.irrelevant]
-    if not epochs:
-        names = task.conditions().select_dtypes("number").columns.tolist()
-        return tuple(names), rows[names].to_numpy(np.float64)
-    evidence = np.zeros((len(rows), 2))
-    for epoch in epochs:
-        some = epoch.picks(rows)
-        evidence[some] = rows.loc[some, [epoch.relevant, epoch.irrelevant]].to_numpy(np.float64)
-    return ("relevant", "irrelevant"), evidence
+    return tuple(table.columns), evidence, np.stack(positive), fits

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
-from ctrnn.analysis.scoring import accuracies
+from ctrnn.analysis.scoring import accuracies, measures
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.params import LesionSettings
 from ctrnn.streams import generator, key
@@ -25,7 +25,7 @@ AT_ONCE = 32  # networks run at a time, so that their weights and outputs stay s
 
 @dataclass(frozen=True)
 class Lesions:
-    """accuracy: mean over draws, strict and by side (see `scoring`); n_units: silenced per group and dose."""
+    """accuracy: mean over draws, by the `measures` of the task; n_units: silenced per group and dose."""
 
     groups: tuple[str, ...]
     accuracy: Float[np.ndarray, "group dose kind measure"]
@@ -69,7 +69,7 @@ def lesions(
         some = [silenced(network, units) for units in sets[start : start + AT_ONCE]]
         run = backend.outputs(some, [Trials(trials.inputs, noise)] * len(some))
         found += [accuracies(task, outputs, trials.conditions) for outputs in run]
-    shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), 2)
+    shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), len(measures(task)))
     return Lesions(groups, np.reshape(found, shape).mean(axis=2), n_units)
 
 

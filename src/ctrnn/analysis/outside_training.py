@@ -11,7 +11,7 @@ from tqdm import tqdm
 from ctrnn.analysis.generalisation import Curve, generalisation, psychometrics
 from ctrnn.analysis.lesions import KINDS, half_width, lesions
 from ctrnn.analysis.psychometric import Psychometric
-from ctrnn.analysis.scoring import accuracies
+from ctrnn.analysis.scoring import accuracies, measures
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.params import Params
 from ctrnn.streams import key
@@ -29,7 +29,10 @@ def silence(
     params: Params,
     backend: Backend,
 ) -> tuple[Arrays, dict[str, Any]]:
-    """lesions.npz and its metrics. d_prime: [network, regressor, unit], regressors by their names."""
+    """lesions.npz and its metrics. d_prime: [network, regressor, unit], regressors by their names.
+
+    Metrics and half widths are of the last of the task's measures: by side, or else of correct trials.
+    """
     settings = params.analyze.lesions
     trials = first_trials(test, settings.trials_per_condition)
     found, intact = [], []
@@ -42,8 +45,8 @@ def silence(
         )
         intact.append(accuracies(task, outputs, trials.conditions))
     accuracy = np.stack([one.accuracy for one in found])
-    by_side = accuracy[..., 1]
-    means = by_side.mean(axis=0)
+    by_side = "right_side" in measures(task)
+    means = accuracy[..., -1].mean(axis=0)
     arrays = {
         "groups": np.array(found[0].groups),
         "doses": np.array(settings.doses),
@@ -51,10 +54,10 @@ def silence(
         "n_units": np.stack([one.n_units for one in found]),
         "accuracy": accuracy,
         "intact": np.stack(intact),
-        "side_half_width": half_width(by_side),
+        "side_half_width" if by_side else "half_width": half_width(accuracy[..., -1]),
     }
     return arrays, {
-        "lesions": {
+        "lesions" if by_side else "lesions_correct": {
             group: {kind: means[g, :, k].tolist() for k, kind in enumerate(KINDS)}
             for g, group in enumerate(found[0].groups)
         }
@@ -74,24 +77,24 @@ def first_trials(test: Batch, per_condition: int) -> Batch:
 def generalise(
     task: Task[Any], networks: Sequence[Network], params: Params, backend: Backend
 ) -> tuple[Arrays, dict[str, Any]]:
-    """generalisation.npz and its metrics, mean over networks of both measures of accuracy."""
+    """generalisation.npz and its metrics, mean over networks of each measure of accuracy."""
     arrays: Arrays = {}
     report: dict[str, Any] = {}
     settings, seeds = params.analyze.generalisation, params.network_seeds
     curves = generalisation(task, networks, seeds, params.seed, settings, backend)
     for setting, curve in tqdm(curves, desc="generalisation", unit="setting"):
         arrays |= _of_curve(setting, curve)
-        correct, side = curve.accuracy.mean(axis=0).T.tolist()
-        report[setting] = {"values": curve.values, "correct": correct, "right_side": side}
+        means = zip(measures(task), curve.accuracy.mean(axis=0).T.tolist(), strict=True)
+        report[setting] = {"values": curve.values, **dict(means)}
     return arrays, {"generalisation": report}
 
 
 def choose(
     task: Task[Any], networks: Sequence[Network], params: Params, backend: Backend
 ) -> tuple[Arrays, dict[str, Any]]:
-    """psychometric.npz and its metrics; empty for a task, or for settings, without a list of strengths of evidence."""
+    """psychometric.npz and its metrics; empty where the task has no curve, or no strengths are given."""
     settings = params.analyze.generalisation
-    if not isinstance(getattr(task.settings, "evidence", None), list) or not settings.evidence:
+    if not task.has_curve or not settings.evidence:
         return {}, {}
     kinds, evidence, positive, fits = psychometrics(
         task, networks, params.network_seeds, params.seed, settings, backend

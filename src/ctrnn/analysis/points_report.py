@@ -80,7 +80,9 @@ def metrics(
             "unstable_dimensions": [
                 one.points.unstable[one.points.saddles].tolist() for one in row
             ],
-            "stable_outputs": [one.points.outputs[one.points.stable, 0].tolist() for one in row],
+            "stable_outputs": [
+                _by_output(one.points.outputs[one.points.stable], task.outputs) for one in row
+            ],
             "stable_rates": [one.points.rates[one.points.stable, 0].tolist() for one in row],
             "linearised_at": [_kind(one) for one in row],
             "rate": leading,
@@ -106,6 +108,13 @@ def metrics(
 def kind_of(points: FixedPoints) -> Int[np.ndarray, " point"]:
     """Place in KINDS of every point."""
     return np.select([points.outside, ~points.fixed, points.unstable > 0], [3, 2, 1], 0)
+
+
+def _by_output(outputs: np.ndarray, names: Sequence[str]) -> list[float] | dict[str, list[float]]:
+    """Outputs at some points; of several outputs, by their names."""
+    if len(names) == 1:
+        return list(outputs[:, 0].tolist())
+    return {name: outputs[:, i].tolist() for i, name in enumerate(names)}
 
 
 def _kind(one: Portrait) -> str | None:

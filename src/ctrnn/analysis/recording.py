@@ -22,7 +22,7 @@ class Recording:
 
     labels: of the conditions. averages: rates averaged over the trials of each. binned: rates of single trials,
     averaged over bins of steps; steps that fill no bin are left out. rows: the trials' rows of the trial table.
-    choice: the answer of each trial, nan where there is none, as in a task of several outputs.
+    choice: the answer of each trial, nan where there is none, as in every trial of a task without `has_choice`.
     """
 
     labels: list[str]
@@ -55,7 +55,11 @@ def record(
         for i, activity in enumerate(backend.activity(networks, trials)):
             averages[i].append(activity.rates.mean(axis=1))
             binned[i].append(in_bins(activity.rates, time_bin))
-            choices[i].append(only_choice(task.score(activity.outputs, rows[-1]).choice))
+            choices[i].append(
+                task.score(activity.outputs, rows[-1]).choice
+                if task.has_choice
+                else np.full(len(some), np.nan, np.float32)
+            )
     table = pd.concat(rows, ignore_index=True)
     return [
         Recording(
@@ -67,11 +71,6 @@ def record(
         )
         for i in range(len(networks))
     ]
-
-
-def only_choice(choice: Float[np.ndarray, " trial *output"]) -> Float[np.ndarray, " trial"]:
-    """The choice of each trial; nan where there are several at once, which the condition's variables tell apart."""
-    return choice if choice.ndim == 1 else np.full(len(choice), np.nan, choice.dtype)
 
 
 def in_bins(

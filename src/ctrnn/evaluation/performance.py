@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.statistics import spread
@@ -28,6 +28,7 @@ class Evaluation:
     sample_outputs: Float[np.ndarray, "network time sample output"]
     sample_targets: Float[np.ndarray, "time sample output"]
     activity: list[dict[str, float]]  # of each network, on the sample trials
+    left_out: str  # what cannot be said of the task, in a sentence
 
     def samples(self) -> dict[str, np.ndarray]:
         """The arrays of outputs.npz."""
@@ -48,7 +49,8 @@ def evaluate(
 ) -> Evaluation:
     """Run every network on the test trials; `n_samples` trials per condition keep their whole output.
 
-    A task of several outputs has the columns response and choice once for each, as response_<output>.
+    A task of several outputs has the columns response and choice once for each, as response_<output>; one without
+    `answers` has no column right_side.
     """
     rows = test.conditions
     samples = rows.groupby("condition", sort=True)["trial"].head(n_samples).to_numpy()
@@ -62,7 +64,7 @@ def evaluate(
         scored = {
             **by_output("response", score.response, task.outputs),
             **by_output("choice", score.choice, task.outputs),
-            "right_side": right_side(score.response, task.answer(rows)),
+            **on_side(task, score.response, rows),
             "correct": score.correct,
         }
         tables.append(table.assign(**scored))
@@ -76,7 +78,17 @@ def evaluate(
             activity_of(network, one.rates)
             for network, one in zip(networks, backend.activity(networks, seen), strict=True)
         ],
+        task.left_out if task.answers is None else "",
     )
+
+
+def on_side(
+    task: Task[Any], response: Float[np.ndarray, " trial *output"], rows: pd.DataFrame
+) -> dict[str, Bool[np.ndarray, " trial"]]:
+    """A column right_side where the task has answers that sides lie between."""
+    if task.answers is None:
+        return {}
+    return {"right_side": right_side(response, task.answer(rows), task.answers)}
 
 
 def by_output(
@@ -117,10 +129,15 @@ def metrics(evaluation: Evaluation, summary: dict[str, Any]) -> dict[str, Any]:
         "accuracy": spread(outcomes.groupby("network")["correct"].mean().tolist()),
         "iterations_to_criterion": spread(reached),
         "converged": [run["converged"] for run in trained],
-        "right_side": spread(outcomes.groupby("network")["right_side"].mean().tolist()),
+        **{
+            name: spread(outcomes.groupby("network")[name].mean().tolist())
+            for name in ("right_side",)
+            if name in outcomes
+        },
         **{
             name: spread([one[name] for one in evaluation.activity])
             for name in evaluation.activity[0]
         },
         "accuracy_by_condition": {label: float(share) for label, share in by_condition.items()},
+        **({"left_out": evaluation.left_out} if evaluation.left_out else {}),
     }

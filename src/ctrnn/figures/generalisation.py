@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Float
@@ -24,12 +25,14 @@ def generalisation(
 ) -> Figure:
     """A panel per setting (the mapping's keys, as written on the axis): values, the trained one or None, accuracies.
 
-    Thick lines are means over networks, thin ones single networks. The trained value is a vertical line.
+    Thick lines are means over networks, thin ones single networks. The trained value is a vertical line. The measures
+    are the first of MEASURES.
     """
-    figure, every = style.panels(len(curves), 2.1, [*MEASURES, "trained at"], sharey=True)
+    n = min(accuracy.shape[-1] for _, _, accuracy in curves.values())
+    figure, every = style.panels(len(curves), 2.1, [*MEASURES[:n], "trained at"], sharey=True)
     for axes, (name, (values, trained, accuracy)) in zip(every, curves.items(), strict=True):
         looks = zip(MEASURES, ("black", style.VERMILION), ("-", "--"), "os", strict=True)
-        for m, (label, colour, dashes, marker) in enumerate(looks):
+        for m, (label, colour, dashes, marker) in enumerate(islice(looks, n)):
             axes.plot(values, accuracy[..., m].T, color=colour, lw=0.4, alpha=0.6)
             axes.plot(
                 values, accuracy[..., m].mean(axis=0), color=colour, ls=dashes, lw=1.4, marker=marker, ms=3.5,
@@ -57,8 +60,12 @@ def psychometric(
     positive: Float[np.ndarray, "network kind level"],
     fitted: Float[np.ndarray, "network kind level"],
     kinds: Sequence[str],
+    unit: str,
 ) -> Figure:
-    """Share of positive choices by the evidence of each kind, a panel per network (the first three); lines are fits."""
+    """Share of positive choices by the evidence of each kind, a panel per network (the first three); lines are fits.
+
+    unit: of the evidence, as written on the axis.
+    """
     shown = min(MOST, len(positive))
     figure, every = style.panels(shown, 2.2, kinds, sharey=True)
     for i, axes in enumerate(every):
@@ -66,8 +73,8 @@ def psychometric(
             colour, dashes, marker = KINDS[k % len(KINDS)]
             axes.plot(levels, fitted[i, k], color=colour, ls=dashes, lw=1.2)
             axes.plot(levels, positive[i, k], marker, color=colour, ms=4)
-            axes.plot([], [], marker=marker, color=colour, ls=dashes, label=f"{kind} evidence")
-        axes.set(xlabel="mean evidence per step", ylim=(-0.03, 1.03))
+            axes.plot([], [], marker=marker, color=colour, ls=dashes, label=kind)
+        axes.set(xlabel=unit, ylim=(-0.03, 1.03))
         axes.set_title(f"network {i}", loc="left")
     every[0].set_ylabel("share of positive choices")
     style.legend_below(figure, every[0], len(kinds))

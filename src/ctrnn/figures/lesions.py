@@ -24,10 +24,12 @@ def lesions(
     half_width: Float[np.ndarray, "group dose kind"],
     groups: Sequence[str],
     intact: float,
+    counted: str,
 ) -> Figure:
-    """A panel per group: share of trials on the right side by the share silenced, and by the controls of each dose.
+    """A panel per group: share of the trials that count by the share silenced, and by the controls of each dose.
 
     kind: the group, as many other units, others of the same summed outgoing weight. Bars are intervals over networks.
+    counted: which trials count, in words, as "on the right side".
     """
     figure, every = style.panels(len(groups), 2.0, [name for name, *_ in LOOKS], sharey=True)
     for g, axes in enumerate(every):
@@ -40,6 +42,6 @@ def lesions(
         axes.set(ylim=(0.0, 1.05), xlim=(0, None), xlabel="silenced (%)")
         axes.set_title(groups[g], loc="left")
     for axes in every[::3]:
-        axes.set_ylabel("share on the right side")
+        axes.set_ylabel(f"share {counted}")
     style.legend_below(figure, every[0], 3)
     return figure

@@ -19,10 +19,12 @@ def outputs(
     targets: Float[np.ndarray, "time sample output"],
     labels: Sequence[str],
     window: slice,
+    names: Sequence[str],
 ) -> Figure:
     """A panel per network and output: the output on every sample trial, by condition; targets are dotted.
 
-    labels [sample]: condition of each trial; window: steps of the response window, shaded.
+    labels [sample]: condition of each trial; window: steps of the response window, shaded; names: of the outputs, which
+    stand in the titles where there are several.
     """
     n_outputs = outputs.shape[-1]
     n_panels = len(outputs) * n_outputs
@@ -48,7 +50,7 @@ def outputs(
             drawn[0].set_label(label)
         axes.plot(np.unique(targets[..., output], axis=1), color="black", lw=0.9, ls=":")
         axes.plot([], [], color="black", lw=0.9, ls=":", label="target")
-        which = "" if n_outputs == 1 else f", output {output + 1}"
+        which = "" if n_outputs == 1 else f", {names[output]}"
         axes.set_title(f"network {network}{which}", loc="left")
         if place % columns == 0:
             axes.set_ylabel("output")

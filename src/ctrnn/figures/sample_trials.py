@@ -23,13 +23,14 @@ def sample_trials(
     labels: Sequence[str],
     channels: Sequence[str],
     window: slice,
+    outputs: Sequence[str],
     most: int = MOST,
 ) -> Figure:
     """A panel per trial: its input channels, under them its targets, the response window shaded.
 
-    labels [trial]: titles, broken at spaces; channels: their names; window: steps of the response
-    window. Several channels are drawn in lanes of one scale, each with its zero as a thin line. Of
-    more than `most` trials, that many are drawn, evenly spread.
+    labels [trial]: titles, broken at spaces; channels, outputs: their names; window: steps of the response
+    window. Several channels are drawn in lanes of one scale, each with its zero as a thin line; several outputs are
+    named in a legend. Of more than `most` trials, that many are drawn, evenly spread.
     """
     shown = np.unique(np.linspace(0, len(labels) - 1, min(most, len(labels))).round().astype(int))
     inputs, targets = inputs[:, shown], targets[:, shown]
@@ -37,7 +38,9 @@ def sample_trials(
     columns = min(COLUMNS, n_trials)
     rows = -(-n_trials // columns)
     tall = 0.55 + 0.3 * n_channels
-    figure = style.blank(0.4 + rows * (tall + 1.25))
+    entries = [f"target of {name}" for name in outputs] if len(outputs) > 1 else []
+    room = style.legend_rows(len(entries), style.columns_for(entries)) if entries else 0.0
+    figure = style.blank(0.4 + rows * (tall + 1.25) + room)
     grid = figure.subplots(
         2 * rows,
         columns,
@@ -56,7 +59,9 @@ def sample_trials(
         _inputs(above, inputs[:, place], top, channels)
         above.set_title("\n".join(labels[shown[place]].split()), loc="left", fontsize=8)
         for output, colour in enumerate(_target_colours(targets.shape[2])):
-            below.plot(targets[:, place, output], color=colour, lw=1.2)
+            (line,) = below.plot(targets[:, place, output], color=colour, lw=1.2)
+            if entries:
+                line.set_label(entries[output])
         below.axvspan(window.start, window.stop, color=style.SKY, alpha=0.25, lw=0)
         if place % columns == 0:
             above.set_ylabel("input" if n_channels == 1 else f"input\n(a lane is {2 * top:.2g})")
@@ -68,11 +73,13 @@ def sample_trials(
     for below in grid[1::2].flat:
         below.set_ylim(low - 0.15 * max(high - low, 1), high + 0.15 * max(high - low, 1))
     figure.align_ylabels()
+    if entries:
+        style.legend_below(figure, grid[1, 0], style.columns_for(entries))
     return figure
 
 
 def _target_colours(n_outputs: int) -> list[Any]:
-    """Black for one output; of several, each has the colour of its channel."""
+    """Black for one output; of several, each has a colour: that of its channel where each has one, as bits have."""
     return ["black"] if n_outputs == 1 else style.colours(n_outputs)
 
 

@@ -50,7 +50,7 @@ def _sample_trials(results: Results) -> tuple[Figure, str]:
     example, task = results.example, results.task
     labels = example.conditions["condition"].tolist()
     figure = figures.sample_trials(
-        example.inputs, example.targets, labels, task.channels, results.window
+        example.inputs, example.targets, labels, task.channels, results.window, task.outputs
     )
     n_trials, n = len(results.test), results.test["condition"].nunique()
     which = f"each of the {n}" if n <= MOST else f"{MOST} of the {n}"
@@ -82,7 +82,7 @@ def _training_curves(results: Results) -> tuple[Figure, str]:
 def _outputs(results: Results) -> tuple[Figure, str]:
     labels = results.test["condition"].to_numpy()[results.samples["trials"]].tolist()
     outputs, targets = results.samples["outputs"], results.samples["targets"]
-    figure = figures.outputs(outputs, targets, labels, results.window)
+    figure = figures.outputs(outputs, targets, labels, results.window, results.task.outputs)
     shares = results.evaluation["accuracy_by_condition"]
     worst = min(shares, key=lambda label: shares[label])
     verdict = f"Least often right: {worst}, {percent(shares[worst])}."

@@ -66,6 +66,7 @@ def targeted(results: Results) -> Drawn | None:
     names = stored["variables"].tolist()
     if not names:
         return None
+    left_out = "" if "choice" in names else results.left_out
     labels = results.state_space["conditions"].tolist()
     figure = figures.targeted(stored["projections"], names, labels)
     late = results.analysis.get("late_selection", {}).values()
@@ -75,14 +76,17 @@ def targeted(results: Results) -> Drawn | None:
     )
     if not own or not choice:
         peaks = ", ".join(f"{name} {span(stored['peak'][:, k])}" for k, name in enumerate(names))
-        return figure, f"Axes of the task's variables; each is strongest at step: {peaks}."
+        return (
+            figure,
+            f"Axes of the task's variables; each is strongest at step: {peaks}.{left_out}",
+        )
     is_late = np.median(own) > LATE > np.median(choice)
     verdict = (
         "it enters and is not integrated: late selection" if is_late else "selection is not late"
     )
     return figure, (
         f"Irrelevant evidence moves the state {span(own, '.2f')} times as far as relevant evidence along its own "
-        f"axis, and {span(choice, '.2f')} times as far along the choice: {verdict}."
+        f"axis, and {span(choice, '.2f')} times as far along the choice: {verdict}.{left_out}"
     )
 
 

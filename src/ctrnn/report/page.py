@@ -64,6 +64,7 @@ def _section(name: str, params: Params, root: Path) -> dict[str, Any]:
         "name": name,
         "headline": headline(results),
         "shortfall": shortfall(results),
+        "left_out": results.left_out,
         "evaluation": results.evaluation,
         "networks": results.networks,
         "mechanism": mechanism(results.analysis),

@@ -58,6 +58,12 @@ class Results:
         return np.stack([epoch.picks(conditions) for epoch in self.task.epochs()])
 
     @property
+    def left_out(self) -> str:
+        """What analyses left out of the task, as a sentence that follows another one; empty where nothing."""
+        said = self.analysis.get("left_out", "")
+        return f" {said}" if said else ""
+
+    @property
     def failed(self) -> list[int]:
         """Networks that did not converge."""
         return [run["network"] for run in self.networks if not run["converged"]]

@@ -17,7 +17,6 @@ UNITS = {
     "delay": "delay (steps)",
     "response_delay": "response delay (steps)",
     "stim_dur": "stimulus duration / trained",
-    "evidence": "mean evidence per step",
     "noise": "noise / trained",
 }
 Drawn = tuple[Figure, str]
@@ -64,52 +63,63 @@ def circuit(results: Results) -> Drawn | None:
 def lesions(results: Results) -> Drawn:
     """Silenced groups against random units."""
     stored = results.opened["lesions"]
-    mean, groups = stored["accuracy"][..., 1].mean(axis=0), stored["groups"].tolist()
-    intact = float(stored["intact"][:, 1].mean())
-    figure = figures.lesions(stored["doses"], mean, stored["side_half_width"], groups, intact)
+    sided = "side_half_width" in stored
+    counted, width = (
+        ("on the right side", "side_half_width") if sided else ("correct", "half_width")
+    )
+    mean, groups = stored["accuracy"][..., -1].mean(axis=0), stored["groups"].tolist()
+    intact = float(stored["intact"][:, -1].mean())
+    figure = figures.lesions(stored["doses"], mean, stored[width], groups, intact, counted)
     said = "; ".join(
         f"{group} {percent(mean[g, 0, 0])} (as many others {percent(mean[g, 0, 1])})"
         for g, group in enumerate(groups)
     )
     return figure, (
-        f"On the right side after silencing {percent(stored['doses'][0])} of a group, against {percent(intact)} when "
-        f"intact: {said}. Bars are 95% intervals over networks."
+        f"{counted.capitalize()} after silencing {percent(stored['doses'][0])} of a group, against {percent(intact)} "
+        f"when intact: {said}. Bars are 95% intervals over networks.{'' if sided else results.left_out}"
     )
 
 
 def generalisation(results: Results) -> Drawn | None:
     """Settings outside training; None where analyze.generalisation has no values for this task."""
     stored = results.opened["generalisation"]
+    if not stored:
+        return None
+    units = {**UNITS, "evidence": results.task.evidence_unit}
     curves, said = {}, []
     for name in results.analysis["generalisation"]:
         values, trained = stored[f"{name}_values"], stored[f"{name}_trained"]
         accuracy = stored[f"{name}_accuracy"]
-        curves[UNITS.get(name, name)] = (
+        curves[units.get(name, name)] = (
             values,
             float(trained[0]) if len(trained) else None,
             accuracy,
         )
-        said.append(f"{UNITS.get(name, name)} {held(values, accuracy[..., 0].mean(axis=0))}")
-    if not curves:
-        return None
+        said.append(f"{units.get(name, name)} {held(values, accuracy[..., 0].mean(axis=0))}")
+    # The psychometric functions would follow.
+    whole = accuracy.shape[-1] > 1 and results.task.is_graded == results.task.has_curve
     return figures.generalisation(curves), (
-        f"At least {HELD:.0%} of trials are correct at: {'; '.join(said)}."
+        f"At least {HELD:.0%} of trials are correct at: {'; '.join(said)}.{'' if whole else results.left_out}"
     )
 
 
 def psychometric(results: Results) -> Drawn | None:
-    """Choices by evidence; None for a task without strengths of evidence."""
+    """Choices by evidence; None for a task that has no such curve."""
     stored = results.opened["psychometric"]
     if not stored:
         return None
     kinds = stored["kinds"].tolist()
-    figure = figures.psychometric(stored["levels"], stored["positive"], stored["fitted"], kinds)
+    unit = results.task.evidence_unit
+    names = [f"{kind} evidence" for kind in kinds] if len(kinds) > 1 else kinds
+    figure = figures.psychometric(
+        stored["levels"], stored["positive"], stored["fitted"], names, unit
+    )
     said = "; ".join(
         f"{kind} {span(stored['slopes'][:, k], '.1f')}" for k, kind in enumerate(kinds)
     )
     width = np.ptp(stored["slope_intervals"], axis=2).max()
     return figure, (
-        f"Slopes of the logistic fits, per unit of evidence: {said} (95% intervals at most {width:.1f} wide); lapses "
+        f"Slopes of the logistic fits, per unit of the axis: {said} (95% intervals at most {width:.1f} wide); lapses "
         f"{span(100 * stored['lapse'], '.1f')}%."
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ class GoNogo(Task[GoNogoSettings]):
 
     name = "go_nogo"
     channels = ("stimulus",)
+    answers: ClassVar[tuple[float, ...] | None] = (0.0, 1.0)
 
     def conditions(self) -> pd.DataFrame:
         """Column stimulus: "go" or "nogo"."""

@@ -5,6 +5,7 @@ Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Annotated
 
@@ -40,10 +41,22 @@ class Mante(Task[ManteSettings]):
 
     def conditions(self) -> pd.DataFrame:
         """Columns context, motion and colour; the latter two are the mean evidence per step, with its sign."""
-        means = [sign * size for size in self.settings.evidence for sign in (1, -1)]
+        return self.graded(self.settings.evidence)
+
+    def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
+        """Every pair of strengths, in either context."""
+        means = [sign * size for size in sizes for sign in (1, -1)]
         return pd.DataFrame(
             list(product(CONTEXTS, means, means)), columns=["context", "motion", "colour"]
         )
+
+    def evidence(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Of the channel that the context names, and of the other one."""
+        motion = in_motion_context(rows)
+        return pd.DataFrame({
+            "relevant": np.where(motion, rows["motion"], rows["colour"]),
+            "irrelevant": np.where(motion, rows["colour"], rows["motion"]),
+        })  # fmt: skip
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """Evidence and context; a trial's noise follows from its noise seed alone."""
@@ -61,8 +74,8 @@ class Mante(Task[ManteSettings]):
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of the mean evidence on the channel that the context names."""
-        relevant = np.where(in_motion_context(rows), rows["motion"], rows["colour"])
-        return np.sign(relevant).astype(np.float32)
+        sign: np.ndarray = np.sign(self.evidence(rows)["relevant"].to_numpy()).astype(np.float32)
+        return sign
 
     def epochs(self) -> tuple[Epoch, ...]:
         """Each context, without evidence."""

@@ -6,6 +6,7 @@ of response, Roitman & Shadlen (2002, J Neurosci 22:9475), whose coherences thes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -33,8 +34,15 @@ class PerceptualDecision(Task[PerceptualDecisionSettings]):
 
     def conditions(self) -> pd.DataFrame:
         """Column coherence, with its sign."""
-        sizes = self.settings.coherences
+        return self.graded(self.settings.coherences)
+
+    def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
+        """Motion of these coherences."""
         return pd.DataFrame({"coherence": [sign * size for size in sizes for sign in (1, -1)]})
+
+    def evidence(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The coherence, which is the mean evidence per step."""
+        return rows[["coherence"]].reset_index(drop=True)
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The evidence; a trial's noise follows from its noise seed alone."""

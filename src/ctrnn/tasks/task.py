@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,15 +41,28 @@ class Task(ABC, Generic[S]):
 
     A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
     not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`,
-    one that shows a constant input over a trial `epochs`.
+    one that shows a constant input over a trial `epochs`, one whose evidence comes in strengths `graded` and
+    `evidence`.
+
+    answers: all the right answers that an output can have, where each output is judged by itself and by its mean over
+    the response window; None where it is not. A subclass with a `choice` or `score` of its own has None unless it says
+    otherwise. Analyses leave out what needs them: see `left_out`.
     """
 
     name: ClassVar[str]
     channels: tuple[str, ...]
     outputs: tuple[str, ...] = ("answer",)
+    answers: ClassVar[tuple[float, ...] | None] = (-1.0, 1.0)
+    evidence_unit: str = "mean evidence per step"  # of `graded` and `evidence`
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Leave no answers to a subclass that judges outputs in its own way and names none."""
+        super().__init_subclass__(**kwargs)
+        if vars(cls).keys() & {"choice", "score"} and "answers" not in vars(cls):
+            cls.answers = None
 
     @abstractmethod
     def conditions(self) -> pd.DataFrame:
@@ -87,10 +101,47 @@ class Task(ABC, Generic[S]):
         """The constant inputs under which a network waits for what comes: here no input, as in delay and response."""
         return (Epoch("no_input", (0.0,) * len(self.channels)),)
 
+    def graded(self, sizes: Sequence[float]) -> pd.DataFrame | None:
+        """Conditions with evidence of these sizes and either sign; None for a task without strengths of evidence."""
+        return None
+
+    def evidence(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Evidence of trials with `graded` conditions, a column for each kind, signed by the answer it speaks for."""
+        raise NotImplementedError
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether evidence comes in strengths."""
+        return self.graded((1.0,)) is not None
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether a trial has one choice, among `answers`."""
+        return self.answers is not None and len(self.outputs) == 1
+
+    @property
+    def has_curve(self) -> bool:
+        """Whether trials have a choice between two answers, by evidence of some strength."""
+        return self.is_graded and self.has_choice and len(self.answers or ()) == 2
+
+    @property
+    def left_out(self) -> str:
+        """What analyses leave out of this task, and why, in a sentence; empty where they leave out nothing."""
+        missing = ["psychometric functions"] if self.is_graded and not self.has_curve else []
+        if self.answers is None:
+            counted = "; lesions and generalisation count correct trials"
+            why = f"{self.name} judges its outputs in a way of its own and names no `answers`"
+            missing += ["the right side", "the axis of the choice"]
+        elif not self.has_choice:
+            counted, why = "", f"each of the {len(self.outputs)} outputs has an answer of its own"
+            missing += ["the axis of the choice"]
+        else:
+            counted, why = "", f"{self.name} has {len(self.answers)} answers, not two"
+        return f"Left out: {', '.join(missing)}{counted}, since {why}." if missing else ""
+
     def varied_settings(self) -> tuple[str, ...]:
-        """Settings whose other values networks are tested on after training: here those of these names that it has."""
-        named = ("delay", "response_delay", "stim_dur", "evidence")
-        return tuple(name for name in named if hasattr(self.settings, name))
+        """What networks are tested on after training: settings of timing, and the strength of `evidence`."""
+        return (*self.settings.varied_times, *(("evidence",) if self.is_graded else ()))
 
     def render(self, rows: pd.DataFrame) -> Batch:
         """The batch of these trials."""
@@ -110,13 +161,21 @@ class Task(ABC, Generic[S]):
 
 
 def right_side(
-    response: Float[np.ndarray, " trial *output"], answer: Float[np.ndarray, " trial *output"]
+    response: Float[np.ndarray, " trial *output"],
+    answer: Float[np.ndarray, " trial *output"],
+    answers: Sequence[float],
 ) -> Bool[np.ndarray, " trial"]:
-    """Whether a response is nearer to its right answer than to any other, however far it falls short of it.
+    """Whether a response is nearer to its right answer than to any other of `answers`, however far it falls short.
 
-    It tells a network that knows the answer but does not reach the threshold from one that does not know it.
+    It tells a network that knows the answer but does not reach the threshold from one that does not know it. Of several
+    outputs each must be. Raises ValueError where a right answer is not among `answers`.
     """
-    answers = np.unique(answer)
-    nearest = answers[np.abs(response[..., None] - answers).argmin(axis=-1)]
+    every = np.array(answers, answer.dtype)
+    if len(strange := np.setdiff1d(answer, every)):
+        raise ValueError(
+            f"{strange[0]:g} is a right answer and not among the answers {list(answers)}; "
+            "name it in the task's `answers`"
+        )
+    nearest = every[np.abs(response[..., None] - every).argmin(axis=-1)]
     on_side: np.ndarray = (nearest == answer).reshape(len(answer), -1).all(axis=1)
     return on_side

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +12,9 @@ Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class OneStimulus(TaskSettings):
-    """A stimulus, then a response window; times in steps."""
+    """A stimulus, then a response window; times in steps. varied_times: those that networks are tested outside of."""
+
+    varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
 
     stim_on: Step
     stim_dur: Count
@@ -58,6 +60,8 @@ class OneStimulus(TaskSettings):
 
 class TwoStimuli(OneStimulus):
     """Two stimuli of the same length with a delay between them, then a response window; times in steps."""
+
+    varied_times: ClassVar[tuple[str, ...]] = ("delay", "response_delay", "stim_dur")
 
     delay: Step
 

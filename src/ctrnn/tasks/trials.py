@@ -28,7 +28,14 @@ def trial_table(task: Task, split: str, seed: int) -> pd.DataFrame:
             f"{key} = {n_trials} cannot be balanced over {len(conditions)} conditions; "
             f"give a multiple of {len(conditions)}"
         )
-    random = generator(seed, "trials", task.name, split)
+    return table_of(task.name, conditions, n_trials, split, seed)
+
+
+def table_of(
+    name: str, conditions: pd.DataFrame, n_trials: int, split: str, seed: int
+) -> pd.DataFrame:
+    """So many trials of these conditions, a multiple of their number, of the task of this name: see `trial_table`."""
+    random = generator(seed, "trials", name, split)
     order = random.permutation(np.arange(n_trials) % len(conditions))
     table = conditions.iloc[order].reset_index(drop=True)
     table.insert(0, "split", split)

@@ -6,6 +6,7 @@ alone, or the first, does not tell the answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -26,10 +27,19 @@ class WorkingMemorySettings(TwoStimuli, task="working_memory"):
 
 
 class WorkingMemory(Task[WorkingMemorySettings]):
-    """A frequency is the height of a pulse, scaled so that those of the section span -1 to 1."""
+    """A frequency is the height of a pulse, scaled so that those of the section span -1 to 1.
+
+    hertz: the difference in frequency that is a difference of 1 between heights.
+    """
 
     name = "working_memory"
     channels = ("vibration",)
+
+    def __init__(self, settings: WorkingMemorySettings) -> None:
+        super().__init__(settings)
+        self.low, self.high = min(settings.frequencies), max(settings.frequencies) + settings.step
+        self.hertz = (self.high - self.low) / 2
+        self.evidence_unit = f"f1 - f2, in units of {self.hertz:g} Hz"
 
     def conditions(self) -> pd.DataFrame:
         """Columns f1 and f2, in Hz: every frequency f with f + step, in either order."""
@@ -37,10 +47,23 @@ class WorkingMemory(Task[WorkingMemorySettings]):
         pairs = [(f, f + step) for f in self.settings.frequencies]
         return pd.DataFrame([*pairs, *(pair[::-1] for pair in pairs)], columns=["f1", "f2"])
 
+    def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
+        """Pairs around the means of those of the section, whose heights differ by these sizes."""
+        means = [f + self.settings.step / 2 for f in self.settings.frequencies]
+        apart = [sign * size * self.hertz for size in sizes for sign in (1, -1)]
+        pairs = [(mean + d / 2, mean - d / 2) for mean in means for d in apart]
+        return pd.DataFrame(pairs, columns=["f1", "f2"])
+
+    def evidence(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """By how much the first pulse is the higher one."""
+        return pd.DataFrame(
+            {"f1 - f2": ((rows["f1"] - rows["f2"]) / self.hertz).round(9).to_numpy()}
+        )
+
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The two pulses."""
         times = self.settings
-        low, high = min(times.frequencies), max(times.frequencies) + times.step
+        low, high = self.low, self.high
         scaled = (2 * rows[["f1", "f2"]].to_numpy() - low - high) / (high - low)
         inputs = np.zeros((times.T, len(rows), 1), np.float32)
         inputs[times.stim_on : times.stim_on + times.stim_dur, :, 0] = scaled[:, 0]

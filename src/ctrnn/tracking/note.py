@@ -28,6 +28,7 @@ def write(
             _learning(training, params),
             _table(training, evaluated),
             _accuracy(evaluated),
+            *([analyzed["left_out"]] if "left_out" in analyzed else []),
             _connectivity(analyzed),
             _origin(task, tags, key),
         ]

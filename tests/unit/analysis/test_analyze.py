@@ -61,8 +61,11 @@ def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) 
     for arrays in analysis.arrays.values():
         for array in arrays.values():
             assert array.dtype.kind in "USbi" or np.isfinite(array).all()
-    epochs = tasks.get_task(name, params).epochs()
-    assert list(analysis.metrics["fixed_points"]) == [epoch.name for epoch in epochs]
+    task = tasks.get_task(name, params)
+    assert list(analysis.metrics["fixed_points"]) == [epoch.name for epoch in task.epochs()]
+    assert ("psychometric_slope" in analysis.metrics) == bool(analysis.arrays["psychometric"])
+    assert bool(analysis.arrays["psychometric"]) == task.is_graded
+    assert analysis.metrics.get("left_out", "") == task.left_out
 
 
 def test_the_metrics_of_mante_have_a_value_per_network(mante: Analysis) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +8,7 @@ import pytest
 
 from ctrnn import tasks
 from ctrnn.analysis import generalisation, psychometric
-from ctrnn.analysis.generalisation import (
-    kinds_of_evidence,
-    new_trials,
-    noisier,
-    responses,
-    with_setting,
-)
+from ctrnn.analysis.generalisation import new_trials, noisier, responses, with_setting
 from ctrnn.analysis.outside_training import choose, generalise
 from ctrnn.analysis.psychometric import fit
 from ctrnn.analysis.scoring import accuracies
@@ -22,6 +16,7 @@ from ctrnn.network import Trials, get_backend, initialise
 from tests.settings import settings
 
 PARAMS = settings(network__n_units=30)
+NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
 
 
 def task(name: str):
@@ -34,6 +29,9 @@ def task(name: str):
         ("go_nogo", ("response_delay", "stim_dur")),
         ("xor", ("delay", "response_delay", "stim_dur")),
         ("mante", ("response_delay", "stim_dur", "evidence")),
+        ("perceptual_decision", ("response_delay", "stim_dur", "evidence")),
+        ("working_memory", ("delay", "response_delay", "stim_dur", "evidence")),
+        ("flip_flop", ("response_delay", "stim_dur")),
     ],
 )
 def test_a_task_is_varied_in_the_settings_that_it_has(name: str, settings: tuple[str, ...]) -> None:
@@ -54,22 +52,100 @@ def test_a_stimulus_is_a_share_of_the_trained_one() -> None:
 
 
 def test_noise_is_multiplied_and_nothing_else_changes() -> None:
-    network = initialise(PARAMS.network, 1, 1, seed=1)
-    more = noisier(network, 10.0)
+    more = noisier(NETWORK, 10.0)
     np.testing.assert_allclose(
-        more.wiring.noise_per_step, 10 * network.wiring.noise_per_step, rtol=1e-6
+        more.wiring.noise_per_step, 10 * NETWORK.wiring.noise_per_step, rtol=1e-6
     )
     assert more.wiring.settings.sigma_post == pytest.approx(0.1)
-    assert more.weights is network.weights
+    assert more.weights is NETWORK.weights
 
 
 def test_evidence_of_the_context_is_relevant() -> None:
-    rows = new_trials(with_setting(task("mante"), "evidence", 0.2), 1, 1).conditions
-    names, evidence = kinds_of_evidence(task("mante"), rows)
-    assert names == ("relevant", "irrelevant")
+    rows = new_trials(task("mante"), 1, 1, task("mante").graded([0.2])).conditions
+    assert set(rows["motion"]) == {0.2, -0.2}
+    evidence = task("mante").evidence(rows)
+    assert list(evidence) == ["relevant", "irrelevant"]
     motion = rows["context"] == "motion"
     np.testing.assert_array_equal(evidence[motion], rows.loc[motion, ["motion", "colour"]])
     np.testing.assert_array_equal(evidence[~motion], rows.loc[~motion, ["colour", "motion"]])
+
+
+class BySight:
+    """A backend whose networks answer, all along, what `see` makes of the inputs."""
+
+    def __init__(self, see: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.see = see
+
+    def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
+        found = []
+        for one in trials:
+            response = self.see(one.inputs).astype(np.float32)
+            found.append(np.broadcast_to(response, one.inputs.shape[:2])[..., None].copy())
+        return found
+
+
+def by_sight(see: Callable[[np.ndarray], np.ndarray]) -> Any:
+    return BySight(see)
+
+
+# Motion is summed; of the two vibrations the first is compared with the second.
+SIGHT: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
+    "perceptual_decision": ("coherence", lambda inputs: inputs[50:250, :, 0].mean(axis=0)),
+    "working_memory": ("f1 - f2", lambda inputs: inputs[60, :, 0] - inputs[160, :, 0]),
+}
+
+
+@pytest.mark.parametrize("name", SIGHT)
+def test_a_network_that_follows_the_evidence_has_a_steep_psychometric_function(name: str) -> None:
+    kind, see = SIGHT[name]
+    two = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"n_networks": 2})})
+    arrays, metrics = choose(task(name), [NETWORK] * 2, two, by_sight(see))
+    assert arrays["kinds"].tolist() == [kind]
+    sizes = PARAMS.analyze.generalisation.evidence
+    np.testing.assert_allclose(arrays["levels"], sorted([-s for s in sizes] + sizes))
+    np.testing.assert_array_equal(arrays["positive"][0, 0], arrays["levels"] > 0)
+    assert metrics["psychometric_slope"][kind][0] > 100
+    blind, _ = choose(
+        task(name), [NETWORK] * 2, two, by_sight(lambda inputs: np.full(inputs.shape[1], 0.5))
+    )
+    assert (blind["positive"] == 1).all()
+
+
+@pytest.mark.parametrize("name", SIGHT)
+def test_weak_evidence_is_on_the_right_side_at_the_strength_that_is_asked_for(name: str) -> None:
+    """A network that answers the evidence itself is beyond the threshold, 0.3 here, where that is 0.5."""
+    _, see = SIGHT[name]
+    easy = settings(**{f"tasks__{name}__threshold": 0.3})
+    curves = generalisation.generalisation(
+        tasks.get_task(name, easy), [NETWORK], [1], 1, easy.analyze.generalisation, by_sight(see)
+    )
+    curve = dict(curves)["evidence"]
+    assert curve.trained is None
+    assert curve.values == [0.02, 0.05, 0.1, 0.2, 0.5]
+    np.testing.assert_array_equal(curve.accuracy[0], [[0, 1]] * 4 + [[1, 1]])
+
+
+def test_pairs_of_vibrations_keep_their_mean_and_differ_by_the_evidence() -> None:
+    working_memory = task("working_memory")
+    rows = working_memory.graded([2 / 3])  # as in training: 8 of 12 Hz
+    trained = working_memory.conditions()
+    pairs = [sorted(table.round(9).itertuples(index=False, name=None)) for table in (rows, trained)]
+    assert pairs[0] == pairs[1]
+    assert working_memory.evidence_unit == "f1 - f2, in units of 12 Hz"
+    half = working_memory.graded([1 / 3])
+    heights = working_memory.inputs(half)[[60, 160], :, 0]
+    np.testing.assert_allclose(
+        heights[0] - heights[1], working_memory.evidence(half)["f1 - f2"], atol=1e-6
+    )
+    assert set((half["f1"] + half["f2"]).round(9)) == set(trained["f1"] + trained["f2"])
+
+
+@pytest.mark.parametrize("name", ["go_nogo", "dmts", "xor", "flip_flop"])
+def test_a_task_without_strengths_of_evidence_has_no_psychometric_function(name: str) -> None:
+    assert choose(task(name), [NETWORK], PARAMS, by_sight(lambda inputs: inputs[0, :, 0])) == (
+        {},
+        {},
+    )
 
 
 def test_an_answer_too_weak_is_on_the_right_side_but_not_correct() -> None:

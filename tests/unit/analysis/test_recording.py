@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis.recording import Recording, in_bins, only_choice, record
+from ctrnn.analysis.recording import Recording, in_bins, record
 from ctrnn.network import Activity
 from ctrnn.tasks import trial_table
 from tests.settings import settings
@@ -21,16 +21,18 @@ class Echo:
     """Networks with two units, whose rates are the input and its double, and which answer 1."""
 
     def activity(self, networks: Any, trials: Any) -> list[Activity]:
-        ones = np.ones((TASK.settings.T, trials[0].inputs.shape[1], 1), np.float32)
+        ones = np.ones((*trials[0].inputs.shape[:1], trials[0].inputs.shape[1], 1), np.float32)
         return [
             Activity(one.inputs[..., :1] * np.array([1, 2], np.float32), ones) for one in trials
         ]
 
 
+ECHO: Any = Echo()
+ANY: Any = None  # a network that the backend does not look at
+
+
 def recorded(per_condition: int) -> list[Recording]:
-    backend: Any = Echo()
-    networks: Any = [None, None]
-    return record(TASK, TEST, networks, [1, 2], per_condition, 10, backend)
+    return record(TASK, TEST, [ANY, ANY], [1, 2], per_condition, 10, ECHO)
 
 
 def test_averages_are_those_of_each_condition() -> None:
@@ -69,6 +71,8 @@ def test_bins_are_means_and_steps_that_fill_no_bin_are_left_out() -> None:
 
 
 def test_several_choices_at_once_are_none() -> None:
-    one = np.array([1, np.nan, -1], np.float32)
-    np.testing.assert_array_equal(only_choice(one), one)
-    assert np.isnan(only_choice(np.ones((3, 2), np.float32))).tolist() == [True] * 3
+    task = tasks.get_task("flip_flop", settings(tasks__flip_flop__test_trials=8))
+    test = task.render(trial_table(task, "test", 1))
+    (one,) = record(task, test, [ANY], [1], 1, 10, ECHO)
+    assert one.choice.dtype == np.float32
+    assert np.isnan(one.choice).tolist() == [True] * 8

@@ -87,9 +87,11 @@ def test_the_right_side_lies_between_the_answers_of_the_task() -> None:
         return np.array(values, np.float32)
 
     response, answer = floats(0.4, 0.6, 0.4), floats(0, 1, 1)
-    assert right_side(response, answer).tolist() == [True, True, False]
-    both = right_side(floats([0.1, -0.1], [0.1, 0.1]), floats([1, -1], [1, -1]))
+    assert right_side(response, answer, (0.0, 1.0)).tolist() == [True, True, False]
+    both = right_side(floats([0.1, -0.1], [0.1, 0.1]), floats([1, -1], [1, -1]), (-1.0, 1.0))
     assert both.tolist() == [True, False]
+    with pytest.raises(ValueError, match=r"0\.5 is a right answer and not among the answers"):
+        right_side(response, floats(0, 0.5, 1), (0.0, 1.0))
 
 
 def test_activity_says_why_a_network_may_not_learn() -> None:

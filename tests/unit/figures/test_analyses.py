@@ -90,9 +90,12 @@ def test_group_weights_are_written_into_the_matrix() -> None:
 
 def test_lesions_have_a_panel_per_group_and_a_line_per_control() -> None:
     accuracy = np.abs(numbers(4, 3, 3))
-    figure = figures.lesions(np.array([0.1, 0.2, 0.4]), accuracy, accuracy / 9, list("abcd"), 0.9)
+    figure = figures.lesions(
+        np.array([0.1, 0.2, 0.4]), accuracy, accuracy / 9, list("abcd"), 0.9, "correct"
+    )
     assert len(panels(figure)) == 4
     assert len(panels(figure)[0].containers) == 3
+    assert panels(figure)[0].get_ylabel() == "share correct"
 
 
 def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
@@ -108,7 +111,9 @@ def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
 
 def test_choices_and_fits_are_drawn_for_each_kind_of_evidence() -> None:
     shares = np.full((2, 2, 5), 0.5)
-    figure = figures.psychometric(np.linspace(-1, 1, 5), shares, shares, ["relevant", "irrelevant"])
+    kinds = ["relevant", "irrelevant"]
+    figure = figures.psychometric(np.linspace(-1, 1, 5), shares, shares, kinds, "evidence (Hz)")
+    assert panels(figure)[0].get_xlabel() == "evidence (Hz)"
     assert len(panels(figure)) == 2
     assert len([line for line in figure.axes[0].lines if n_points(line) == 5]) == 4
 

@@ -30,7 +30,7 @@ def sample_trials(n_trials: int, n_channels: int) -> Figure:
     labels = [f"stimulus={i}" for i in range(n_trials)]
     channels = [f"channel_{i}" for i in range(n_channels)]
     inputs, targets = numbers(10, n_trials, n_channels), numbers(10, n_trials, 1)
-    return figures.sample_trials(inputs, targets, labels, channels, WINDOW)
+    return figures.sample_trials(inputs, targets, labels, channels, WINDOW, ["answer"])
 
 
 def training_curves() -> Figure:
@@ -60,7 +60,9 @@ def weights() -> Figure:
 
 def outputs(n_outputs: int = 1) -> Figure:
     labels = ["b=1", "a=1", "b=1"]
-    return figures.outputs(numbers(2, 10, 3, n_outputs), numbers(10, 3, n_outputs), labels, WINDOW)
+    names = ["left", "right"][:n_outputs]
+    traces, targets = numbers(2, 10, 3, n_outputs), numbers(10, 3, n_outputs)
+    return figures.outputs(traces, targets, labels, WINDOW, names)
 
 
 def drawn(figure: Figure) -> list:
@@ -105,14 +107,17 @@ def test_outputs_of_a_condition_share_a_colour_and_a_name() -> None:
 
 def test_every_output_of_every_network_has_a_panel_of_its_own() -> None:
     titles = [axes.get_title(loc="left") for axes in drawn(outputs(2))]
-    assert titles == [f"network {n}, output {o}" for n in (0, 1) for o in (1, 2)]
+    assert titles == [f"network {n}, {o}" for n in (0, 1) for o in ("left", "right")]
     lines = [np.asarray(axes.lines[0].get_ydata()) for axes in drawn(outputs(2))]
     assert not any(np.array_equal(a, b) for a, b in pairwise(lines))
 
 
 def test_every_target_of_a_trial_is_drawn() -> None:
     inputs, targets = numbers(10, 1, 2), numbers(10, 1, 2)
-    figure = figures.sample_trials(inputs, targets, ["a=1"], ["one", "two"], WINDOW)
+    figure = figures.sample_trials(
+        inputs, targets, ["a=1"], ["one", "two"], WINDOW, ["left", "right"]
+    )
+    assert label_of(figure) == ["target of left", "target of right"]
     below = drawn(figure)[1]
     for output, line in enumerate(below.lines):
         np.testing.assert_array_equal(line.get_ydata(), targets[:, 0, output])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from ctrnn.complaints import ParamsError
 from ctrnn.tasks import TASKS, Task, batches, get_task, trial_table
+from ctrnn.tasks.go_nogo import GoNogo
 from tests.settings import settings
 
 NAMES = sorted(TASKS)
@@ -93,6 +95,39 @@ def test_targets_are_the_answer_in_the_window_and_zero_elsewhere(task: Task[Any]
     if task.name != "flip_flop":  # which is to answer all along
         assert not targets[:start].any()
     assert not targets[stop:].any()
+
+
+def test_every_right_answer_is_among_the_answers(task: Task[Any]) -> None:
+    assert set(task.answer(task.conditions()).ravel().tolist()) == set(task.answers or ())
+
+
+def test_what_is_left_out_of_a_task_is_said_in_a_sentence() -> None:
+    said = {name: get_task(name, settings()).left_out for name in TASKS}
+    assert said.pop("flip_flop") == (
+        "Left out: the axis of the choice, since each of the 3 outputs has an answer of its own."
+    )
+    assert set(said.values()) == {""}
+
+
+def test_a_task_that_judges_in_its_own_way_has_answers_only_if_it_names_them() -> None:
+    class Strict(GoNogo):
+        def choice(self, response: np.ndarray) -> np.ndarray:
+            return response
+
+    class Named(Strict):
+        answers = (0.0, 0.5, 1.0)
+
+    class Graded(Named):
+        def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
+            return pd.DataFrame({"stimulus": ["go", "nogo"]})
+
+    own = get_task("go_nogo", settings()).settings
+    assert [task.answers for task in (GoNogo, Strict, Graded)] == [(0, 1), None, (0, 0.5, 1)]
+    assert (Strict(own).has_choice, Named(own).has_choice) == (False, True)
+    assert (Graded(own).has_curve, Named(own).left_out) == (False, "")
+    assert Graded(own).left_out == (
+        "Left out: psychometric functions, since go_nogo has 3 answers, not two."
+    )
 
 
 def test_answers() -> None:

@@ -35,6 +35,7 @@ def written(
     by_condition: dict[str, float] | None = None,
     inhibitory: tuple[int, ...] = (40, 40),
     tags: dict[str, str] | None = None,
+    more: dict[str, Any] | None = None,
     **changes: Any,
 ) -> str:
     training = training or networks(True, False)
@@ -49,6 +50,7 @@ def written(
         "weights": {"inhibitory": {"after": [{"units": n} for n in inhibitory]}},
         "spectral_radius": {"before": {"mean": 1.5}, "after": {"mean": 2.25}},
         "dale": {"sign_changes": dale[0], "off_pattern": dale[1]},
+        **(more or {}),
     }
     params = settings(train__n_networks=len(shares), **changes)
     return note.write("mante", params, training, evaluated, analyzed, tags or TAGS, "key")

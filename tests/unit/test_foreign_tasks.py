@@ -1,0 +1,160 @@
+"""Tasks that are not one sign in one window go through the stages: no number is given that says something else."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from ctrnn import artifacts, tasks
+from ctrnn.params import TaskSettings
+from ctrnn.report import drawings
+from tests import produced_interval, three_choices
+from tests.settings import FILE
+from tests.unit.tracking.test_note import written
+
+SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
+FOREIGN: dict[str, tuple[type, type, dict[str, Any], str]] = {
+    "produced_interval": (
+        produced_interval.ProducedInterval,
+        produced_interval.ProducedIntervalSettings,
+        produced_interval.SECTION,
+        "Left out: the right side, the axis of the choice; lesions and generalisation count correct trials, since "
+        "produced_interval judges its outputs in a way of its own and names no `answers`.",
+    ),
+    "three_choices": (
+        three_choices.ThreeChoices,
+        three_choices.ThreeChoicesSettings,
+        three_choices.SECTION,
+        "Left out: psychometric functions, the right side, the axis of the choice; lesions and generalisation count "
+        "correct trials, since three_choices judges its outputs in a way of its own and names no `answers`.",
+    ),
+}
+DRAWN = {
+    "sample_trials", "outputs", "generalisation", "psychometric", "targeted", "roles", "circuit", "lesions",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the stages left, and what they said."""
+
+    name: str
+    sentence: str
+    root: Path
+    said: str
+
+    def metrics(self, stage: str) -> dict[str, Any]:
+        return dict(artifacts.read_json(artifacts.metrics_path(stage, self.name, self.root)))
+
+    def arrays(self, stem: str) -> dict[str, np.ndarray]:
+        return artifacts.read_arrays(
+            artifacts.folder("analyze", self.name, self.root) / f"{stem}.npz"
+        )
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        return artifacts.read_table(
+            artifacts.folder("evaluate", self.name, self.root) / "outcomes.csv"
+        )
+
+    @property
+    def page(self) -> str:
+        text = (self.root / "reports" / "index.html").read_text(encoding="utf-8")
+        return re.sub(r'"data:image[^"]*"', "", text)
+
+
+@pytest.fixture(scope="module", params=FOREIGN)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """All stages but publish, on two networks of 12 units that train for four iterations."""
+    name = request.param
+    task, settings, section, sentence = FOREIGN[name]
+    raw = yaml.safe_load(FILE.read_text()) | {"tasks": {name: section}}
+    small = yaml.safe_load(SMALL.read_text()) | {
+        "network.n_units": 12, "train.max_iterations": 4, "train.check_every": 2, "report.dpi": 40,
+    }  # fmt: skip
+    for key, value in small.items():
+        *path, last = key.split(".")
+        if path[0] != "tasks":
+            at = raw
+            for part in path:
+                at = at[part]
+            at[last] = value
+    root, said = tmp_path_factory.mktemp(name), io.StringIO()
+    (root / "params.yaml").write_text(yaml.safe_dump(raw))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setitem(tasks.TASKS, name, task)
+        patch.setitem(TaskSettings.registry, name, settings)
+        patch.chdir(root)
+        patch.setattr(
+            drawings, "FIGURES", {k: v for k, v in drawings.FIGURES.items() if k in DRAWN}
+        )
+        for stage in ("generate", "train", "evaluate", "analyze"):
+            importlib.import_module(f"stages.{stage}").main(name)
+        importlib.import_module("stages.report").main()
+        yield Run(name, sentence, root, said.getvalue())
+
+
+def test_accuracy_is_by_the_score_of_the_task_and_no_side_is_told(run: Run) -> None:
+    report, outcomes = run.metrics("evaluate"), run.outcomes
+    task = tasks.TASKS[run.name]
+    assert report["accuracy"]["mean"] == outcomes["correct"].mean()
+    assert "right_side" not in report
+    assert "right_side" not in outcomes
+    assert report["left_out"] == run.sentence
+    assert task.answers is None
+
+
+def test_lesions_and_generalisation_count_correct_trials_alone(run: Run) -> None:
+    report, lesions = run.metrics("analyze"), run.arrays("lesions")
+    assert "lesions" not in report
+    assert lesions["accuracy"].shape[-1] == lesions["intact"].shape[-1] == 1
+    excitatory = report["lesions_correct"]["excitatory"]["group"]
+    np.testing.assert_allclose(
+        excitatory, lesions["accuracy"][:, 0, :, 0, 0].mean(axis=0), rtol=1e-5
+    )
+    assert all(set(curve) == {"values", "correct"} for curve in report["generalisation"].values())
+    assert report["left_out"] == run.sentence
+
+
+def test_there_is_no_axis_of_the_choice_and_no_psychometric_function(run: Run) -> None:
+    report = run.metrics("analyze")
+    for stem in ("targeted", "roles"):
+        assert "choice" not in run.arrays(stem)["variables"]
+    assert "choice" not in report["selective_units"]
+    assert not any("choice" in group for group in report["lesions_correct"])
+    assert not run.arrays("psychometric")
+    assert "psychometric_slope" not in report
+
+
+def test_the_sentence_stands_on_the_page_where_something_is_left_out(run: Run) -> None:
+    captions = dict(re.findall(r"<figcaption><strong>(.*?)\.</strong> (.*?) <code>", run.page))
+    for figure in ("Lesions", "Outside training", "Targeted axes"):
+        assert captions[figure].endswith(run.sentence)
+    assert captions["Lesions"].startswith("Correct after silencing")
+    assert "right side" not in captions["Lesions"].replace(run.sentence, "")
+    assert "Psychometric functions" not in captions
+    assert run.sentence not in captions["Sample trials"]
+
+
+def test_the_sentence_is_said_once_on_the_terminal_and_stands_in_the_note(run: Run) -> None:
+    assert run.said.count(run.sentence) == 1
+    assert f"\n\n{run.sentence}\n\n" in written(more={"left_out": run.sentence})
+
+
+def test_outputs_go_by_their_names(run: Run) -> None:
+    if run.name == "three_choices":
+        names = [f"response_{side}" for side in three_choices.SIDES]
+        assert set(names) <= set(run.outcomes.columns)
+        points = run.metrics("analyze")["fixed_points"]["no_input"]["stable_outputs"]
+        assert all(list(network) == list(three_choices.SIDES) for network in points)
