@@ -88,3 +88,11 @@ def test_trials_without_a_choice_are_left_out_and_without_any_choice_the_choice_
 def test_words_become_as_many_regressors_as_they_need(words: list[str], n: int) -> None:
     rows = pd.DataFrame({"context": words * 4, "trial": np.arange(4 * len(words))})
     assert len(design(rows, np.full(len(rows), np.nan)).names) == n
+
+
+def test_trials_that_differ_in_nothing_have_no_axes() -> None:
+    rows = pd.DataFrame({"trial": np.arange(4)})
+    rates = np.random.default_rng(0).random((3, 4, 5))
+    found = axes_of(rows, np.full(4, np.nan), rates)
+    assert found.axes.shape == (0, 5)
+    assert found.strength.shape == (3, 0)

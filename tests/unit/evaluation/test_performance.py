@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ctrnn.evaluation import evaluate, metrics
+from ctrnn.evaluation.performance import activity_of
 from ctrnn.network import Activity, initialise
 from ctrnn.tasks import get_task, right_side, trial_table
 from tests.settings import settings
@@ -114,3 +115,26 @@ def test_several_outputs_have_columns_of_their_own() -> None:
         np.testing.assert_allclose(outcomes[f"response_{bit}"], outcomes[bit], rtol=1e-5)
     assert evaluation.sample_outputs.shape == (1, 350, 8, 3)
     assert outcomes["correct"].all()
+
+
+@pytest.mark.parametrize(
+    ("activation", "rates", "share"),
+    [
+        ("sigmoid", [0.04, 0.06, 0.94, 0.96], 0.5),  # within 0.05 of either end
+        ("relu", [-0.1, 0.0, 0.1, 7.0], 0.5),  # without slope
+    ],
+)
+def test_a_rate_without_slope_is_saturated(
+    activation: str, rates: list[float], share: float
+) -> None:
+    network = initialise(settings(network__activation=activation).network, 1, 1, seed=1)
+    told = activity_of(network, np.array(rates, np.float32).reshape(1, 1, 4))
+    assert told["saturated_rates"] == share
+
+
+def test_samples_are_kept_with_their_targets() -> None:
+    evaluation, _ = results()
+    samples = evaluation.samples()
+    assert list(samples) == ["trials", "outputs", "targets"]
+    np.testing.assert_array_equal(samples["outputs"][0], samples["targets"])
+    assert samples["trials"] is evaluation.sample_trials
