@@ -159,6 +159,7 @@ class Covered(NamedTuple):
 def _pytest(arguments: Sequence[str], log: Path, mutated: bool) -> None:
     """Run pytest in a process group of its own, its words in a file."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     sys.dont_write_bytecode = mutated  # of a file that is back within the same second
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
