@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
-from ctrnn.analysis.search import distinct, search
+from ctrnn.analysis.search import Search, distinct, search
 from ctrnn.analysis.verdict import verdict
 from ctrnn.network import initialise
 from tests.settings import network_settings
@@ -42,6 +43,28 @@ def test_slow_points_between_two_stable_ones_collapse_as_the_tolerance_falls() -
     assert points.survivors[0] > 10
     assert points.survivors[-1] == 3
     assert verdict(points) == "bistable"
+
+
+def test_saddles_are_looked_for_between_stable_fixed_points_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[np.ndarray] = []
+
+    def noted(dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, *rest: Any) -> Search:
+        begun.append(starts)
+        return search(dynamics, inputs, starts, *rest)
+
+    monkeypatch.setattr("ctrnn.analysis.fixed_points.search", noted)
+    weak = known.dynamics(
+        [[0, -3.9], [-3.9, 0]], [1.95, 1.95]
+    )  # one stable point, slow ones about it
+    loose = known.SEARCH.model_copy(update={"iterations": 1, "tolerances": [1e-1, 1e-20]})
+    states = known.starts(low=-1, high=1)
+    points = fixed_points(weak, NO_INPUT, states, states, loose)
+    assert len(points.slow) > 1
+    assert len(begun) == 1  # no pair of fixed points, no second search
+    found(known.bistable(), known.starts())
+    np.testing.assert_allclose(begun[2], [[0, 0]], atol=1e-6)  # between the two stable points
 
 
 def test_a_line_attractor_keeps_its_points_at_every_tolerance() -> None:

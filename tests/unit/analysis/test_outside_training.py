@@ -55,6 +55,7 @@ def test_the_first_trials_of_every_condition_are_taken_with_what_they_show() -> 
     by_condition = test.conditions.groupby("condition", sort=True)["trial"]
     expected = [trial for _, trials in by_condition for trial in trials.tolist()[:3]]
     assert some.conditions["trial"].tolist() == expected
+    assert list(some.conditions.columns) == list(test.conditions.columns)
     np.testing.assert_array_equal(some.inputs, test.inputs[:, expected])
     np.testing.assert_array_equal(some.targets, test.targets[:, expected])
     np.testing.assert_array_equal(some.mask, test.mask[:, expected])
