@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
+import itertools
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,10 @@ class Point:
 def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]:
     """Every combination of the values in `sets`, on these tasks of params.yaml (or on all).
 
-    sets: in the syntax of `dvc exp run -S`, several values as `key=1,2` or `key=range(1,4)`. Raises ParamsError where
-    a key or a task is unknown, SweepError where the syntax is wrong or nothing can run. A value that is not allowed is
-    the complaint of its points, since the other points can run.
+    sets: in the syntax of `dvc exp run -S`, several values as `key=1,2` or `key=range(1,4)`. Combinations whose results
+    would be the same are one point. Raises ParamsError where a key or a task is unknown, SweepError where the syntax is
+    wrong, where there are more than MOST points, or where nothing can run. A value that is not allowed is the complaint
+    of its points, since the other points can run.
     """
     raw = dumped(params.load(root / "params.yaml"))
     for task in tasks:
@@ -51,40 +53,83 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
     left_out = [f"~tasks.{task}" for task in raw["tasks"] if tasks and task not in tasks]
     for task in [name for name in raw["tasks"] if tasks and name not in tasks]:
         del raw["tasks"][task]
-    axes, combinations = _combinations(sets)
-    for key, _, _ in combinations[0]:
+    values = _values(sets)
+    for key in values:
         _check_key(key, raw)
-    made = [_point(combination, axes, left_out, raw) for combination in combinations]
-    if all(point.settings is None for point in made):
-        raise ParamsError(str(made[0].complaint))
-    return made
+    axes = [key for key, several in values.items() if len(several) > 1]
+    made: dict[str, Point] = {}
+    for combination in itertools.product(*values.values()):
+        digest, point = _point(combination, axes, left_out, raw)
+        made.setdefault(digest, point)
+    allowed = [point.settings for point in made.values() if point.settings]
+    if not allowed:
+        raise ParamsError(str(next(iter(made.values())).complaint))
+    if len({settings.publish.experiment for settings in allowed}) > 1:
+        raise SweepError(
+            "publish.experiment has several values; the runs of a sweep go into one experiment of MLflow, so give one"
+        )
+    return list(made.values())
 
 
+MOST = 10_000  # points of a sweep: docs/scale.md tells what so many cost
 # They would take a third of a small point's time, and of its disk.
 NO_FIGURES = "report.figures=false"
 Override = tuple[str, Any, str]  # key, value, as it was written
 
 
-def _combinations(sets: Sequence[str]) -> tuple[list[str], list[list[Override]]]:
-    """The keys with several values, and every combination."""
-    from dvc.exceptions import InvalidArgumentError
-    from dvc.utils.hydra import get_hydra_sweeps, to_hydra_overrides
-    from hydra.errors import OverrideParseException
+def _values(sets: Sequence[str]) -> dict[str, list[Override]]:
+    """The values of every key."""
+    from dvc.utils.hydra import to_hydra_overrides
+    from hydra.errors import HydraException
 
+    values: dict[str, list[Override]] = {}
     try:
-        parsed = to_hydra_overrides(list(sets))
-        axes = [str(one.key_or_group) for one in parsed if one.is_sweep_override()]
-        more = [] if any(o.key_or_group == "report.figures" for o in parsed) else [NO_FIGURES]
-        combined = [one["params.yaml"] for one in get_hydra_sweeps({"params.yaml": [*sets, *more]})]
-        return axes, [
-            [(str(o.key_or_group), o.value(), str(o.input_line)) for o in to_hydra_overrides(one)]
-            for one in combined
-        ]
-    except (OverrideParseException, InvalidArgumentError) as error:
+        for one in to_hydra_overrides(list(sets)):
+            key = str(one.key_or_group)
+            if key in values:
+                raise SweepError(
+                    f"-S {key} is given twice; give all its values at once: -S {key}=1,2,3"
+                )
+            values[key] = list(itertools.islice(_of_one(one), MOST + 1))
+            if not values[key]:
+                raise SweepError(f"-S {one.input_line} has no value; give one at least")
+    except (HydraException, ArithmeticError, ValueError, RecursionError) as error:
+        said = " ".join(f"-S {' -S '.join(sets)} cannot be read ({error}".split())
         raise SweepError(
-            f"-S {' -S '.join(sets)} cannot be read ({str(error).splitlines()[0]}); write "
-            "-S key=value, with several values -S key=1,2,3 or -S 'key=range(1,4)'"
+            f"{said[:300]}); write -S key=value, with several values -S key=1,2,3 or -S 'key=range(1,4)'"
         ) from None
+    number = math.prod(len(several) for several in values.values())
+    if number > MOST:
+        some = any(len(several) > MOST for several in values.values())
+        raise SweepError(
+            f"-S {' -S '.join(sets)} makes {f'more than {MOST}' if some else number} points, and a sweep may have "
+            f"{MOST}; give fewer values, or make several sweeps"
+        )
+    return {"report.figures": [_parsed(NO_FIGURES)], **values}
+
+
+def _of_one(override: Any) -> Iterator[Override]:
+    """The values that one `-S` gives. Raises HydraException, ArithmeticError or ValueError where they are none."""
+    from hydra.core.override_parser.types import RangeSweep
+    from hydra.errors import HydraException
+
+    key, given = str(override.key_or_group), override.value()
+    if override.get_key_element() != key:
+        raise HydraException("a setting can be changed, not added or removed")
+    if isinstance(
+        given, RangeSweep
+    ):  # a range may be long: its numbers need no parser, and no list
+        return ((key, number, f"{key}={number}") for number in given.range())
+    if override.is_sweep_override():
+        return (_parsed(f"{key}={text}") for text in override.sweep_string_iterator())
+    return iter([(key, given, str(override.input_line))])
+
+
+def _parsed(text: str) -> Override:
+    from dvc.utils.hydra import to_hydra_overrides
+
+    (one,) = to_hydra_overrides([text])
+    return str(one.key_or_group), one.value(), text
 
 
 def _check_key(key: str, raw: dict[str, Any]) -> None:
@@ -98,28 +143,41 @@ def _check_key(key: str, raw: dict[str, Any]) -> None:
 
 
 def _point(
-    combination: list[Override], axes: list[str], left_out: list[str], raw: dict[str, Any]
-) -> Point:
+    combination: Sequence[Override], axes: list[str], left_out: list[str], raw: dict[str, Any]
+) -> tuple[str, Point]:
+    """A point, after the hash of all that decides its results."""
     new = changed(raw, {key: value for key, value, _ in combination})
     values = {key: value for key, value, _ in combination if key in axes}
     overrides = (*left_out, *(written for _, _, written in combination))
+    settings, complaint = None, None
     try:
         settings = params.check(new)
+        told = json.dumps(decisive(dumped(settings)), sort_keys=True)
     except ParamsError as error:
-        return Point(_name(values, new), values, overrides, None, str(error))
-    return Point(_name(values, dumped(settings)), values, overrides, settings)
+        complaint, told = str(error), repr(new)
+    digest = hashlib.sha256(told.encode()).hexdigest()
+    return digest, Point(_name(values, digest), values, overrides, settings, complaint)
 
 
 def changed(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with some changed by dotted key. Raises KeyError where a section is not there."""
-    new = copy.deepcopy(raw)
+    new = dict(raw)
     for dotted, value in changes.items():
         *path, last = dotted.split(".")
         section = new
         for part in path:
+            section[part] = dict(section[part])
             section = section[part]
         section[last] = value
     return new
+
+
+def decisive(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that change a result."""
+    told = {key: value for key, value in settings.items() if key not in CHANGE_NO_RESULT}
+    for section, keys in CHANGE_NO_RESULT.items():
+        told[section] = {k: v for k, v in settings[section].items() if k not in keys}
+    return told
 
 
 def dumped(settings: Params) -> dict[str, Any]:
@@ -134,12 +192,8 @@ def labels(keys: Iterable[str]) -> dict[str, str]:
     return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
 
 
-def _name(values: dict[str, Any], settings: dict[str, Any]) -> str:
-    """The values of the axes, and a hash of every setting that changes a result."""
-    told = {k: v for k, v in settings.items() if k not in CHANGE_NO_RESULT}
-    for section, keys in CHANGE_NO_RESULT.items():
-        told[section] = {k: v for k, v in settings[section].items() if k not in keys}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+def _name(values: dict[str, Any], digest: str) -> str:
+    """The values of the axes, and the beginning of a hash: a name for a file, and for a reference of git."""
     words = [f"{labels(values)[key]}{value}" for key, value in values.items()]
-    legal = [re.sub(r"[^A-Za-z0-9_.]+", "_", word)[:30].strip(".") for word in words]
-    return "-".join([*(legal or ["point"]), digest])
+    legal = [re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "_", word)[:30].strip(".") for word in words]
+    return "-".join(["-".join(legal or ["point"])[:150], digest[:8]])

@@ -118,3 +118,64 @@ def test_a_value_that_is_not_allowed_is_the_complaint_of_its_point_alone(root: P
 def test_values_none_of_which_is_allowed_are_an_error(root: Path) -> None:
     with pytest.raises(ParamsError, match=r"network\.tau = 0\.25 is shorter"):
         points(["network.tau=0.25,0.5"], [], root)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["network.p_inh=0.1,0.10,1e-1"],
+        ["network.tau=10,10.0"],
+        ["train.threads=1,2"],  # which change no result
+    ],
+)
+def test_combinations_whose_results_are_the_same_are_one_point(root: Path, sets: list[str]) -> None:
+    assert len(points(sets, ["mante"], root)) == 1
+
+
+@pytest.mark.parametrize(
+    ("sets", "number"),
+    [
+        (["seed=range(1,1000000000)"], "more than 10000"),
+        (["seed=shuffle(range(1,1000000000))"], "more than 10000"),
+        (["network.tau=range(1,inf,0.5)"], "more than 10000"),
+        (["seed=range(1,102)", "network.tau=range(10,110)"], "10100"),
+    ],
+)
+def test_more_points_than_a_sweep_may_have_are_counted_not_made(
+    root: Path, sets: list[str], number: str
+) -> None:
+    with pytest.raises(SweepError, match=f"makes {number} points, and a sweep may have 10000"):
+        points(sets, ["mante"], root)
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["network.tau=range(1,5,0)"], "must not be zero"),
+        (["network.tau=range(1,nan)"], "InvalidOperation"),
+        (["network.tau=interval(1,2)"], "INTERVAL"),
+        (["+network.tau=3"], "changed, not added or removed"),
+        (["~network.tau"], "changed, not added or removed"),
+        (["network.tau=range(5,5)"], "has no value"),
+        (["network.tau=10", "network.tau=20"], "network.tau is given twice"),
+        (["publish.experiment=a,b"], "publish.experiment has several values"),
+        (["network.tau={\n\n"], "cannot be read"),
+    ],
+)
+def test_what_makes_no_points_is_one_sentence(root: Path, sets: list[str], said: str) -> None:
+    with pytest.raises(SweepError) as told:
+        points(sets, ["mante"], root)
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_name_is_short_and_legal_whatever_the_axes(root: Path) -> None:
+    axes = [
+        f"tasks.{task}.{key}=20,30" for task in ("dmts", "xor") for key in ("stim_dur", "delay")
+    ]
+    keys = ("dt", "tau", "gamma_shape", "lognormal_sigma", "w_gain", "W_in_sd", "readout_sd")
+    made = points([*axes, *(f"network.{key}=1,1.5" for key in keys[:5])], ["dmts", "xor"], root)
+    assert max(len(point.name) for point in made) <= 159
+    assert len({point.name for point in made}) == len(made) == 2**9
+    (dots,) = points(["publish.experiment=a..b,a..b"], ["mante"], root)
+    assert ".." not in dots.name
