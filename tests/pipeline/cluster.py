@@ -14,11 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.pipeline.checkout import Checkout
-from tests.pipeline.test_sweep import LONG, TASK, processes, results, start, wait_for_training
+from tests.pipeline.test_sweep import (
+    LONG,
+    TASK,
+    descendants,
+    processes,
+    results,
+    start,
+    wait_for_training,
+)
 
 SWEEP = ("-S=network.p_inh=0.1,0.2,0.3", "-S=network.tau=20,40", "--name=cluster")
 
@@ -42,18 +49,6 @@ def node(lab: Checkout, *where: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-def descendants(parent: int) -> Iterator[int]:
-    """Processes that a process has started."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            started_by = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if started_by == parent:
-            yield int(folder.name)
-            yield from descendants(int(folder.name))
 
 
 def end(*nodes: subprocess.Popen[bytes]) -> None:

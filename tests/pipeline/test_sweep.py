@@ -1,4 +1,7 @@
-"""Real sweeps on Ray: points are DVC experiments, done ones cost nothing, killed ones end with the same bits."""
+"""Real sweeps on Ray: points are DVC experiments, done ones cost nothing, killed ones end with the same bits.
+
+They run one of the two tasks of a checkout that holds the results of both: `make repro`, then a sweep with `--tasks`.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -26,6 +31,8 @@ LONG = {  # a point trains for some seconds, with many checkpoints
     "train.accuracy_criterion": 1.0,
     "train.checkpoint_every": 0.5,
 }
+# 127.0.0.1, as an address of version 4, then of 6
+LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -36,14 +43,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout(tmp_path_factory.mktemp("a lab"), (TASK,))
+def lab(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return checkout.clone(tmp_path_factory.mktemp("a lab"))
 
 
 def start(lab: Checkout, *arguments: str) -> subprocess.Popen[str]:
     """`ctrnn sweep`, in the background."""
     return subprocess.Popen(
-        ["ctrnn", "sweep", *arguments],
+        ["ctrnn", "sweep", "--tasks", TASK, *arguments],
         cwd=lab.folder,
         env=lab.environment,
         stdout=subprocess.PIPE,
@@ -79,6 +86,36 @@ def processes(words: str, below: Path | None = None) -> Iterator[int]:
             continue
         if words in command and (below is None or at.is_relative_to(below)):
             yield int(folder.name)
+
+
+def descendants(parent: int) -> Iterator[int]:
+    """Processes that a process has started."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            started_by = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if started_by == parent:
+            yield int(folder.name)
+            yield from descendants(int(folder.name))
+
+
+def listening(some: set[int]) -> set[str]:
+    """The addresses at which processes wait for connections, as /proc/net writes them."""
+    theirs = set()
+    for file in (file for one in some for file in Path(f"/proc/{one}/fd").glob("*")):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            theirs.add(str(file.readlink()))
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()
+    ]
+    return {
+        line[1].partition(":")[0]
+        for line in lines
+        if line[3] == "0A" and f"socket:[{line[9]}]" in theirs
+    }
 
 
 def wait_for_training(lab: Checkout, process: subprocess.Popen[str]) -> None:
@@ -118,7 +155,11 @@ def test_a_sweep_runs_its_points_as_experiments_and_only_what_is_missing(lab: Ch
     assert sorted(shown(lab).values()) == [0.1, 0.3, 0.5]
     for path, at in before.items():
         assert path.stat().st_mtime_ns == at
-    assert (page.parents[1] / "more" / "networks.csv").read_text().count("\n") == 1 + 3 * 2
+    networks = pd.read_csv(page.parents[1] / "more" / "networks.csv")
+    assert networks[["task", "p_inh", "network"]].to_numpy().tolist() == [
+        [TASK, p_inh, network] for p_inh in (0.1, 0.3, 0.5) for network in (0, 1)
+    ]
+    assert len(set(networks["run_id"])) == 3
 
     status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3,0.5", "--name", "more")
     assert status == 0, said
@@ -146,12 +187,25 @@ def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path)
     long = {"seed": 3, **LONG}
     sets = [f"-S={key}={value}" for key, value in long.items()]
 
+    before = set(shown(lab))
     process = start(lab, *sets, "--name", "killed")
     wait_for_training(lab, process)
+    started = {process.pid, *descendants(process.pid)}
+    assert (addresses := listening(started)) and addresses <= LOOPBACK
     time.sleep(2)
     (worker,) = processes("ray::point-")  # a point without axes
     os.kill(worker, signal.SIGKILL)
     time.sleep(0.5)
+    wait_for_training(lab, process)
+    started = set(descendants(process.pid))
+    process.terminate()
+    said, _ = process.communicate()
+    assert "sweep: interrupted; the same command starts it again" in said
+    left = {int(folder.name) for folder in Path("/proc").glob("[0-9]*")}
+    assert not left & started
+    assert not list(processes("", lab.folder))
+
+    process = start(lab, *sets, "--name", "killed")
     wait_for_training(lab, process)
     time.sleep(2)
     process.kill()
@@ -160,7 +214,7 @@ def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path)
     while list(processes("ctrnn.sweep.runner")) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not list(processes("ctrnn.sweep.runner"))  # what the driver had started is gone
-    assert not [name for name in shown(lab) if name.startswith("point")]
+    assert set(shown(lab)) == before
 
     status, said = sweep(lab, *sets, "--name", "killed")
     assert status == 0, said

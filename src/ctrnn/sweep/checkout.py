@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 
-from ctrnn import lock
+from ctrnn import lock, params
+from ctrnn.params import Params
 from ctrnn.sweep.points import SweepError
 
 CODE = ("src", "stages", "dvc.yaml")  # of an experiment; with its settings, they decide its results
+FILES = ("params.yaml", "dvc.lock")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A finished DVC experiment. ref: its git reference; keys: task -> content key of its MLflow run."""
+    """A finished DVC experiment.
+
+    ref: its git reference; settings: of its own params.yaml; keys: task of these -> content key of its MLflow run.
+    """
 
     name: str
     ref: str
+    settings: Params
     keys: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A main checkout. Its `.dvc/tmp/exps` is where DVC itself keeps the folders of temporary experiments."""
+    """A main checkout. Its `.dvc/tmp/exps` is where DVC itself keeps the folders of temporary experiments.
+
+    root: the folder of dvc.yaml, which may be one of several in a git repository.
+    """
 
     root: Path
 
@@ -46,18 +57,39 @@ class Checkout:
         """What a point took: seconds by stage, bytes."""
         return self.folder / "records" / f"{name}.json"
 
+    def lock(self, name: str, timeout: float = -1) -> FileLock:
+        """The lock of a sweep or a point while it runs, or of reports while one is written."""
+        path = self.folder / "locks" / f"{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path, timeout)
+
+    @cached_property
+    def prefix(self) -> str:
+        """Path of the root in its git repository: empty, or one that ends with a slash."""
+        return self.git("rev-parse", "--show-prefix").removesuffix("\n")
+
+    @cached_property
+    def repository(self) -> Path:
+        """The git repository, which another may clone or push to; a checkout may be one of several of it."""
+        told = self.git("rev-parse", "--git-common-dir").removesuffix("\n")
+        return (self.root / told).resolve()
+
     @cached_property
     def commit(self) -> str:
         """The last commit, which a sweep runs. Raises SweepError where files that decide results are not committed."""
-        changes = self.git("status", "--porcelain", "--", *CODE, "params.yaml")
+        changes = self.git("status", "--porcelain", "-z", "--", *CODE, "params.yaml")
         if changes:
+            first = changes.partition("\0")[0][3:].removeprefix(self.prefix)
             raise SweepError(
-                f"{changes.split()[1]} is not committed; a sweep runs the last commit, so commit it first"
+                f"{first} is not committed; a sweep runs the last commit, so commit it first"
             )
         return self.git("rev-parse", "HEAD").strip()
 
     def experiments(self, names: Collection[str] | None = None) -> dict[str, Experiment]:
-        """Finished experiments of the code of this commit, all or those of these names, by name."""
+        """Finished experiments of the code of this commit, all or those of these names, by name.
+
+        Of several of one name it is that of this commit.
+        """
         listed = self.git("for-each-ref", "--format=%(refname)", "refs/exps/").split()
         parts = [ref.split("/") for ref in listed]  # refs/exps/ab/cdef.../name
         refs = [
@@ -66,12 +98,16 @@ class Checkout:
             if len(part) == 5 and (names is None or part[-1] in names)
         ]
         now = self._trees(["HEAD"])
-        same = {ref: trees for ref, trees in self._trees(refs).items() if trees == now["HEAD"]}
-        locks = self._files([f"{ref}:dvc.lock" for ref in same])
-        return {
-            ref.rpartition("/")[2]: Experiment(ref.rpartition("/")[2], ref, keys_of(text))
-            for ref, text in zip(same, locks, strict=True)
-        }
+        same = [ref for ref, trees in self._trees(refs).items() if trees == now["HEAD"]]
+        head = self.git("rev-parse", "HEAD").strip()
+        same.sort(key=lambda ref: ref.startswith(f"refs/exps/{head[:2]}/{head[2:]}/"))
+        told = self._files(f"{ref}:{self.prefix}{name}" for ref in same for name in FILES)
+        found = {}
+        for ref, settings, locked in zip(same, told[::2], told[1::2], strict=True):
+            with suppress(ValueError, yaml.YAMLError):  # not what a point leaves
+                name, own = ref.rpartition("/")[2], params.parse(settings.decode(), ref)
+                found[name] = Experiment(name, ref, own, keys_of(locked.decode(), own.tasks))
+        return found
 
     def git(self, *command: str, stdin: str | None = None) -> str:
         """Output of a git command. Raises SweepError with its last line where it fails."""
@@ -92,28 +128,43 @@ class Checkout:
 
     def _trees(self, refs: list[str]) -> dict[str, tuple[str, ...]]:
         """Hashes of CODE in commits."""
-        asked = "".join(f"{ref}:{part}\n" for ref in refs for part in CODE)
+        asked = "".join(f"{ref}:{self.prefix}{part}\n" for ref in refs for part in CODE)
         told = self.git("cat-file", "--batch-check", stdin=asked).splitlines()
         n = len(CODE)
         return {ref: tuple(told[i * n : (i + 1) * n]) for i, ref in enumerate(refs)}
 
-    def _files(self, names: list[str]) -> list[str]:
-        """What files of commits hold."""
-        told = self.git("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names))
+    def _files(self, names: Iterable[str]) -> list[bytes]:
+        """What files of commits hold; nothing where there is no such file."""
+        asked = "".join(f"{name}\n" for name in names).encode()
+        told = subprocess.run(
+            ["git", "cat-file", "--batch"],
+            cwd=self.root,
+            input=asked,
+            capture_output=True,
+            check=True,
+        ).stdout
         texts, at = [], 0
-        for _ in names:
-            begin = told.index("\n", at) + 1
-            end = begin + int(told[at:begin].split()[2])  # bytes; dvc.lock is ASCII
-            texts.append(told[begin:end])
-            at = end + 1
+        while at < len(told):
+            begin = told.index(b"\n", at) + 1
+            first = told[at:begin].split()
+            size = int(first[2]) if first[-1] != b"missing" else -1
+            texts.append(told[begin : begin + max(size, 0)])
+            at = begin + size + 1
         return texts
 
 
-def keys_of(text: str) -> dict[str, str]:
-    """Task -> content key of its run, from what a dvc.lock holds."""
-    stages = yaml.load(text, Loader=lock.FAST)["stages"]
-    tasks = [name.partition("@")[2] for name in stages if name.startswith("publish@")]
-    return {task: lock.content_key(lock.chain_of(stages, task)) for task in tasks}
+def keys_of(text: str, tasks: Iterable[str]) -> dict[str, str]:
+    """Task -> content key of its run, from what a dvc.lock holds.
+
+    tasks: of the params.yaml beside it. A lock also keeps the entries of tasks that an experiment has left out, which
+    are those of the commit that it began from. A task that lacks an entry has no key.
+    """
+    stages = (yaml.load(text, Loader=lock.FAST) or {}).get("stages", {})
+    keys = {}
+    for task in tasks:
+        with suppress(KeyError):
+            keys[task] = lock.content_key(lock.chain_of(stages, task))
+    return keys
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
 from pandas import DataFrame
 
-from ctrnn import params, tracking
+from ctrnn import tracking
 from ctrnn.complaints import nearest, one_sentence
 from ctrnn.sweep import engine, page, table
-from ctrnn.sweep.checkout import Checkout
+from ctrnn.sweep.checkout import Checkout, Experiment
 from ctrnn.sweep.plan import plan
 from ctrnn.sweep.points import Point, SweepError, labels, points
 from ctrnn.sweep.progress import Progress
@@ -24,46 +27,82 @@ from ctrnn.tracking import place, reading, sweeps
 FOLDER = Path("reports") / "sweeps"
 
 
+NAME = r"\w(?:[\w .,=+-]*\w)?"
+
+
 def sweep(
     sets: Sequence[str], tasks: Sequence[str], name: str | None, address: str | None, dry: bool
 ) -> None:
     """Run what is missing of a sweep, then report on all of it.
 
-    Raises ParamsError before anything runs where a key, a task or every value is wrong; SweepError at the end where
-    points have failed.
+    Raises ParamsError before anything runs where a key, a task or every value is wrong, and SweepError where the name
+    is, or where a sweep of this name is running; SweepError at the end where points have failed.
     """
+    check_name(name)
     checkout = Checkout(place.main_checkout())
     asked = points(sets, tasks, checkout.root)
     commit = checkout.commit
-    settings = params.load(checkout.root / "params.yaml")
+    settings = next(point.settings for point in asked if point.settings)
     tracking.init(settings, checkout.root)
-    runs = reading.table(settings.publish.experiment, checkout.root)
-    ahead = plan(asked, checkout, set(runs["key"].dropna()) if len(runs) else set())
-    print(f"sweep: {ahead.text()}", flush=True)
+    done = checkout.experiments({point.name for point in asked})
+    runs = finished_runs(settings.publish.experiment, done, checkout)
+    ahead = plan(asked, checkout, done, set(runs["key"].dropna()) if len(runs) else set())
+    print(f"sweep: {ahead.text()}", *ahead.reasons(), sep="\nsweep: ", flush=True)
     if dry:
         return
     told = describe(sets, asked, name, commit)
-    folder = checkout.root / FOLDER / told["name"]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
-    done = checkout.experiments({point.name for point in ahead.todo})
-    for point in ahead.todo:
-        if point.name in done:  # its runs are not in this store: the point takes the rest from DVC
-            checkout.git("update-ref", "-d", done[point.name].ref)
-    with Progress(ahead) as progress:
-        if ahead.todo:
-            for running, ended in engine.run(
-                ahead.todo, checkout.root, commit, ahead.threads, address
-            ):
-                progress.update(running, ended)
-    if progress.done or ahead.cached:
-        report(told["name"], None if ahead.todo else runs)
+    with alone(checkout, told["name"]):
+        folder = checkout.root / FOLDER / told["name"]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
+        earlier = {name: one.ref for name, one in done.items()}
+        with Progress(ahead) as progress:
+            if ahead.todo:
+                coming = engine.run(ahead.todo, earlier, checkout, commit, ahead.threads, address)
+                with closing(coming):
+                    for running, ended in coming:
+                        progress.update(running, ended)
+        if progress.done or ahead.cached:
+            report(told["name"], None if ahead.todo else runs)
     if progress.failed:
         first = progress.failed[0]
         raise SweepError(
             f"{len(progress.failed)} of {len(asked)} points failed, the first with {first['failure']!r}; "
             f"their logs are in {checkout.log('*').parent}; the same command runs them again"
         )
+
+
+def check_name(name: str | None) -> None:
+    """Raises SweepError where a sweep cannot have this name, which is that of a folder below FOLDER."""
+    if name is not None and not (re.fullmatch(NAME, name) and len(name.encode()) <= 100):
+        raise SweepError(
+            f"--name {name[:100]!a} is not the name of a sweep; give letters, digits and _ . , = + - or spaces, "
+            "100 bytes at most, with a letter or digit first and last"
+        )
+
+
+@contextmanager
+def alone(checkout: Checkout, name: str) -> Iterator[None]:
+    """Raises SweepError where a sweep of this name is running."""
+    lock = checkout.lock(f"sweep {name}", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SweepError(
+            f"a sweep {name} is running; wait for its end, or give this one another name by --name"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def finished_runs(experiment: str, done: Mapping[str, Experiment], checkout: Checkout) -> DataFrame:
+    """The finished runs in an experiment of MLflow, but for those that contradict what is done: these are told."""
+    runs, contradictions = table.honest(reading.table(experiment, checkout.root), done.values())
+    for one in contradictions:
+        print(f"sweep: {one}", file=sys.stderr, flush=True)
+    return runs
 
 
 def describe(
@@ -76,16 +115,20 @@ def describe(
             if value not in axes.setdefault(key, []):
                 axes[key].append(value)
     known = next(point.settings for point in asked if point.settings)
-    digest = hashlib.sha256(json.dumps([point.name for point in asked]).encode()).hexdigest()[:6]
-    words = list(labels(axes).values()) or ["point"]
     return {
-        "name": name or "-".join([*words, digest]),
+        "name": name or named(axes, asked),
         "commit": commit,
         "tasks": list(known.tasks),
         "axes": axes,
         "fixed": [one for one in sets if one.partition("=")[0] not in axes],
         "points": [{"name": point.name, "values": point.chosen} for point in asked],
     }
+
+
+def named(axes: Iterable[str], asked: Sequence[Point]) -> str:
+    """The name of a sweep that was given none: its axes, and the beginning of a hash of its points."""
+    digest = hashlib.sha256(json.dumps([point.name for point in asked]).encode()).hexdigest()[:6]
+    return "-".join(["-".join(labels(axes).values())[:80] or "point", digest])
 
 
 def report(name: str | None, runs: DataFrame | None = None) -> None:
@@ -102,21 +145,39 @@ def report(name: str | None, runs: DataFrame | None = None) -> None:
     if name not in known:
         raise SweepError(f"{name} is not a sweep; {nearest(name, known)}")
     told = json.loads(known[name].read_text())
-    experiment = params.load(checkout.root / "params.yaml").publish.experiment
-    if runs is None:
-        runs = reading.table(experiment, checkout.root)
     finished = checkout.experiments({one["name"] for one in told["points"]})
+    if not finished:
+        raise SweepError(f"no point of sweep {name} has results; run ctrnn sweep again")
+    experiment = next(iter(finished.values())).settings.publish.experiment
+    if runs is None:
+        runs = finished_runs(experiment, finished, checkout)
     rows = table.rows(told["points"], finished, runs)
     if rows.empty:
         raise SweepError(f"no point of sweep {name} has results; run ctrnn sweep again")
-    missing = [one["name"] for one in told["points"] if one["name"] not in set(rows["experiment"])]
     ui, number = sweeps.address(experiment, checkout.root)
     shown = {**told, "ui": ui, "mlflow_experiment": number}
-    path = page.write(known[name].parent, shown, rows, missing)
-    run_id = sweeps.register(
-        name, experiment, page.settings(told), page.metrics(rows), path.parent, checkout.root
-    )
+    with checkout.lock("reports"):
+        path = page.write(known[name].parent, shown, rows, without_results(told, rows))
+        run_id = sweeps.register(
+            name,
+            experiment,
+            page.settings(told),
+            page.metrics(told, rows),
+            path.parent,
+            checkout.root,
+        )
     print(f"sweep: {path}; networks.csv and effects.csv beside it; run {run_id} in MLflow")
+
+
+def without_results(told: dict[str, Any], rows: DataFrame) -> list[str]:
+    """Names of the points that have no rows, and of those without rows of some tasks, with these."""
+    has = set(zip(rows["experiment"], rows["task"], strict=True))
+    missing = []
+    for point in (one["name"] for one in told["points"]):
+        lacks = [task for task in told["tasks"] if (point, task) not in has]
+        if lacks:
+            missing.append(point if lacks == told["tasks"] else f"{point} ({', '.join(lacks)})")
+    return missing
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -43,33 +44,35 @@ def hedges_g(low: np.ndarray, high: np.ndarray) -> tuple[float, float, float]:
     return g, g - float(reach), g + float(reach)
 
 
-def table(rows: pd.DataFrame, axes: list[str], measures: list[str]) -> pd.DataFrame:
+COLUMNS = (
+    "task", "axis", "measure", "lowest", "highest", "mean_lowest", "mean_highest", "g", "g_from", "g_to",
+)  # fmt: skip
+
+
+def table(rows: pd.DataFrame, axes: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
     """A row per task, axis and measure: means at the lowest and highest value of the axis, and Hedges' g of the two.
 
-    The other axes are averaged over: networks of all their values count alike.
+    Of the other axes the combinations count that have networks at both values; they are averaged over, and networks of
+    all count alike. An axis whose values have no order, or of which a task has fewer than two, has no row.
     """
     found = []
     for task, own in rows.groupby("task", sort=False):
-        for axis in axes:
+        used = [axis for axis in axes if own[axis].nunique() > 1]
+        for axis in (axis for axis in used if pd.api.types.is_numeric_dtype(own[axis])):
             lowest, highest = own[axis].min(), own[axis].max()
+            others = list(
+                own[[one for one in used if one != axis]].itertuples(index=False, name=None)
+            )
+            sides = [own[axis] == value for value in (lowest, highest)]
+            both = set.intersection(
+                *({o for o, at in zip(others, side, strict=True) if at} for side in sides)
+            )
+            shared = np.array([one in both for one in others])
+            if not shared.any():
+                continue
             for measure in measures:
-                low, high = (
-                    own.loc[own[axis] == value, measure].to_numpy(np.float64)
-                    for value in (lowest, highest)
-                )
-                g, below, above = hedges_g(low, high)
-                found.append(
-                    {
-                        "task": task,
-                        "axis": axis,
-                        "measure": measure,
-                        "lowest": lowest,
-                        "highest": highest,
-                        "mean_lowest": mean_interval(low)[0],
-                        "mean_highest": mean_interval(high)[0],
-                        "g": g,
-                        "g_from": below,
-                        "g_to": above,
-                    }
-                )
-    return pd.DataFrame(found)
+                low, high = (own.loc[side & shared, measure].to_numpy(np.float64) for side in sides)
+                effect = hedges_g(low, high)
+                means = mean_interval(low)[0], mean_interval(high)[0]
+                found.append((task, axis, measure, lowest, highest, *means, *effect))
+    return pd.DataFrame(found, columns=COLUMNS)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
+
+from ctrnn.kernel import usable_cores
+from ctrnn.sweep import runner
+from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.points import Point, SweepError
 from ctrnn.tracking import place
 
@@ -19,12 +27,18 @@ RETRIES = 3  # of a point whose worker or node is lost
 
 
 def run(
-    points: Sequence[Point], root: Path, commit: str, threads: int, address: str | None
-) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    points: Sequence[Point],
+    earlier: Mapping[str, str],
+    checkout: Checkout,
+    commit: str,
+    threads: int,
+    address: str | None,
+) -> Generator[tuple[int, list[dict[str, Any]]]]:
     """Run the points; yields, every second at least, how many are running, and what the ended ones came to.
 
-    address: of a Ray cluster; None starts Ray on this machine. Raises SweepError where Ray is not there, or where the
-    nodes could not share the store of runs.
+    earlier: git references, by point, of experiments that the new ones replace. address: of a Ray cluster; None starts
+    Ray on this machine, and no other reaches it. Raises SweepError where Ray is not there, or where the nodes could not
+    share the store of runs; KeyboardInterrupt at Ctrl-C, SIGTERM and SIGHUP, once what it has started has ended.
     """
     if importlib.util.find_spec("ray") is None:
         raise SweepError(
@@ -32,40 +46,72 @@ def run(
         )
     # Nothing is reported to anybody, and what a worker says is in the log of its point.
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0")
+    if address is None:
+        # As on Windows and macOS: all servers listen on 127.0.0.1 alone. Without it they listen on every interface,
+        # and Ray takes 127.0.0.1, given as the address of the node, for one of these.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     # Who may use the cluster: those who have the token that Ray keeps in the home folder, and makes where it has none.
     if address is None or (Path.home() / ".ray" / "auth_token").exists():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
+    waiting: dict[Any, str] = {}
     try:
-        ray.init(
-            address=address or "local",
-            include_dashboard=None if address else False,
-            log_to_driver=False,
-            configure_logging=False,
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise SweepError(
-            f"Ray does not start at {address or 'this machine'} ({' '.join(str(error).split())[:200]}); "
-            "start the cluster first (see docs/cluster.md), or leave --address out"
-        ) from None
-    try:
+        interrupt_at_signals()
+        try:
+            ray.init(
+                address=address or "local",
+                num_cpus=None if address else usable_cores(),
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise SweepError(
+                f"Ray does not start at {address or 'this machine'} ({' '.join(str(error).split())[:200]}); "
+                "start the cluster first (see docs/cluster.md), or leave --address out"
+            ) from None
+        interrupt_at_signals()  # Ray sets a handler of its own
         if address:
-            check_store(root)
-        job = {"root": str(root), "commit": commit, "threads": threads}
+            check_store(checkout.root)
+        job = {"root": str(checkout.root), "commit": commit, "threads": threads}
         task = ray.remote(max_retries=RETRIES, num_cpus=threads)(work)
-        jobs = [{**job, "name": p.name, "overrides": p.overrides} for p in points]
         # Stages say `python` and `dvc`: those of this environment, which every node sees.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path}
-        waiting = [task.options(name=one["name"]).remote(one, environment) for one in jobs]
-        names = dict(zip(waiting, (point.name for point in points), strict=True))
+        for point in points:
+            name = point.name
+            own = {**job, "name": name, "overrides": point.overrides, "earlier": earlier.get(name)}
+            waiting[task.options(name=name).remote(own, environment)] = name
         while waiting:
-            ended, waiting = ray.wait(waiting, num_returns=1, timeout=1)
+            ended, _ = ray.wait(list(waiting), num_returns=1, timeout=1)
+            results = [result(ray, waiting.pop(one), one) for one in ended]
             room = int(ray.cluster_resources().get("CPU", 0)) // threads
-            yield min(room, len(waiting)), [result(ray, names[one], one) for one in ended]
+            yield min(room, len(waiting)), results
     finally:
         ray.shutdown()
+        if address is None:
+            wait_for(checkout, waiting.values())
+
+
+def interrupt_at_signals() -> None:
+    """From now on SIGTERM and SIGHUP end the sweep as Ctrl-C does; one that is ignored, as under nohup, stays so."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
+def wait_for(checkout: Checkout, names: Iterable[str]) -> None:
+    """Return once points have ended that were left: their training writes a checkpoint, for runner.GRACE at most."""
+    end = time.monotonic() + runner.GRACE + 5
+    for lock in (checkout.lock(f"point {name}") for name in names):
+        if Path(lock.lock_file).exists():
+            with suppress(Timeout), lock.acquire(max(0, end - time.monotonic())):
+                pass
 
 
 def result(ray: Any, name: str, ended: Any) -> dict[str, Any]:

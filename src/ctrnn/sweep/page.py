@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from matplotlib.figure import Figure
 
 from ctrnn.figures import png
 from ctrnn.report.page import render
-from ctrnn.sweep import drawings, effects
-from ctrnn.sweep.points import labels
+from ctrnn.sweep import drawings, effects, table
 from ctrnn.sweep.table import MEASURES
 
 TEMPLATE = Path(__file__).with_name("sweep.html.j2")
@@ -23,28 +23,30 @@ TEMPLATE = Path(__file__).with_name("sweep.html.j2")
 def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list[str]) -> Path:
     """Write networks.csv, effects.csv, a figure per measure, and index.html, which holds them all; its path.
 
-    sweep: what sweep.json holds. rows: of `table.rows`. missing: points without finished runs.
+    sweep: what sweep.json holds. rows: of `table.rows`. missing: points, or tasks of points, without finished runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    axes = list(labels(sweep["axes"]).values())
-    measures = [name for name in MEASURES if rows[name].notna().any()]
-    found = effects.table(rows, numeric(rows, axes), measures)
-    rows.to_csv(folder / "networks.csv", index=False)
+    for old in folder.glob("*.png"):  # of axes that it may not have any more
+        old.unlink()
+    networks, found = tables(sweep, rows)
+    networks.to_csv(folder / "networks.csv", index=False)
     found.to_csv(folder / "effects.csv", index=False)
+    axes, measured = columns(sweep)
     drawn = []
-    for measure in measures:
+    for measure in measures(rows):
         words = MEASURES[measure][1]
-        for kind, figure in figures(rows, axes, measure, words):
+        for kind, figure in figures(networks, axes, measure, words, measured):
             (folder / f"{measure}-{kind}.png").write_bytes(made := png(figure))
             drawn.append({"title": words, "kind": kind, "data": base64.b64encode(made).decode()})
+    every = list(table.columns(sweep["axes"]).values())
     page = render(
         TEMPLATE,
         sweep=sweep,
-        axes=axes,
+        axes=every,
         figures=drawn,
         effects=found.to_dict("records"),
         words={name: words for name, (_, words) in MEASURES.items()},
-        points=summary(rows, axes),
+        points=summary(rows, every),
         missing=missing,
     )
     path = folder / "index.html"
@@ -52,13 +54,52 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
     return path
 
 
-def numeric(rows: pd.DataFrame, axes: list[str]) -> list[str]:
-    """Axes whose values have an order."""
-    return [axis for axis in axes if pd.api.types.is_numeric_dtype(rows[axis])]
+def tables(sweep: dict[str, Any], rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Distinct networks, and effects of the axes that decide what a network is. sweep, rows: as for `write`."""
+    axes, measured = columns(sweep)
+    networks = table.distinct(rows, sweep["axes"])
+    of_networks = [axis for axis in axes if axis not in measured]
+    averaged = table.averaged(networks, axes, measured)
+    return networks, effects.table(averaged, of_networks, measures(rows))
+
+
+def columns(sweep: dict[str, Any]) -> tuple[list[str], set[str]]:
+    """The columns of all axes but `seed`, whose networks are replicates; those that decide only what is measured."""
+    named = {key: name for key, name in table.columns(sweep["axes"]).items() if key != "seed"}
+    measured = (key for key in named if key.partition(".")[0] in ("evaluate", "analyze"))
+    return list(named.values()), {named[key] for key in measured}
+
+
+def measures(rows: pd.DataFrame) -> list[str]:
+    """The measures that some network has."""
+    return [name for name in MEASURES if rows[name].notna().any()]
 
 
 def figures(
-    rows: pd.DataFrame, axes: list[str], measure: str, words: str
+    rows: pd.DataFrame,
+    axes: Sequence[str],
+    measure: str,
+    words: str,
+    measured: Collection[str] = (),
+) -> list[tuple[str, Figure]]:
+    """A heat map over the first two axes, and lines along each, for the tasks that the same axes concern and vary in.
+
+    measured: axes that decide only how a network is measured.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for task, own in rows.groupby("task", sort=False):
+        alike.setdefault(tuple(a for a in axes if own[a].nunique() > 1), []).append(str(task))
+    made = []
+    for used, tasks in alike.items():
+        over = [axis for axis in used[2:] if axis in measured]
+        some = table.averaged(rows[rows["task"].isin(tasks)], used, over)
+        of_tasks = f"-{'-'.join(tasks)}" if len(alike) > 1 else ""
+        made += [(kind + of_tasks, figure) for kind, figure in _drawn(some, used, measure, words)]
+    return made
+
+
+def _drawn(
+    rows: pd.DataFrame, axes: Sequence[str], measure: str, words: str
 ) -> list[tuple[str, Figure]]:
     """A heat map over the first two axes, and lines along each axis, one for each value of the other.
 
@@ -75,7 +116,10 @@ def figures(
         grids = {
             str(task): np.array(
                 [
-                    [select(own, measure, {upwards: u, along: a}).mean() for a in levels[along]]
+                    [
+                        effects.mean_interval(select(own, measure, {upwards: u, along: a}))[0]
+                        for a in levels[along]
+                    ]
                     for u in levels[upwards]
                 ]
             )
@@ -121,19 +165,21 @@ def summary(rows: pd.DataFrame, axes: list[str]) -> list[dict[str, Any]]:
             "accuracy": own["accuracy"].mean(),
             "iterations": own["iterations"].mean(),
         }
-        for values, own in rows.groupby(keys, sort=False)
+        for values, own in rows.groupby(keys, sort=False, dropna=False)
     ]
 
 
-def metrics(rows: pd.DataFrame) -> dict[str, float]:
-    """What a list of sweeps in MLflow is sorted by."""
+def metrics(sweep: dict[str, Any], rows: pd.DataFrame) -> dict[str, float]:
+    """What a list of sweeps in MLflow is sorted by, over distinct networks. sweep, rows: as for `write`."""
+    axes, measured = columns(sweep)
+    networks = table.averaged(table.distinct(rows, sweep["axes"]), axes, measured)
     by_task = {
         f"{measure}/{task}": float(own[measure].mean())
-        for task, own in rows.groupby("task")
+        for task, own in networks.groupby("task")
         for measure in ("accuracy", "converged", "iterations")
         if own[measure].notna().any()
     }
-    return {"networks": float(len(rows)), "runs": float(rows["run_id"].nunique()), **by_task}
+    return {"networks": float(len(networks)), "runs": float(rows["run_id"].nunique()), **by_task}
 
 
 def settings(sweep: dict[str, Any]) -> dict[str, str]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ctrnn import network, streams, tasks
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
 from ctrnn.sweep.checkout import Checkout, Experiment, read_record
-from ctrnn.sweep.points import Point
+from ctrnn.sweep.points import Point, decisive, dumped
 
 STEPS = 5  # of training, timed for a number of threads
+SHOWN = 5  # reasons why points are not allowed
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Plan:
         """The plan in words."""
         n = len(self.todo)
         parts = [
-            f"{n + len(self.cached) + len(self.refused)} points: {len(self.cached)} cached, {n} to run"
+            f"{of_points(n + len(self.cached) + len(self.refused))}: {len(self.cached)} cached, {n} to run"
             + (f", {len(self.refused)} not allowed" if self.refused else "")
         ]
         if n:
@@ -57,10 +59,26 @@ class Plan:
             )
         return "; ".join(parts)
 
+    def reasons(self) -> list[str]:
+        """Why points are not allowed: the first SHOWN reasons, and how many points have each."""
+        counted = Counter(str(point.complaint) for point in self.refused)
+        told = [f"{of_points(n)} not allowed: {why}" for why, n in counted.items()]
+        more = sum([*counted.values()][SHOWN:])
+        return told[:SHOWN] + ([f"{of_points(more)} not allowed for other values"] if more else [])
 
-def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Plan:
-    """Sort the points. published: content keys of the finished runs in MLflow."""
-    done = checkout.experiments({point.name for point in points})
+
+def of_points(n: int) -> str:
+    """The number in words."""
+    return f"{n} point{'s' * (n > 1)}"
+
+
+def plan(
+    points: Sequence[Point],
+    checkout: Checkout,
+    done: Mapping[str, Experiment],
+    published: Collection[str],
+) -> Plan:
+    """Sort the points. done: finished experiments; published: content keys of the finished runs in MLflow."""
     allowed = [point for point in points if point.settings is not None]
     cached = [p for p in allowed if p.name in done and complete(p, done[p.name], published)]
     ended = {point.name for point in cached}
@@ -84,12 +102,12 @@ def plan(points: Sequence[Point], checkout: Checkout, published: set[str]) -> Pl
     )
 
 
-def complete(point: Point, experiment: Experiment, published: set[str]) -> bool:
-    """Whether every task of a finished experiment has its run."""
+def complete(point: Point, experiment: Experiment, published: Collection[str]) -> bool:
+    """Whether a finished experiment has the settings of the point, and each of its tasks its run."""
     assert point.settings is not None
-    return set(experiment.keys) == set(point.settings.tasks) and published >= set(
-        experiment.keys.values()
-    )
+    wanted, got = (decisive(dumped(one)) for one in (point.settings, experiment.settings))
+    keys = [experiment.keys.get(task) for task in point.settings.tasks]
+    return wanted == got and all(key in published for key in keys)
 
 
 def spread(points: Sequence[Point]) -> tuple[int, int, float]:

@@ -39,16 +39,20 @@ ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b")
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Run a point. job: root, commit, name, overrides, threads. Returns name, seconds, and `failure` or None."""
+    """Run a point. Returns name, seconds, and `failure` or None.
+
+    job: root, commit, name, overrides, threads, and `earlier`, where it replaces an experiment, with its reference.
+    """
     checkout = Checkout(Path(job["root"]))
     name, began = job["name"], time.monotonic()
     log = checkout.log(name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as held, log.open("w") as told:
+    with checkout.lock(f"point {name}"), ExitStack() as held, log.open("w") as told:
         held.enter_context(claimed_cores(job["threads"]))
         clone = held.enter_context(claimed_clone(checkout, job["commit"]))
         sets = [f"--set-param={override}" for override in job["overrides"]]
-        process = subprocess.Popen(
+        stages: list[tuple[str, float]] = []
+        with subprocess.Popen(
             ["dvc", "exp", "run", "--name", name, *sets],
             cwd=clone,
             env={**os.environ, "OMP_NUM_THREADS": str(job["threads"])},
@@ -56,24 +60,21 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-        )
-        assert process.stdout
-        stages: list[tuple[str, float]] = []
-        for line in process.stdout:
-            told.write(line)
-            told.flush()
-            if begun := RUNNING.match(line):
-                stages.append((begun[1], time.monotonic()))
+        ) as process:
+            assert process.stdout
+            for line in process.stdout:
+                told.write(line)
+                told.flush()
+                if begun := RUNNING.match(line):
+                    stages.append((begun[1], time.monotonic()))
         ended = time.monotonic()
-        if process.wait():
+        if process.returncode:
             return {"name": name, "seconds": ended - began, "failure": sentence(log.read_text())}
-        git(
-            clone,
-            "push",
-            "--quiet",
-            str(checkout.root),
-            *[f"{ref}:{ref}" for ref in refs(clone) if ref.split("/")[-1] == name],
-        )
+        made = [ref for ref in refs(clone) if ref.split("/")[-1] == name]
+        # In place of one of the same name: an earlier experiment is there until this one is.
+        git(clone, "push", "--quiet", str(checkout.repository), *[f"+{ref}:{ref}" for ref in made])
+        if job.get("earlier") not in (None, *made):
+            checkout.git("update-ref", "-d", job["earlier"])
         record = {
             "name": name,
             "seconds": time.monotonic() - began,
@@ -109,7 +110,7 @@ def claimed_cores(n: int) -> Iterator[None]:
 
 @contextmanager
 def claimed_clone(checkout: Checkout, commit: str) -> Iterator[Path]:
-    """A clone at this commit that no other point uses, clean; made where all are in use."""
+    """The project in a clone at this commit that no other point uses, clean; made where all are in use."""
     folder = checkout.folder / "clones"
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
@@ -117,7 +118,7 @@ def claimed_clone(checkout: Checkout, commit: str) -> Iterator[Path]:
         while not taken(held, folder / f"{number}.lock"):
             number += 1
         clone = folder / str(number)
-        if not (clone / ".dvc" / "config.local").exists():
+        if not is_clone_of(checkout, clone):
             make_clone(checkout, clone)
         for left in ("index.lock", "HEAD.lock"):  # of a git that was killed
             (clone / ".git" / left).unlink(missing_ok=True)
@@ -126,7 +127,14 @@ def claimed_clone(checkout: Checkout, commit: str) -> Iterator[Path]:
         git(clone, "clean", "-ffdxq", *kept)
         for ref in refs(clone):
             git(clone, "update-ref", "-d", ref)
-        yield clone
+        yield clone / checkout.prefix
+
+
+def is_clone_of(checkout: Checkout, clone: Path) -> bool:
+    """Whether a clone is whole, and of this checkout: a copied or moved one has those of where it was."""
+    project, store = clone / checkout.prefix, clone / checkout.prefix / ".checkpoints"
+    whole = (project / ".dvc" / "config.local").exists() and store.is_symlink()
+    return whole and store.readlink() == checkout.root / ".checkpoints"
 
 
 def make_clone(checkout: Checkout, clone: Path) -> None:
@@ -134,22 +142,16 @@ def make_clone(checkout: Checkout, clone: Path) -> None:
     from dvc.repo import Repo
 
     shutil.rmtree(clone, ignore_errors=True)
-    git(
-        checkout.root,
-        "clone",
-        "--quiet",
-        "--shared",
-        "--no-checkout",
-        str(checkout.root),
-        str(clone),
-    )
+    source = str(checkout.repository)
+    git(checkout.root, "clone", "--quiet", "--shared", "--no-checkout", source, str(clone))
+    project = clone / checkout.prefix
+    (project / ".dvc").mkdir(parents=True, exist_ok=True)
     store = checkout.root / ".checkpoints"
     store.mkdir(exist_ok=True)
-    (clone / ".checkpoints").symlink_to(store)
+    (project / ".checkpoints").symlink_to(store)
     with Repo(str(checkout.root)) as repo:
         cache = repo.cache.local_cache_dir
-    (clone / ".dvc").mkdir(exist_ok=True)
-    (clone / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n")
+    (project / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n")
 
 
 def taken(held: ExitStack, path: Path) -> bool:

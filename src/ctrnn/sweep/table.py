@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from ctrnn.sweep.checkout import Experiment
-from ctrnn.sweep.points import labels
+from ctrnn.sweep.points import CHANGE_NO_RESULT, dumped, labels
+from ctrnn.tracking import reading
 
 # Measures by the metrics of a run; {} is the number of a network. Of several metrics the mean counts.
 MEASURES: dict[str, tuple[str, str]] = {
@@ -30,36 +31,129 @@ MEASURES: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+# Columns of networks.csv that are no axis.
+OWN = ("experiment", "task", "network", "network_seed", "run_id", *MEASURES)
+# Settings of train that decide nothing of one network.
+NOT_OF_A_NETWORK = {"n_networks", "threads", "checkpoint_every", "require_convergence"}
+
+
+def columns(axes: Iterable[str]) -> dict[str, str]:
+    """Axes by dotted key -> their columns: the last part of the key, or more where another column has that name."""
+    named = {key: key if name in OWN else name for key, name in labels(axes).items()}
+    return {key: f"{key}.*" if name in OWN else name for key, name in named.items()}
+
+
+def honest(runs: pd.DataFrame, experiments: Iterable[Experiment]) -> tuple[pd.DataFrame, list[str]]:
+    """The runs without those whose settings contradict the experiment that they should be of; a sentence for each.
+
+    runs: of `tracking.reading.table`.
+    """
+    if runs.empty:
+        return runs, []
+    at = {key: i for i, key in enumerate(runs["key"])}
+    wrong: dict[int, str] = {}
+    for one in experiments:
+        for task, key in one.keys.items():
+            if (i := at.get(key)) is not None and (said := _contradiction(runs, i, task, one)):
+                wrong[i] = said
+    return runs.drop(index=runs.index[list(wrong)]), list(wrong.values())
+
+
+def _contradiction(runs: pd.DataFrame, i: int, task: str, experiment: Experiment) -> str | None:
+    """The first setting of run i that is not the experiment's, in a sentence; None where there is none."""
+    for key, value in {"task": task, **reading.settings(task, experiment.settings)}.items():
+        section, _, last = key.partition(".")
+        if key not in runs or last in CHANGE_NO_RESULT.get(section, ()):
+            continue
+        told = runs[key].iloc[i]
+        missing = not isinstance(told, list) and pd.isna(told)
+        half = isinstance(told, str) and not isinstance(value, str)  # of a list, too long for MLflow
+        if not missing and not half and told != value:
+            return (
+                f"run {runs['run_id'].iloc[i]} says {key} = {told}, but experiment {experiment.name} has {value}; "
+                "its results are left out: delete the run in MLflow, and the same sweep makes it again"
+            )
+    return None
+
+
 def rows(
     points: list[dict[str, Any]], experiments: Mapping[str, Experiment], runs: pd.DataFrame
 ) -> pd.DataFrame:
-    """A row per network: experiment, task, network, a column per axis, run_id, and MEASURES.
+    """A row per network of each point and task: OWN, and a column per axis.
 
-    points: name and values, as sweep.json keeps them. runs: of `tracking.reading.table`. Points without a finished
-    experiment, and tasks without a finished run, have no rows.
+    network: its number in its run; network_seed: its own. points: name and values, as sweep.json keeps them. runs: as
+    `honest` leaves them. Points without a finished experiment of these values, and tasks without a finished run, have
+    no rows.
     """
     if runs.empty:
         return pd.DataFrame()
     at = {key: i for i, key in enumerate(runs["key"])}
+    named = columns(key for point in points[:1] for key in point["values"])
     own = [measures(runs, number) for number in range(int(runs["train.n_networks"].max()))]
     return pd.DataFrame(
         {
             "experiment": point["name"],
-            **{
-                labels(point["values"])[axis]: cell(value)
-                for axis, value in point["values"].items()
-            },
+            **{named[axis]: cell(value) for axis, value in point["values"].items()},
             "task": task,
             "network": number,
+            "network_seed": seed,
             **own[number][i],
             "run_id": runs["run_id"].iloc[i],
         }
         for point in points
-        if point["name"] in experiments
-        for task, key in experiments[point["name"]].keys.items()
+        if (experiment := experiments.get(point["name"])) and has(experiment, point["values"])
+        for task, key in experiment.keys.items()
         if (i := at.get(key)) is not None
-        for number in range(int(runs["train.n_networks"].iloc[i]))
+        for number, seed in enumerate(experiment.settings.network_seeds)
     )
+
+
+def has(experiment: Experiment, values: Mapping[str, Any]) -> bool:
+    """Whether the settings of an experiment are these values, by dotted key."""
+    flat = dumped(experiment.settings)
+    for key, value in values.items():
+        at: Any = flat
+        for part in key.split("."):
+            at = at.get(part) if isinstance(at, dict) else None
+        if at != value:
+            return False
+    return True
+
+
+def distinct(rows: pd.DataFrame, axes: Iterable[str]) -> pd.DataFrame:
+    """The rows with each network once, however many points have it; an axis that does not concern a network is empty.
+
+    A network is known by its task, its own seed, and the settings that decide how it is made and measured. axes: by
+    dotted key. Of `seed` there is the first, though each network has its own.
+    """
+    made, known = rows.copy(), ["task", "network_seed"]
+    for key, column in columns(axes).items():
+        if key == "seed":
+            continue
+        elsewhere = ~rows["task"].map(lambda task, key=key: concerns(key, task))
+        if elsewhere.any():
+            made[column] = made[column].convert_dtypes().mask(elsewhere)
+        known.append(column)
+    return made.drop_duplicates(known, ignore_index=True)
+
+
+def concerns(key: str, task: str) -> bool:
+    """Whether a setting decides anything of one network of a task, or what is measured of it."""
+    section, _, rest = key.partition(".")
+    if section == "tasks":
+        return rest.partition(".")[0] in ("", task)
+    if section == "train":
+        return rest not in NOT_OF_A_NETWORK
+    return section in ("network", "evaluate", "analyze")
+
+
+def averaged(rows: pd.DataFrame, axes: Iterable[str], over: Collection[str]) -> pd.DataFrame:
+    """The rows with measures averaged over columns of axes that decide only how a network is measured."""
+    if not over:
+        return rows
+    known = ["task", "network_seed", *(axis for axis in axes if axis not in over)]
+    measured = [name for name in MEASURES if name in rows]
+    return rows.groupby(known, sort=False, dropna=False)[measured].mean().reset_index()
 
 
 def cell(value: Any) -> Any:

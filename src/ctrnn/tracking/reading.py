@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ctrnn.tracking import place, runs, store
+from ctrnn.params import Params
+from ctrnn.tracking import content, place, runs, store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -48,6 +49,11 @@ def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:
     finally:
         gc.enable()
     return pd.DataFrame(list(rows.values()))
+
+
+def settings(task: str, params: Params) -> dict[str, Any]:
+    """The settings of a run, by the columns that `table` has them in."""
+    return {key: _value(text) for key, text in content.flat_params(task, params).items()}
 
 
 def _finished(client: MlflowClient, experiment: str) -> Iterator[Run]:

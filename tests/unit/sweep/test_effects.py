@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,3 +51,33 @@ def test_an_effect_is_from_the_lowest_to_the_highest_value_of_an_axis() -> None:
     assert (row["lowest"], row["highest"]) == (0.1, 0.3)
     assert (row["mean_lowest"], row["mean_highest"]) == (0.5, 1.5)
     assert row["g"] > 0
+
+
+def table(**columns: list[Any]) -> pd.DataFrame:
+    """Effects on accuracy, of the axes among the columns."""
+    axes = [name for name in columns if name not in ("task", "accuracy")]
+    n = len(columns["accuracy"])
+    return effects.table(pd.DataFrame({"task": ["mante"] * n, **columns}), axes, ["accuracy"])
+
+
+def test_an_axis_of_which_one_value_is_left_has_no_effect() -> None:
+    assert table(tau=[10, 10, 10], accuracy=[0.1, 0.2, 0.3]).empty
+    per_task = table(
+        task=["mante", "mante", "dmts", "dmts"], tau=[10, 20, 10, 10], accuracy=[0.1, 0.2, 0.3, 0.4]
+    )
+    assert per_task["task"].tolist() == ["mante"]
+
+
+def test_an_axis_without_order_has_no_effect() -> None:
+    assert table(activation=["relu", "sigmoid"], accuracy=[0.1, 0.2]).empty
+
+
+def test_only_combinations_with_networks_at_both_ends_are_compared() -> None:
+    """Of tau 50 there is nothing at p_inh 0.1: its accuracy of 0.9 would look like an effect of p_inh."""
+    rows = table(p_inh=[0.1, 0.2, 0.2], tau=[10, 10, 50], accuracy=[0.5, 0.5, 0.9])
+    of_p_inh = rows[rows["axis"] == "p_inh"].iloc[0]
+    assert (of_p_inh["mean_lowest"], of_p_inh["mean_highest"]) == (0.5, 0.5)
+    of_tau = rows[rows["axis"] == "tau"].iloc[0]
+    assert (of_tau["mean_lowest"], of_tau["mean_highest"]) == (0.5, 0.9)
+    apart = table(p_inh=[0.1, 0.2], tau=[10, 50], accuracy=[0.5, 0.9])
+    assert apart.empty  # of which of the two?

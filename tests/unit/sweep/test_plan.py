@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def asked(checkout: Checkout, *sets: str) -> list[Point]:
 def test_without_experiments_everything_is_to_run_but_what_is_not_allowed(
     checkout: Checkout,
 ) -> None:
-    made = plans.plan(asked(checkout, "network.tau=10,20,0.5"), checkout, set())
+    made = plans.plan(asked(checkout, "network.tau=10,20,0.5"), checkout, {}, set())
     assert ([len(made.todo), len(made.cached), len(made.refused)]) == [2, 0, 1]
     assert made.threads * made.at_once <= usable_cores()
     assert made.longest > 0
@@ -53,17 +54,44 @@ def test_what_points_took_tells_what_the_next_ones_will(checkout: Checkout) -> N
         path.with_name(f"{name}.json").write_text(json.dumps(record))
     path.with_name("other.json").write_text(json.dumps(record | {"seconds": 9, "tasks": ["xor"]}))
     path.with_name("torn.json").write_text("{")
-    made = plans.plan(asked(checkout, "network.tau=10,20"), checkout, set())
+    made = plans.plan(asked(checkout, "network.tau=10,20"), checkout, {}, set())
     assert (made.seconds, made.bytes) == (200, 5e6)
     assert "10 MB of disk (as earlier points took)" in made.text()
 
 
+def test_why_points_are_not_allowed_is_told_once_for_those_that_share_it(
+    checkout: Checkout,
+) -> None:
+    some = asked(checkout, "network.p_inh=0.1,0.2,1.5", "network.tau=0.5,10")
+    told = plans.plan(some, checkout, {}, set()).reasons()
+    assert len(told) == 2
+    assert told[0].startswith("2 points not allowed: network.tau = 0.5 is shorter than network.dt")
+    assert told[1] == (
+        "2 points not allowed: network.p_inh = 1.5 is not allowed; give a number at least 0 and at most 1"
+    )
+
+
+def test_of_many_reasons_the_first_are_told(checkout: Checkout) -> None:
+    some = asked(checkout, "network.p_inh=0.2,2,3,4,5,6,7,8")
+    told = plans.plan(some, checkout, {}, set()).reasons()
+    assert len(told) == plans.SHOWN + 1
+    assert told[-1] == "2 points not allowed for other values"
+
+
 def test_a_point_is_done_when_all_its_tasks_are_published(checkout: Checkout) -> None:
     (point,) = asked(checkout, "network.tau=10")
-    done = Experiment(point.name, "ref", {"go_nogo": "key"})
+    assert point.settings is not None
+    done = Experiment(point.name, "ref", point.settings, {"go_nogo": "key"})
     assert plans.complete(point, done, {"key", "another"})
     assert not plans.complete(point, done, {"another"})
-    assert not plans.complete(point, Experiment(point.name, "ref", {}), {"key"})
+    assert not plans.complete(point, replace(done, keys={}), {"key"})
+
+
+def test_an_experiment_of_other_settings_is_not_the_point_of_its_name(checkout: Checkout) -> None:
+    point, other = asked(checkout, "network.tau=10,20")
+    assert other.settings is not None
+    done = Experiment(point.name, "ref", other.settings, {"go_nogo": "key"})
+    assert not plans.complete(point, done, {"key"})
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(59.6, "60 s"), (150, "2.5 min"), (9000, "2.5 h")])

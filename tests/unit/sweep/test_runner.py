@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.repo import Repo
@@ -69,15 +73,76 @@ def test_points_side_by_side_have_cores_of_their_own(
         assert os.sched_getaffinity(0) == before
 
 
-def test_a_clone_has_the_cache_of_the_checkout(tmp_path: Path) -> None:
-    root, clone = tmp_path / "checkout", tmp_path / "clone"
-    root.mkdir()
-    runner.git(root, "init", "--quiet")
-    Repo.init(str(root)).close()
-    runner.make_clone(Checkout(root), clone)
-    runner.git(root, "add", ".dvc")
+@pytest.fixture(params=["", "a project/"], ids=["alone", "in a larger repository"])
+def checkout(tmp_path: Path, request: pytest.FixtureRequest) -> Checkout:
+    """A DVC project of one stage, which fails where `tau` is 0; in a folder of its repository, too."""
+    root = tmp_path / "a repository" / request.param
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc" / "config").touch()
+    (root / ".gitignore").write_text(".checkpoints\n/artifacts/\n")
+    (root / "params.yaml").write_text("tau: 1\n")
+    command = "test ${tau} != 0 && mkdir -p artifacts/train/task && echo ${tau} > artifacts/train/task/out"
+    stage = {"cmd": command, "params": ["tau"], "outs": ["artifacts/train/task"]}
+    (root / "dvc.yaml").write_text(json.dumps({"stages": {"train": stage}}))
+    runner.git(root.parent if request.param else root, "init", "--quiet")
+    commit(root)
+    return Checkout(root)
+
+
+def commit(root: Path) -> None:
+    runner.git(root, "add", "--all", ":/")
     who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    runner.git(root, *who, "commit", "--quiet", "--message", "all")
-    runner.git(clone, "pull", "--quiet", str(root), "HEAD")
-    with Repo(str(root)) as here, Repo(str(clone)) as there:
-        assert there.cache.local.path == here.cache.local.path
+    runner.git(root, *who, "commit", "--quiet", "--allow-empty", "--message", "all")
+
+
+def run(checkout: Checkout, tau: int, earlier: str | None = None) -> dict[str, Any]:
+    job = {"root": str(checkout.root), "commit": checkout.commit, "name": "one", "threads": 1}
+    return runner.run({**job, "overrides": [f"tau={tau}"], "earlier": earlier})
+
+
+def kept(checkout: Checkout) -> list[str]:
+    """What experiments of the checkout have made of their setting, by their settings."""
+    texts = (checkout.git("show", f"{ref}:./params.yaml") for ref in runner.refs(checkout.root))
+    return sorted(text.strip() for text in texts)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the engine starts a point: this environment first, and somebody who commits."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "test")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@localhost")
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("checkout", ["a project/"], indirect=True)
+def test_a_point_leaves_its_experiment_in_the_checkout_in_place_of_earlier_ones(
+    checkout: Checkout,
+) -> None:
+    commit = checkout.commit
+    earlier = f"refs/exps/00/{'0' * 38}/one"  # of another commit
+    for ref in (earlier, f"refs/exps/{commit[:2]}/{commit[2:]}/one"):
+        checkout.git("update-ref", ref, commit)
+    assert run(checkout, 0, earlier)["failure"] is not None
+    assert kept(checkout) == ["tau: 1", "tau: 1"]  # nothing replaces them yet
+    assert run(checkout, 2, earlier)["failure"] is None
+    assert kept(checkout) == ["tau: 2"]
+
+
+def test_a_clone_has_the_cache_and_the_checkpoints_of_the_checkout(checkout: Checkout) -> None:
+    with runner.claimed_clone(checkout, checkout.commit) as clone:
+        assert (clone / "dvc.yaml").read_text() == (checkout.root / "dvc.yaml").read_text()
+        assert (clone / ".checkpoints").resolve() == checkout.root / ".checkpoints"
+        with Repo(str(checkout.root)) as here, Repo(str(clone)) as there:
+            assert there.cache.local.path == here.cache.local.path
+
+
+def test_a_moved_checkout_has_clones_of_its_own(tmp_path: Path, checkout: Checkout) -> None:
+    with runner.claimed_clone(checkout, checkout.commit) as clone:
+        (clone / "left").touch()
+    shutil.copytree(tmp_path / "a repository", tmp_path / "copy", symlinks=True)
+    copy = Checkout(tmp_path / "copy" / checkout.prefix)
+    with runner.claimed_clone(copy, copy.commit) as clone, Repo(str(clone)) as repo:
+        assert (clone / ".checkpoints").resolve() == copy.root / ".checkpoints"
+        assert Path(repo.cache.local.path).is_relative_to(copy.root)
