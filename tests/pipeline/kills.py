@@ -28,7 +28,12 @@ from tests.pipeline.checkout import Checkout
 TASK = "go_nogo"
 STAGES = ("generate", "train", "evaluate", "analyze", "publish")
 # Checkpoints at every iteration, and many iterations: a kill falls into the writing of one often.
-LONG = {"train.checkpoint_every": 0, "train.max_iterations": 100, "train.accuracy_criterion": 1.0}
+LONG = {
+    "train.checkpoint_every": 0,
+    "train.max_iterations": 100,
+    "train.stop_at": "loss",
+    "train.loss_criterion": 1e-20,  # is never undercut
+}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ LONG = {
     "train.trials_per_batch": 128,
     "train.max_iterations": 350,
     "train.check_every": 100,
-    "train.accuracy_criterion": 1.0,  # is never exceeded
+    "train.stop_at": "loss",
+    "train.loss_criterion": 1e-20,  # is never undercut
 }
 pytestmark = [
     pytest.mark.slow,

@@ -28,7 +28,8 @@ LONG = {  # a point trains for some seconds, with many checkpoints
     "train.trials_per_batch": 64,
     "train.max_iterations": 900,
     "train.check_every": 300,
-    "train.accuracy_criterion": 1.0,
+    "train.stop_at": "loss",
+    "train.loss_criterion": 1e-20,  # is never undercut
     "train.checkpoint_every": 0.5,
 }
 # 127.0.0.1, as an address of version 4, then of 6

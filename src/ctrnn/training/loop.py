@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -23,7 +24,7 @@ from ctrnn.training import checkpoint
 from ctrnn.training.adam import clip, gradient_norm
 from ctrnn.training.curriculum import Lesson, lessons
 from ctrnn.training.penalties import with_weight_penalties
-from ctrnn.training.stopping import check_networks, is_hopeless, meets_criterion
+from ctrnn.training.stopping import check_networks, exceeds, is_hopeless, meets_criterion
 from ctrnn.training.trainee import Trainee, enrol
 
 # Settings of train that do not decide how one network is trained.
@@ -109,7 +110,7 @@ def train(
                 loss, gradients = with_weight_penalties(*result, one.network, settings.penalties)
                 norm = gradient_norm(gradients)
                 if not math.isfinite(loss) or not math.isfinite(norm):
-                    raise TrainingError(diverged(task.name, one, settings))
+                    raise TrainingError(diverged(task, one, settings))
                 clipped = clip(gradients, norm, settings.clip_norm)
                 weights = one.adam.step(one.network.weights, clipped)
                 one.network = Network(one.network.wiring, weights)
@@ -121,7 +122,7 @@ def train(
                 assert one.last_check is not None
                 one.history[-1]["accuracy"] = one.last_check.accuracy
                 if lesson.until is not None:
-                    if one.last_check.accuracy > lesson.until:
+                    if exceeds(one.last_check.accuracy, lesson.until):
                         one.attend(at + 1, course, params)
                     continue
                 met = meets_criterion(one.last_check, settings)
@@ -208,12 +209,22 @@ def told_to_stop() -> Iterator[list[int]]:
         yield told
 
 
-def diverged(task: str, one: Trainee, settings: TrainSettings) -> str:
-    """The sentence for a loss that is not finite."""
+def diverged(task: Task[Any], one: Trainee, settings: TrainSettings) -> str:
+    """The sentence for a loss that is not finite, with settings that have acted by then."""
+    network = one.network.wiring.settings
+    if one.iteration:
+        told = {"train.learning_rate": settings.learning_rate, "network.w_gain": network.w_gain}
+        if settings.clip_norm is not None:
+            told["train.clip_norm"] = settings.clip_norm
+    else:  # before the first step of training: what is largest of what the network starts with and is given
+        keys = ("w_gain", "W_in_sd", "readout_sd", "sigma_pre", "sigma_post")
+        acted = {f"network.{key}": getattr(network, key) for key in keys}
+        acted |= {f"train.penalties.{key}": value for key, value in settings.penalties}
+        acted |= {f"tasks.{task.name}.{k}": v for k, v in task.settings if "evidence" in k}
+        told = dict(sorted(acted.items(), key=lambda one: -np.max(one[1]))[:3])
     return (
-        f"the loss of network {one.index} of {task} is not finite at iteration {one.iteration + 1}; "
-        f"lower train.learning_rate = {settings.learning_rate:g}, train.clip_norm = "
-        f"{settings.clip_norm} or network.w_gain"
+        f"the loss of network {one.index} of {task.name} is not finite at iteration {one.iteration + 1}; "
+        f"lower {' or '.join(f'{key} = {value}' for key, value in told.items())}"
     )
 
 

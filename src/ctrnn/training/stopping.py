@@ -54,9 +54,14 @@ def is_hopeless(check: Check, iteration: int, hopeless: Hopeless | None) -> bool
     return hopeless is not None and iteration >= hopeless.after and check.accuracy < hopeless.below
 
 
+def exceeds(accuracy: float, criterion: float) -> bool:
+    """Whether an accuracy meets a criterion that is to be exceeded: nothing exceeds 1, so there all must be correct."""
+    return accuracy > criterion or accuracy == 1
+
+
 def meets_criterion(check: Check, settings: TrainSettings) -> bool:
     """Whether a check meets the criterion that `train.stop_at` names."""
-    accurate = check.accuracy > settings.accuracy_criterion
+    accurate = exceeds(check.accuracy, settings.accuracy_criterion)
     precise = check.loss < settings.loss_criterion
     return {
         "accuracy": accurate,

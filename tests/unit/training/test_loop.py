@@ -12,14 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.complaints import ParamsError
 from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Hopeless, Params
 from ctrnn.tasks import Batch, get_task, trial_table
 from ctrnn.training import TrainingError, train
 from ctrnn.training.loop import told_to_stop
 from ctrnn.training.penalties import with_weight_penalties
-from ctrnn.training.stopping import Check, is_hopeless, mean_squared_error, meets_criterion
+from ctrnn.training.stopping import (
+    Check,
+    exceeds,
+    is_hopeless,
+    mean_squared_error,
+    meets_criterion,
+)
 from ctrnn.training.trainee import Trainee
 from tests.settings import settings
 
@@ -210,11 +215,29 @@ def test_a_network_that_was_given_up_stays_so(tmp_path: Path) -> None:
     assert [one.iteration for one in again] == [one.iteration for one in first] == [5, 5]
 
 
-def test_a_loss_that_is_not_finite_stops_with_iteration_and_network() -> None:
+def test_a_loss_that_is_not_finite_later_names_what_moved_the_weights() -> None:
     with pytest.raises(
-        TrainingError, match=r"network 0 of go_nogo is not finite at iteration \d+; lower"
+        TrainingError,
+        match=r"^the loss of network 0 of go_nogo is not finite at iteration [2-9]; "
+        r"lower train\.learning_rate = 1e\+29 or network\.w_gain = 1\.5$",
     ):
-        run(network__activation="relu", network__w_gain=1e30, network__sigma_pre=1e8)
+        run(train__learning_rate=1e29, train__clip_norm=None)
+
+
+def test_a_loss_that_is_not_finite_at_once_names_the_largest_that_acted() -> None:
+    with pytest.raises(
+        TrainingError,
+        match=r"^the loss of network 0 of go_nogo is not finite at iteration 1; lower network\.readout_sd = 1e\+25 or "
+        r"network\.w_gain = 3\.0 or network\.W_in_sd = 1\.0$",
+    ):
+        run(network__readout_sd=1e25, network__w_gain=3.0)
+
+
+@pytest.mark.parametrize(("criterion", "met"), [(0.98, False), (1.0, True)])
+def test_a_criterion_of_1_asks_for_all_and_another_for_more(criterion: float, met: bool) -> None:
+    params = settings(train__accuracy_criterion=criterion)
+    assert meets_criterion(Check(accuracy=criterion, loss=1.0), params.train) is met
+    assert exceeds(1.0, criterion)
 
 
 @pytest.mark.parametrize(
@@ -311,13 +334,3 @@ def test_a_network_that_never_leaves_the_curriculum_is_reported_on_the_task_itse
     (trainee, _), _ = run(**met, train__max_iterations=10, tasks__go_nogo__curriculum=never)
     assert lessons_of(trainee) == [0] * 10
     assert trainee.history[-1]["accuracy"] < 0.5 <= trainee.summary()["validation_accuracy"]
-
-
-def test_a_step_that_changes_the_channels_is_refused() -> None:
-    params = settings(
-        tasks__flip_flop__curriculum=[{"settings": {"n_bits": 2}, "until": 0.5}],
-    )
-    task = get_task("flip_flop", params)
-    taught, validation = (trial_table(task, split, 1) for split in ("train", "validation"))
-    with pytest.raises(ParamsError, match=r"tasks\.flip_flop\.curriculum\.0\.settings .* channels"):
-        train(task, taught, validation, params, get_backend(params.train))
