@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from threadpoolctl import threadpool_limits
 
+from ctrnn import dialect, tasks
 from ctrnn import params as settings
-from ctrnn import tasks
 from ctrnn.analysis import analyze, mechanism, points_report
 from ctrnn.analysis.dynamics import dynamics_of
 from ctrnn.analysis.generalisation import generalisation
@@ -81,7 +80,7 @@ def main(n_networks: int, only: list[str]) -> None:
 
 def with_changes(changes: dict[str, Any], only: str) -> Params:
     """params.yaml with changes by dotted key, and one task."""
-    raw = changed(yaml.safe_load(Path("params.yaml").read_text()), changes)
+    raw = changed(dialect.read("params.yaml"), changes)
     raw["tasks"] = {only: raw["tasks"][only]}
     return settings.check(raw)
 

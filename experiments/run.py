@@ -27,7 +27,7 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from ctrnn import artifacts, params
+from ctrnn import artifacts, dialect, params
 from ctrnn.complaints import Complaint, nearest, one_sentence
 from ctrnn.params import Params
 from ctrnn.sweep.points import changed
@@ -70,7 +70,7 @@ class Point:
 
 def points(names: list[str]) -> Iterator[Point]:
     """The points of these experiments, or of all. Raises ParamsError where a key or value is not allowed."""
-    experiments = yaml.safe_load((HERE / "experiments.yaml").read_text())
+    experiments = dialect.read(HERE / "experiments.yaml")
     shipped = with_all_tasks(ROOT / "params.yaml")
     for name in names or experiments:
         if name not in experiments:
@@ -86,8 +86,8 @@ def points(names: list[str]) -> Iterator[Point]:
 
 def with_all_tasks(path: Path) -> dict[str, Any]:
     """A params.yaml with the sections of tasks.yaml beside its own."""
-    raw: dict[str, Any] = yaml.safe_load(path.read_text())
-    raw["tasks"] |= yaml.safe_load((HERE / "tasks.yaml").read_text())
+    raw: dict[str, Any] = dialect.read(path)
+    raw["tasks"] |= dialect.read(HERE / "tasks.yaml")
     return raw
 
 

@@ -7,6 +7,7 @@ import difflib
 import errno
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,9 +18,10 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that this process gets when its parent ends
+
+
+LONG = 100  # characters of a value that a sentence shows
 
 
 class Complaint(Exception):
@@ -92,91 +94,27 @@ def run_stage(main: Callable[..., None]) -> None:
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown key: "did you mean ...?", or the keys that there are."""
-    known = list(known)
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+    """The remedy for an unknown key: "did you mean ...?", or the keys that there are.
+
+    Keys of one section are compared without the section's name, which all have in common.
+    """
+    known, section = list(known), f"{key.rpartition('.')[0]}."
+    same = all(one.startswith(section) for one in known)
+    ends = {one.removeprefix(section) if same else one: one for one in known}
+    wanted = key.removeprefix(section) if same else key
+    close = difflib.get_close_matches(wanted[:LONG], ends, n=1, cutoff=0.5)
+    return f"did you mean {ends[close[0]]}?" if close else f"there are {', '.join(known)}"
 
 
-def first_complaint(error: ValidationError, section: type[BaseModel], where: str) -> str:
-    """The first of pydantic's errors as one sentence; `where` is the dotted key of the section."""
-    errors = error.errors(include_url=False)
-    # A misspelled key is also a missing one: the misspelling says more.
-    first = min(errors, key=lambda one: one["type"] != "extra_forbidden")
-    # What stands in brackets is the tag of a choice.
-    inside = [str(part) for part in first["loc"] if not str(part).startswith("(")]
-    key = ".".join(filter(None, [where, *inside]))
-    value = first["input"]
-    if first["type"] == "extra_forbidden":
-        siblings = _keys(section, inside[:-1])
-        parent = key.rpartition(".")[0]
-        known = [f"{parent}.{name}" if parent else name for name in siblings]
-        return f"{key} is not a setting; {nearest(key, known)}"
-    if first["type"] == "missing":
-        return f"{key} is missing; give {_allowed(section, inside)}"
-    if first["type"] == "value_error":
-        parent, rule = key, str(first["ctx"]["error"])
-        dot = f"{parent}." if parent else ""
-        return dot + rule.replace("{section}.", dot)
-    return f"{key} = {value!r} is not allowed; give {_allowed(section, inside)}"
+def shown(value: Any) -> str:
+    """A value as it stands in a sentence: on one line, and cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a list of itself
+        text = f"a {type(value).__name__} too long to show"
+    return text if len(text) <= LONG else f"{text[: LONG - 20]} ... ({len(text)} characters)"
 
 
-def _keys(section: type[BaseModel], path: list[str]) -> list[str]:
-    at = _schema(section, path)
-    root = section.model_json_schema()
-    choices = [_follow(choice, root) for choice in at.get("oneOf", [at])]
-    return [key for choice in choices for key in choice.get("properties", {})]
-
-
-def _allowed(section: type[BaseModel], path: list[str]) -> str:
-    return _words(_schema(section, path))
-
-
-def _schema(section: type[BaseModel], path: list[str]) -> dict[str, Any]:
-    """The JSON schema of the setting at `path` below a section."""
-    root = section.model_json_schema()
-    at = root
-    for part in path:
-        at = _follow(at, root)
-        choices = [_follow(choice, root) for choice in at.get("oneOf", [at])]
-        found = (
-            choice.get("properties", {}).get(part) or choice.get("items") for choice in choices
-        )
-        at = next(filter(None, found), {})
-    return _follow(at, root)
-
-
-def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
-    return schema
-
-
-def _words(schema: dict[str, Any]) -> str:
-    for choice in ("anyOf", "oneOf"):
-        if choice in schema:
-            return " or ".join(_words(one) for one in schema[choice])
-    if "$ref" in schema:  # one choice of several
-        return "a section of its own"
-    if "enum" in schema:
-        return "one of " + ", ".join(map(str, schema["enum"]))
-    kind = {
-        "integer": "a whole number",
-        "number": "a number",
-        "boolean": "true or false",
-        "null": "null",
-        "string": "a text that is not empty",
-        "object": "a section of its own",
-        "array": "a list that is not empty",
-    }.get(schema.get("type", ""), "a value")
-    bounds = [
-        f"{word} {schema[bound]:g}"
-        for bound, word in (
-            ("minimum", "at least"),
-            ("exclusiveMinimum", "above"),
-            ("maximum", "at most"),
-            ("exclusiveMaximum", "below"),
-        )
-        if bound in schema
-    ]
-    return " ".join([kind, " and ".join(bounds)]).strip()
+def shown_key(part: Any) -> str:
+    """A part of a dotted key as it stands in a sentence: as it is where it is a word, else in quotes."""
+    return str(part) if re.fullmatch(r"[\w-]{1,60}", str(part)) else shown(part)

@@ -7,12 +7,12 @@ time steps of `network.dt` where nothing else is said.
 from __future__ import annotations
 
 import importlib
-import re
+from collections.abc import Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -23,13 +23,25 @@ from pydantic import (
     model_validator,
 )
 
-from ctrnn.complaints import ParamsError, first_complaint, nearest
+from ctrnn import dialect
+from ctrnn.complaints import ParamsError, nearest, shown, shown_key
+from ctrnn.schema import first_complaint, keys_of
+
+# Networks calculate with 32-bit floats, which end at 3e38; arrays are counted with 64-bit integers.
+LARGEST = 1e30
+MOST = 2**31 - 1
+MOST_UNITS = 46_340  # whose square, the number of places for a synapse, is at most MOST
+MOST_IN_LIST = 10_000
+MOST_OF_NAME = 250  # characters of an experiment's name: the column of MLflow's store has 256
+MOST_STRENGTHS = 100  # of evidence, of which some tasks show every combination
+MOST_STEPS_OF_TAU = 1_000_000
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-Step = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+Duration = Annotated[float, Field(ge=1e-9, le=1e9)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Step = Annotated[int, Field(ge=0, le=MOST)]
 
 S = TypeVar("S", bound="Section")
 
@@ -57,7 +69,7 @@ class TaskSettings(Section):
     train_trials: Count
     validation_trials: Count
     test_trials: Count
-    curriculum: list[CurriculumStep]
+    curriculum: Annotated[list[CurriculumStep], Field(max_length=100)]
 
     def at(self, step: CurriculumStep) -> Self:
         """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
@@ -93,10 +105,10 @@ Density = Annotated[
 class NetworkSettings(Section):
     """Section `network`: the equations of a network and how its weights start."""
 
-    n_units: Count
-    dt: Positive
-    tau: Positive
-    tau_inh: Positive | None
+    n_units: Annotated[int, Field(ge=1, le=MOST_UNITS)]
+    dt: Duration
+    tau: Duration
+    tau_inh: Duration | None
     activation: Literal["sigmoid", "relu"]
     dale: bool
     dale_inputs: bool
@@ -106,8 +118,8 @@ class NetworkSettings(Section):
     p_inh: Share
     inhibitory_count: Literal["exact", "random"]
     weight_distribution: Literal["gaussian", "gamma", "lognormal"]
-    gamma_shape: Positive
-    lognormal_sigma: Positive
+    gamma_shape: Annotated[float, Field(ge=1e-3, le=1e6)]
+    lognormal_sigma: Annotated[float, Field(gt=0, le=10)]
     w_gain: NotNegative
     gain: Literal["spectral_radius", "scale"]
     balance_rows: bool
@@ -126,6 +138,11 @@ class NetworkSettings(Section):
                 raise ValueError(
                     f"{key} = {tau:g} is shorter than {{section}}.dt = {self.dt:g}; "
                     f"give {key} >= dt"
+                )
+            if tau is not None and tau > MOST_STEPS_OF_TAU * self.dt:
+                raise ValueError(
+                    f"{key} = {tau:g} is longer than {MOST_STEPS_OF_TAU} steps of {{section}}.dt = {self.dt:g}, "
+                    f"of which one changes nothing in 32-bit floats; give {key} <= {MOST_STEPS_OF_TAU} dt"
                 )
         return self
 
@@ -177,7 +194,7 @@ class TrainSettings(Section):
     learning_rate: Positive
     beta_1: Annotated[float, Field(ge=0, lt=1)]
     beta_2: Annotated[float, Field(ge=0, lt=1)]
-    epsilon: Positive
+    epsilon: Annotated[float, Field(ge=1e-30, le=LARGEST)]
     clip_norm: Positive | None
     max_iterations: Count
     check_every: Count
@@ -200,6 +217,15 @@ class TrainSettings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _criterion(self) -> Self:
+        if self.loss_criterion == 0 and self.stop_at in ("loss", "both"):
+            raise ValueError(
+                f"loss_criterion = 0 cannot be undercut, which {{section}}.stop_at = {self.stop_at!r} asks for; "
+                "give a loss_criterion above 0"
+            )
+        return self
+
 
 class EvaluateSettings(Section):
     """Section `evaluate`."""
@@ -212,7 +238,7 @@ class FixedPointSettings(Section):
 
     starts: Count
     iterations: Count
-    tolerances: Annotated[list[Positive], Field(min_length=1)]
+    tolerances: Annotated[list[Positive], Field(min_length=1, max_length=100)]
     merge_distance: Positive
     outlier_distance: Positive
 
@@ -220,7 +246,7 @@ class FixedPointSettings(Section):
     def _falling(self) -> Self:
         if any(later >= earlier for earlier, later in pairwise(self.tolerances)):
             raise ValueError(
-                f"tolerances = {self.tolerances} do not fall; "
+                f"tolerances = {shown(self.tolerances)} do not fall; "
                 "give the largest of {section}.tolerances first"
             )
         return self
@@ -238,7 +264,7 @@ class RoleSettings(Section):
 class LesionSettings(Section):
     """Section `analyze.lesions`."""
 
-    doses: Annotated[list[Share], Field(min_length=1)]
+    doses: Annotated[list[Share], Field(min_length=1, max_length=100)]
     draws: Count
     trials_per_condition: Count
 
@@ -247,11 +273,11 @@ class GeneralisationSettings(Section):
     """Section `analyze.generalisation`: values of settings outside training, for the tasks that have the setting."""
 
     trials_per_condition: Count
-    delay: list[Step]
-    response_delay: list[Step]
-    stim_dur: list[Positive]
-    evidence: list[Positive]
-    noise: list[NotNegative]
+    delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
+    response_delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
+    stim_dur: Annotated[list[Positive], Field(max_length=MOST_IN_LIST)]
+    evidence: Annotated[list[Positive], Field(max_length=MOST_STRENGTHS)]
+    noise: Annotated[list[NotNegative], Field(max_length=MOST_IN_LIST)]
     bootstraps: Count
 
 
@@ -282,11 +308,21 @@ class PublishSettings(Section):
     experiment: Annotated[str, Field(min_length=1)]
     live: bool
 
+    @model_validator(mode="after")
+    def _one_line(self) -> Self:
+        name = self.experiment
+        if len(name) > MOST_OF_NAME or not name.isprintable() or name != name.strip():
+            raise ValueError(
+                f"experiment = {shown(name)} is no name that MLflow shows as it is; give at most {MOST_OF_NAME} "
+                "printable characters on one line, without a space at either end"
+            )
+        return self
+
 
 class Params(Section):
     """The whole of params.yaml."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, le=10**18)]
     tasks: dict[str, TaskSettings]
     network: NetworkSettings
     train: TrainSettings
@@ -307,63 +343,37 @@ class Params(Section):
         return self.tasks[name]
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-05, which DVC writes, as a number: YAML 1.1 wants 1.0e-05."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
 def load(path: str | Path = "params.yaml") -> Params:
     """Read and check a params.yaml.
 
     Raises ParamsError, with one sentence that names key, value, what is allowed and the nearest key.
     """
-    try:
-        text = Path(path).read_text()
-    except FileNotFoundError:
-        raise ParamsError(f"{path} does not exist; run from the folder that holds it") from None
-    return parse(text, path)
+    return _checked(dialect.read(path), path)
 
 
 def parse(text: str, path: str | Path) -> Params:
     """What `load` makes of a file that holds this text; `path` is its name in a sentence."""
-    try:
-        raw = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise ParamsError(f"{path} = {raw!r} is not a mapping; give the sections {_sections()}")
-    return check(raw)
+    return _checked(dialect.parse(text, path), path)
 
 
-def check(raw: dict[str, Any]) -> Params:
+def check(raw: Mapping[str, Any]) -> Params:
     """Params from the mapping that a params.yaml holds. Raises ParamsError as `load` does."""
-    importlib.import_module("ctrnn.tasks")  # tasks bring their settings; they import this module
+    there_are = importlib.import_module("ctrnn.tasks")  # which imports this module
     tasks = raw.get("tasks")
     if "tasks" in raw and (not isinstance(tasks, dict) or not tasks):
-        raise ParamsError(f"tasks = {tasks!r} names no task; give at least one of {_known()}")
-    checked: dict[str, TaskSettings] = {}
-    for name, section in (tasks or {}).items():
-        checked[name] = check_task(name, section)
+        raise ParamsError(f"tasks = {shown(tasks)} names no task; give at least one of {_known()}")
+    checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     for name, task in params.tasks.items():
-        if task.train_trials < params.train.trials_per_batch:
-            raise ParamsError(
-                f"tasks.{name}.train_trials = {task.train_trials} is less than "
-                f"train.trials_per_batch = {params.train.trials_per_batch}; "
-                "give at least one batch of trials"
-            )
+        there_are.check_trials(there_are.TASKS[name](task), params.train.trials_per_batch)
     return params
 
 
-def check_task(name: str, section: Any) -> TaskSettings:
+def check_task(name: Any, section: Any) -> TaskSettings:
     """Settings of a task from the mapping that section tasks.<name> holds. Raises ParamsError as `load` does."""
     if name not in TaskSettings.registry:
         known = TaskSettings.registry
-        raise ParamsError(f"tasks.{name} is not a task; {nearest(str(name), known)}")
+        raise ParamsError(f"tasks.{shown_key(name)} is not a task; {nearest(str(name), known)}")
     task = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
     for i, step in enumerate(task.curriculum):
         where = f"tasks.{name}.curriculum.{i}.settings"
@@ -376,11 +386,26 @@ def check_task(name: str, section: Any) -> TaskSettings:
     return task
 
 
+@cache
+def every_key() -> list[str]:
+    """Every setting and section that a params.yaml may hold, by dotted key."""
+    of_tasks = (keys_of(one, f"tasks.{name}") for name, one in TaskSettings.registry.items())
+    return [*keys_of(Params), *(key for keys in of_tasks for key in keys)]
+
+
+def _checked(raw: Any, path: str | Path) -> Params:
+    if not isinstance(raw, dict):
+        raise ParamsError(
+            f"{path} holds {shown(raw)}, which is not a mapping; give the sections {_sections()}"
+        )
+    return check(raw)
+
+
 def _validate(section: type[S], raw: Any, where: str) -> S:
     try:
         return section.model_validate(raw)
     except ValidationError as error:
-        raise ParamsError(first_complaint(error, section, where)) from None
+        raise ParamsError(first_complaint(error, section, where, every_key())) from None
 
 
 def _known() -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from ctrnn import lock, params
+from ctrnn import dialect, lock, params
 from ctrnn.complaints import Complaint, one_sentence
 from ctrnn.differences import distance, first_difference
 from ctrnn.kernel.build import NEEDS, best_isa
@@ -106,7 +106,7 @@ def verify(root: Path, tasks: list[str], small: bool = False) -> list[Row]:
 
 def compare(way: Way, wanted: Path, clone: Path, tasks: list[str]) -> list[Row]:
     """Run the tasks in this way in a clone that has no results, and compare them with those in `wanted`."""
-    settings = yaml.safe_load((clone / "params.yaml").read_text())
+    settings = dialect.read(clone / "params.yaml")
     settings["tasks"] = {name: settings["tasks"][name] for name in tasks}
     settings["train"]["threads"] = way.threads
     settings["publish"]["live"] = False  # what is only compared is not shown in MLflow

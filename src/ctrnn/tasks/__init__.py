@@ -14,7 +14,7 @@ from ctrnn.tasks.mante import Mante
 from ctrnn.tasks.mante_graded import ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
 from ctrnn.tasks.task import Batch, Score, Task, right_side
-from ctrnn.tasks.trials import batches, table_of, trial_table
+from ctrnn.tasks.trials import batches, check_trials, table_of, trial_table
 from ctrnn.tasks.working_memory import WorkingMemory
 from ctrnn.tasks.xor import Xor
 
@@ -25,6 +25,7 @@ __all__ = [
     "Score",
     "Task",
     "batches",
+    "check_trials",
     "get_task",
     "one_of_each",
     "read_test",

@@ -6,10 +6,12 @@ Sussillo & Barak (2013, Neural Comput 25:626).
 from __future__ import annotations
 
 from itertools import product
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
+from pydantic import Field
 
 from ctrnn.params import Count, Positive, Share
 from ctrnn.streams import generator
@@ -20,7 +22,7 @@ from ctrnn.tasks.timing import OneStimulus
 class FlipFlopSettings(OneStimulus, task="flip_flop"):
     """Section `tasks.flip_flop`; the pulses are what `stim_on` and `stim_dur` time."""
 
-    n_bits: Count
+    n_bits: Annotated[int, Field(ge=1, le=12)]  # 2^n_bits conditions
     pulse_dur: Count
     pulse_size: Positive
     pulse_every: Count

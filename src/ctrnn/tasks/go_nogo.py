@@ -9,14 +9,15 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import model_validator
 
+from ctrnn.params import NotNegative
 from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import OneStimulus, Threshold
+from ctrnn.tasks.timing import OneStimulus
 
 
 class GoNogoSettings(OneStimulus, task="go_nogo"):
     """Section `tasks.go_nogo`."""
 
-    nogo_threshold: Threshold
+    nogo_threshold: NotNegative
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -15,19 +15,19 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 
 from ctrnn.kernel import normals
+from ctrnn.params import MOST_STRENGTHS, NotNegative, Positive
 from ctrnn.tasks.epochs import Epoch
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 
 CONTEXTS = ("motion", "colour")
-Evidence = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ManteSettings(OneStimulus, task="mante"):
     """Section `tasks.mante`."""
 
-    evidence: Annotated[list[Evidence], Field(min_length=1)]
-    evidence_sd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    evidence: Annotated[list[Positive], Field(min_length=1, max_length=MOST_STRENGTHS)]
+    evidence_sd: NotNegative
 
 
 class Mante(Task[ManteSettings]):

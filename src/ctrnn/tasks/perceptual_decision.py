@@ -15,6 +15,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 from ctrnn.kernel import normals
+from ctrnn.params import MOST_STRENGTHS, NotNegative
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 
@@ -22,8 +23,10 @@ from ctrnn.tasks.timing import OneStimulus
 class PerceptualDecisionSettings(OneStimulus, task="perceptual_decision"):
     """Section `tasks.perceptual_decision`."""
 
-    coherences: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1)]
-    evidence_sd: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    coherences: Annotated[
+        list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1, max_length=MOST_STRENGTHS)
+    ]
+    evidence_sd: NotNegative
 
 
 class PerceptualDecision(Task[PerceptualDecisionSettings]):

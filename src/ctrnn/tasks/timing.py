@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from ctrnn.params import Count, Step, TaskSettings
-
-Threshold = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+from ctrnn.params import Count, NotNegative, Step, TaskSettings
 
 
 class OneStimulus(TaskSettings):
@@ -20,7 +18,7 @@ class OneStimulus(TaskSettings):
     stim_dur: Count
     response_delay: Step
     response_dur: Count
-    threshold: Threshold  # a mean output beyond it, over the response window, is an answer
+    threshold: NotNegative  # a mean output beyond it, over the response window, is an answer
 
     @property
     def stim_off(self) -> int:

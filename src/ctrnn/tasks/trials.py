@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ctrnn.complaints import ParamsError
+from ctrnn.artifacts import SPLITS
+from ctrnn.complaints import ParamsError, shown
 from ctrnn.streams import generator
 from ctrnn.tasks.task import Task
 
@@ -22,12 +23,7 @@ def trial_table(task: Task, split: str, seed: int) -> pd.DataFrame:
     """
     conditions = task.conditions()
     n_trials: int = getattr(task.settings, f"{split}_trials")
-    if n_trials % len(conditions):
-        key = f"tasks.{task.name}.{split}_trials"
-        raise ParamsError(
-            f"{key} = {n_trials} cannot be balanced over {len(conditions)} conditions; "
-            f"give a multiple of {len(conditions)}"
-        )
+    require_balance(task, split, len(conditions), f"tasks.{task.name}")
     return table_of(task.name, conditions, n_trials, split, seed)
 
 
@@ -43,6 +39,37 @@ def table_of(
     table["condition"] = [label(row, conditions.columns.tolist()) for row in table.itertuples()]
     table["noise_seed"] = random.integers(0, NOISE_SEEDS, size=n_trials, dtype=np.int64)
     return table
+
+
+def require_balance(task: Task, split: str, conditions: int, where: str) -> None:
+    """Raises ParamsError where the trials of a split are no multiple of so many conditions; `where`: dotted key."""
+    n_trials = getattr(task.settings, f"{split}_trials")
+    if n_trials % conditions:
+        raise ParamsError(
+            f"{where}.{split}_trials = {n_trials} cannot be balanced over {conditions} conditions; "
+            f"give a multiple of {conditions}"
+        )
+
+
+def check_trials(task: Task, trials_per_batch: int) -> None:
+    """Raises ParamsError where the trials of a task, or of a step of its curriculum, cannot be made or trained on."""
+    steps = [type(task)(task.settings.at(step)) for step in task.settings.curriculum]
+    where = f"tasks.{task.name}"
+    for i, one in enumerate([task, *steps]):
+        key = f"{where}.curriculum.{i - 1}.settings" if i else where
+        if (one.channels, one.outputs) != (task.channels, task.outputs):
+            raise ParamsError(
+                f"{key} = {shown(task.settings.curriculum[i - 1].settings)} changes the channels or outputs; "
+                "change other settings"
+            )
+        n_conditions = len(one.conditions())
+        for split in SPLITS:
+            require_balance(one, split, n_conditions, key)
+        if one.settings.train_trials < trials_per_batch:
+            raise ParamsError(
+                f"{key}.train_trials = {one.settings.train_trials} is less than train.trials_per_batch = "
+                f"{trials_per_batch}; give at least one batch of trials"
+            )
 
 
 def label(row: object, columns: list[str]) -> str:

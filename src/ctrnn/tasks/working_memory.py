@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
-from ctrnn.params import Positive
+from ctrnn.params import MOST_STRENGTHS, Positive
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import TwoStimuli
 
@@ -22,7 +22,7 @@ from ctrnn.tasks.timing import TwoStimuli
 class WorkingMemorySettings(TwoStimuli, task="working_memory"):
     """Section `tasks.working_memory`."""
 
-    frequencies: Annotated[list[Positive], Field(min_length=1)]
+    frequencies: Annotated[list[Positive], Field(min_length=1, max_length=MOST_STRENGTHS)]
     step: Positive
 
 

@@ -32,9 +32,11 @@ PACKAGE = Path(__file__).parents[1]
 CODE = (
     "artifacts.py",
     "complaints.py",
+    "dialect.py",
     "kernel",
     "network",
     "params.py",
+    "schema.py",
     "streams.py",
     "tasks",
     "training",

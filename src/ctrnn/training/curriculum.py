@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from ctrnn.complaints import ParamsError
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, Task, trial_table
 
@@ -28,18 +27,10 @@ class Lesson:
 def lessons(
     task: Task[Any], trials: pd.DataFrame, validation: pd.DataFrame, params: Params
 ) -> list[Lesson]:
-    """A lesson per step of the curriculum, with trials drawn anew, and last the task with the trials given.
-
-    Raises ParamsError where a step changes how many channels or outputs there are, which a network cannot.
-    """
+    """A lesson per step of the curriculum, with trials drawn anew, and last the task with the trials given."""
     found = []
-    for i, step in enumerate(task.settings.curriculum):
+    for step in task.settings.curriculum:
         easier = type(task)(task.settings.at(step))
-        if (easier.channels, easier.outputs) != (task.channels, task.outputs):
-            raise ParamsError(
-                f"tasks.{task.name}.curriculum.{i}.settings = {step.settings} changes the channels or outputs; "
-                "change other settings"
-            )
         tables = [trial_table(easier, split, params.seed) for split in ("train", "validation")]
         found.append(Lesson(easier, tables[0], easier.render(tables[1]), step.until))
     return [*found, Lesson(task, trials, task.render(validation), None)]

@@ -43,7 +43,8 @@ def test_conditions_are_exactly_balanced(task: Task[Any], split: str) -> None:
 
 
 def test_a_number_of_trials_that_cannot_be_balanced_is_refused() -> None:
-    mante = get_task("mante", settings(tasks__mante__test_trials=2044))
+    unbalanced = settings().tasks["mante"].model_copy(update={"test_trials": 2044})
+    mante = TASKS["mante"](unbalanced)
     with pytest.raises(ParamsError, match=r"tasks\.mante\.test_trials = 2044 .* multiple of 8"):
         trial_table(mante, "test", seed=1)
 
