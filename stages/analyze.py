@@ -19,6 +19,7 @@ def main(name: str) -> None:
     artifacts.write_json(folder / "settings.json", settings.analyze.model_dump())
     for stem, arrays in result.arrays.items():
         artifacts.write_arrays(folder / f"{stem}.npz", arrays)
+    artifacts.write_sums(folder)
     artifacts.write_json(artifacts.metrics_path("analyze", name), result.metrics)
 
 

@@ -19,8 +19,8 @@ def main(name: str) -> None:
     artifacts.write_json(folder / "settings.json", settings.evaluate.model_dump())
     artifacts.write_table(folder / "outcomes.csv", result.outcomes)
     artifacts.write_arrays(folder / "outputs.npz", result.samples())
-    summary = artifacts.read_json(weights / "summary.json")
-    metrics = evaluation.metrics(result, summary)
+    metrics = evaluation.metrics(result, artifacts.read_json(weights / "summary.json"))
+    artifacts.write_sums(folder)
     artifacts.write_json(artifacts.metrics_path("evaluate", name), metrics)
 
 

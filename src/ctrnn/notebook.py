@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from ctrnn import artifacts, params, streams, tracking
+from ctrnn.artifacts import ArtifactError
 from ctrnn.complaints import Complaint
 from ctrnn.evaluation.performance import by_output
-from ctrnn.network import Activity, Backend, Network, Trials, from_arrays, get_backend
+from ctrnn.network import Activity, Backend, Network, Trials, get_backend, read_with_settings
 from ctrnn.params import TrainSettings
 from ctrnn.tasks import TASKS, Batch, Task, trial_table
 
@@ -62,13 +65,14 @@ class Model:
 def load(where: str | Path, index: int = 0) -> Model:
     """A trained network of a population, from a folder such as artifacts/train/mante, or from an MLflow run's id.
 
-    index: which network, from 0. Raises NotebookError where there is none, TrackingError where the store fails.
+    index: which network, from 0. Raises NotebookError where there is none, ArtifactError where its file is damaged or
+    another's, TrackingError where the store fails.
     """
     name = f"network-{index}.safetensors"
     folder = Path(where)
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112 - false, also of a text that cannot be a path
         path = folder / name
-        if not path.exists():
+        if not os.path.lexists(path):
             raise NotebookError(
                 f"{path} does not exist; give a folder below artifacts/train and the index of a "
                 "network in it, or run dvc checkout first"
@@ -80,7 +84,14 @@ def load(where: str | Path, index: int = 0) -> Model:
             "run_id of ctrnn.runs()"
         )
     with TemporaryDirectory() as temporary:
-        return _model(tracking.reading.file(str(where), f"weights/{name}", temporary, checkout()))
+        path = tracking.reading.file(str(where), f"weights/{name}", temporary, checkout())
+        try:
+            return _model(path)
+        except ArtifactError as error:
+            raise NotebookError(
+                f"weights/{name} of run {where} {error.fault}; load the network from artifacts/train, or delete the "
+                "run and publish its results again with make publish"
+            ) from None
 
 
 def runs() -> pd.DataFrame:
@@ -100,13 +111,16 @@ def checkout() -> Path:
 
 
 def _model(path: Path) -> Model:
-    arrays, settings = artifacts.read_weights(path)
-    name = settings["task"]["name"]
+    network, settings = read_with_settings(path)
+    name, channels = settings["task"]["name"], network.weights["W_in"].shape[1]
     own = {key: value for key, value in settings["task"].items() if key != "name"}
     native = {"backend": "native", "device": "cpu", "threads": None, "checkpoint_every": 0}
-    return Model(
-        from_arrays(arrays, settings["network"]),
-        TASKS[name](params.check_task(name, own)),
-        settings,
-        get_backend(TrainSettings.model_validate(settings["train"] | native)),
-    )
+    try:
+        task = TASKS[name](params.check_task(name, own))
+        train = TrainSettings.model_validate(settings["train"] | native)
+    except (Complaint, KeyError, TypeError, ValidationError) as wrong:
+        fault = f"holds settings that this version does not know ({' '.join(str(wrong).split())})"
+        raise artifacts.error(path, fault.replace(";", ",")) from None
+    if (channels, len(network.weights["W_out"])) != (len(task.channels), len(task.outputs)):
+        raise artifacts.error(path, f"holds a network that does not fit the task {name}")
+    return Model(network, task, settings, get_backend(train))

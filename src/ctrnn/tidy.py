@@ -1,16 +1,22 @@
 """What `make repro` does before it calls DVC: python -m ctrnn.tidy puts right what DVC stumbles over.
 
 DVC writes dvc.lock and its note of locks in place: a process that is killed in that moment leaves them torn, and DVC
-then refuses to go on. It also leaves the results of a task that params.yaml no longer names where they are, and the
-report depends on whole folders of results.
+then refuses to go on. It restores files from its cache without a look at what is in them. And it leaves the results of
+a task that params.yaml no longer names where they are, while the report depends on whole folders of results.
+
+Results of such a task are removed, which DVC's cache holds. All else that is in the way is moved to .dvc/tmp/aside.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
+from configparser import ConfigParser, Error
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -19,16 +25,22 @@ from ctrnn import lock, params
 from ctrnn.complaints import one_sentence
 from ctrnn.params import Params, TaskSettings
 
+ASIDE = Path(".dvc", "tmp", "aside")
+WHOLE = Path(".dvc", "tmp", "whole.json")  # what of DVC's cache was found whole: name -> its ctime
+
 
 def tidy(root: Path, settings: Params) -> Iterator[str]:
-    """Remove torn files of DVC's, and results of tasks that are not in params.yaml; a sentence for each."""
+    """Put right what DVC would stumble over; a sentence for each thing."""
     if torn(root / "dvc.lock"):
-        (root / "dvc.lock").unlink()
-        yield "dvc.lock was torn and is removed; DVC writes it anew, from its cache where it can"
+        place = aside(root, root / "dvc.lock")
+        yield f"dvc.lock was torn and is moved to {place}; DVC writes it anew, from its cache where it can"
     locks = root / ".dvc" / "tmp" / "rwlock"
     if torn(locks):
-        locks.unlink()
-        yield f"{locks.relative_to(root)} was torn and is removed"
+        yield f"{locks.relative_to(root)} was torn and is moved to {aside(root, locks)}"
+    for path in in_the_way(root, settings):
+        kind, place = kind_of(path), aside(root, path)
+        yield f"{path.relative_to(root)} was {kind} and is moved to {place}; DVC makes it again"
+    yield from damaged_cache(root)
     for path in strangers(root, settings):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield f"{path.relative_to(root)} is removed; params.yaml does not name its task"
@@ -36,15 +48,68 @@ def tidy(root: Path, settings: Params) -> Iterator[str]:
 
 def torn(path: Path) -> bool:
     """Whether dvc.lock or DVC's note of locks is there and is not what DVC can read."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return False
-    try:
-        content = yaml.load(text, Loader=lock.FAST) if path.suffix == ".lock" else json.loads(text)
-    except (yaml.YAMLError, ValueError):
+    if not path.is_file():
         return True
-    return not isinstance(content, dict) or (path.suffix == ".lock" and "schema" not in content)
+    try:
+        if path.suffix == ".lock":
+            _lock(path)
+            return False
+        return not isinstance(json.loads(path.read_bytes()), dict)
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return True
+
+
+def in_the_way(root: Path, settings: Params) -> Iterator[Path]:
+    """What lies where a result belongs and is of another kind: a file for a folder, a link to another folder."""
+    places = [root / place for place in ("artifacts", "reports")]
+    stages = [place / stage for place in places for stage in lock.STAGES]
+    figures = root / "reports" / "figures"
+    parents = [artifacts / stage for artifacts in places[:1] for stage in lock.STAGES]
+    results = [parent / task for parent in (*parents, figures) for task in settings.tasks]
+    for path in (root / ".checkpoints", *places, *stages, figures, *results):
+        linked = path.is_symlink() and path in results
+        if linked or (os.path.lexists(path) and not path.is_dir()):
+            yield path
+    for files in ("artifacts/*/*/*", "reports/*/*.csv", "reports/*/*.json", "reports/index.html"):
+        yield from (path for path in root.glob(files) if path.exists() and not path.is_file())
+
+
+def damaged_cache(root: Path) -> Iterator[str]:
+    """Put right files of DVC's cache that dvc.lock names and that are not what their names, which are MD5, say.
+
+    A file that has not changed since it was found whole is not read again.
+    """
+    config, notes = ConfigParser(interpolation=None), root / WHOLE
+    with suppress(Error, UnicodeDecodeError):
+        config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
+    store = root / ".dvc" / config.get("cache", "dir", fallback="cache") / "files" / "md5"
+    known: dict[str, int] = {}
+    with suppress(OSError, ValueError, TypeError):
+        known = dict(json.loads(notes.read_bytes()))
+    waiting = list(_lock(root / "dvc.lock").items()) if (root / "dvc.lock").is_file() else []
+    whole: dict[str, int] = {}
+    while waiting:
+        out, name = waiting.pop()
+        path = store / name[:2] / name[2:]
+        if not path.is_file():  # DVC sees that
+            continue
+        changed = path.stat().st_ctime_ns
+        if known.get(name) != changed and _md5(path) != name.removesuffix(".dir"):
+            place = aside(root, path)
+            if not (root / out).is_file() or _md5(root / out) != name:
+                yield f"{out} was damaged in DVC's cache and is moved to {place}; DVC makes it again"
+                continue
+            _copy(root / out, path)
+            yield f"{out} was damaged in DVC's cache and is copied there again"
+            changed = path.stat().st_ctime_ns
+        whole[name] = changed
+        if name.endswith(".dir"):
+            waiting += [(f"{out}/{e['relpath']}", e["md5"]) for e in json.loads(path.read_bytes())]
+    if whole != known:
+        notes.parent.mkdir(parents=True, exist_ok=True)
+        notes.write_text(json.dumps(whole))
 
 
 def strangers(root: Path, settings: Params) -> list[Path]:
@@ -52,6 +117,46 @@ def strangers(root: Path, settings: Params) -> list[Path]:
     gone = set(TaskSettings.registry) - set(settings.tasks)
     folders = [root / place / stage for place in ("artifacts", "reports") for stage in lock.STAGES]
     return [path for folder in folders for path in sorted(folder.glob("*")) if path.stem in gone]
+
+
+def aside(root: Path, path: Path) -> Path:
+    """Move something out of the way; where it is now, from the root."""
+    folder = root / ASIDE
+    folder.mkdir(parents=True, exist_ok=True)
+    place, number = folder / path.name, 1
+    while os.path.lexists(place):
+        number += 1
+        place = folder / f"{path.name}.{number}"
+    shutil.move(path, place)
+    return place.relative_to(root)
+
+
+def kind_of(path: Path) -> str:
+    """What lies there, in words."""
+    if path.is_symlink():
+        return f"a link to {path.readlink()}"
+    return "a folder" if path.is_dir() else "a file" if path.is_file() else "no file"
+
+
+def _lock(path: Path) -> dict[str, str]:
+    """Path of every out in dvc.lock -> its hash in DVC's cache. Raises what a parser or a dict says of other files."""
+    content = yaml.load(path.read_bytes(), Loader=lock.FAST)
+    if "schema" not in content:
+        raise ValueError("no schema")
+    return lock.out_hashes(content.get("stages", {}))
+
+
+def _copy(path: Path, place: Path) -> None:
+    """Into DVC's cache, whose files are read-only."""
+    part = place.with_name(f"{place.name}.part")
+    shutil.copyfile(path, part)
+    part.chmod(0o444)
+    part.replace(place)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 if __name__ == "__main__":

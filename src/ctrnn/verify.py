@@ -145,7 +145,7 @@ def exact(way: str, wanted: Path, clone: Path, task: str) -> Iterator[Row]:
 def near(wanted: Path, clone: Path, task: str) -> Iterator[Row]:
     """A row per file of analyze that is there to compare with (the metrics at least), and one for the figures."""
     left = wanted / "artifacts" / "analyze" / task
-    for path in [*sorted(left.glob("*")), wanted / "reports" / "analyze" / f"{task}.json"]:
+    for path in [*sorted(left.glob("*.*")), wanted / "reports" / "analyze" / f"{task}.json"]:
         output = path.relative_to(wanted).as_posix()
         far = distance(path, clone / output)
         verdict = f"same within {TOLERANCE:g}" if far <= TOLERANCE else "DIFFERENT"

@@ -67,7 +67,9 @@ def read_faults(graph: Graph, reads: Mapping[str, set[str]]) -> list[str]:
         faults += [
             f"{stage.name} reads {path}; name it in its deps in dvc.yaml"
             for path in sorted(read)
-            if path.startswith((*DATA, "src/")) and not stage.names_file(path)
+            if path.startswith((*DATA, "src/"))
+            and not stage.names_file(path)
+            and not covers(stage.outs, path)  # for its digest
         ]
         faults += [
             f"{stage.name} does not read {dep}; take it from its deps in dvc.yaml"

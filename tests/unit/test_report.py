@@ -249,8 +249,17 @@ def test_the_page_loads_nothing_from_outside(page: str) -> None:
     assert not re.search(r"url\(|@import|<script|<link", style + page.split("</style>")[1][:2000])
 
 
-def test_the_same_files_give_the_same_bytes(tmp_path: Path, params: Params, page: str) -> None:
+def test_the_same_files_give_the_same_bytes_and_take_the_place_of_links_into_a_cache(
+    tmp_path: Path, params: Params, page: str
+) -> None:
+    kept = tmp_path / "cached"
+    kept.write_bytes(b"kept")
+    for name in ("index.html", "figures/xor/lesions.png"):
+        (tmp_path / "reports" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "reports" / name).hardlink_to(kept)
     assert built(tmp_path, params) == page
+    assert kept.read_bytes() == b"kept"
+    assert (tmp_path / "reports" / "figures" / "xor" / "lesions.png").read_bytes() != b"kept"
 
 
 def test_every_figure_is_in_the_folder_of_its_task(root: Path) -> None:

@@ -1,7 +1,8 @@
 """Building `kernel.c` for this machine, once, on first use.
 
 The library lies in the user's cache under a hash of the source, the flags and the compiler's version, so that a new
-source or compiler never meets an old library. `CTRNN_ISA` and `CTRNN_CC` force an instruction set and a compiler;
+source or compiler never meets an old library. Its name also has its digest: one that is damaged is built anew, and one
+that somebody else could have written is not loaded. `CTRNN_ISA` and `CTRNN_CC` force an instruction set and a compiler;
 neither changes a bit of any result. `CTRNN_CFLAGS` adds flags, for the sanitizers.
 """
 
@@ -13,9 +14,11 @@ import os
 import platform
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -99,28 +102,11 @@ def compiler() -> list[str]:
     )
 
 
-def cache_folder() -> Path:
-    """Where built libraries lie: `CTRNN_CACHE`, else the user's cache folder, else one of this user's in /tmp."""
-    if given := os.environ.get("CTRNN_CACHE"):
-        folder = Path(given)
-    elif sys.platform == "darwin":
-        folder = Path.home() / "Library" / "Caches" / "ctrnn"
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ctrnn"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="ctrnn-kernel-"))
-
-
 def library() -> Path:
-    """The path of the compiled kernel, built where the cache does not hold it.
+    """The path of the compiled kernel, built where no cache holds it.
 
     Many processes may build at once: each compiles into a file of its own and renames it into place. Raises
-    RuntimeError where there is no compiler, or with the compiler's words where it fails.
+    RuntimeError where there is no compiler, with the compiler's words where it fails, or where no folder will do.
     """
     command = compiler()
     flags = [*STRICT, *FLAGS[isa()], *shlex.split(os.environ.get("CTRNN_CFLAGS", ""))]
@@ -132,10 +118,61 @@ def library() -> Path:
     recipe = "\0".join(
         [SOURCE.read_text(), *flags, *command, version, platform.machine(), sys.platform]
     )
-    target = cache_folder() / f"kernel-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.so"
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+    name = f"kernel-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}"
+    refused = ""
+    for folder in cache_folders():
+        try:
+            path = next(filter(sound, sorted(folder.glob(f"{name}-*.so"))), None)
+            path = path or _build(command, flags, folder / name)
+            if sound(path):
+                return path
+            refused = f"others can write {path}"
+        except OSError as error:  # it is read-only, say, or full
+            refused = str(error)
+    raise RuntimeError(
+        f"the native kernel cannot be kept ({refused}); name a folder of your own in CTRNN_CACHE, "
+        "or set train.backend: torch."
+    )
+
+
+def cache_folders() -> Iterator[Path]:
+    """Where built libraries may lie: `CTRNN_CACHE`, the user's cache, one of this user's in /tmp, a new one there.
+
+    One in which others may replace files is passed over.
+    """
+    if sys.platform == "darwin":
+        users = Path.home() / "Library" / "Caches"
+    else:
+        users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    temporary = Path(tempfile.gettempdir()) / f"ctrnn-{os.getuid()}"
+    given = os.environ.get("CTRNN_CACHE")
+    for folder in [*([Path(given)] if given else []), users / "ctrnn", temporary]:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            told = folder.stat()
+        except OSError:
+            continue
+        if only_ours(told) or (told.st_uid in (os.getuid(), 0) and told.st_mode & stat.S_ISVTX):
+            yield folder
+    yield Path(tempfile.mkdtemp(prefix="ctrnn-kernel-"))
+
+
+def sound(path: Path) -> bool:
+    """Whether a library is whole, and nobody else could have written it."""
+    told = path.lstat()
+    if not stat.S_ISREG(told.st_mode) or not only_ours(told):
+        return False
+    return path.stem.endswith(f"-{_digest(path)}")
+
+
+def only_ours(told: os.stat_result) -> bool:
+    """Whether a file or folder is this user's or root's, and nobody else may write it."""
+    return told.st_uid in (os.getuid(), 0) and not told.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _build(command: list[str], flags: list[str], name: Path) -> Path:
+    """<name>-<digest>.so, compiled; after a power cut it is whole or not there. Raises RuntimeError as `library`."""
+    with tempfile.TemporaryDirectory(dir=name.parent) as scratch:
         made = Path(scratch) / "kernel.so"
         run = subprocess.run(
             [*command, *flags, str(SOURCE), "-o", str(made), "-lm"],
@@ -148,5 +185,21 @@ def library() -> Path:
                 f"{shlex.join(command)} could not build the native kernel ({run.stderr.strip()[-600:]}); "
                 "try another compiler in CTRNN_CC, or set train.backend: torch."
             )
+        made.chmod(0o755)
+        target = name.with_name(f"{name.name}-{_digest(made)}.so")
+        _sync(made)
         os.replace(made, target)
+        _sync(target.parent)
     return target
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:24]
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

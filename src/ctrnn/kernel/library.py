@@ -54,7 +54,14 @@ class SliceC(ctypes.Structure):
 @cache
 def library() -> ctypes.CDLL:
     """The kernel of this machine, built where need be. Raises RuntimeError as `build.library` does."""
-    lib = ctypes.CDLL(str(build.library()))
+    path = build.library()
+    try:
+        lib = ctypes.CDLL(str(path))
+    except OSError as error:  # its folder lies where no program may run, say
+        raise RuntimeError(
+            f"the native kernel cannot be loaded ({error}); name another folder in CTRNN_CACHE, "
+            "or set train.backend: torch."
+        ) from None
     network, one_slice, i64, pointer = POINTER(NetworkC), POINTER(SliceC), c_int64, c_void_p
     signatures = {
         "ctrnn_workspace": (c_int64, [network, i64]),

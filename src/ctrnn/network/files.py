@@ -1,19 +1,95 @@
-"""The networks of a population, from their files."""
+"""The networks of a population, from their files, which are checked before anything is computed with them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
 
 from ctrnn import artifacts
-from ctrnn.network.network import Network, from_arrays
+from ctrnn.complaints import first_complaint
+from ctrnn.network.network import WEIGHT_NAMES, Network, from_arrays, time_constants
+from ctrnn.params import NetworkSettings
+
+KINDS = {
+    "network": "trained",
+    "initial": "initial",
+}  # how the name of a file begins -> `kind` in it
+NAME = re.compile(rf"({'|'.join(KINDS)})-(\d+)\.safetensors")
+
+
+def read_with_settings(path: Path) -> tuple[Network, dict[str, Any]]:
+    """A network and its settings, from its safetensors file.
+
+    Raises ArtifactError where the file is damaged or another network's, or where its settings contradict its arrays.
+    """
+    arrays, settings = artifacts.read_weights(path)
+    try:
+        network = NetworkSettings.model_validate(settings["network"])
+        own = settings["task"]["name"], settings.get("kind"), settings["training"]["network"]
+    except ValidationError as wrong:
+        complaint = first_complaint(wrong, NetworkSettings, "network").replace(";", ",")
+        raise artifacts.error(path, f"has settings that are not allowed ({complaint})") from None
+    except (KeyError, TypeError):
+        raise artifacts.error(path, "does not have the settings of a network") from None
+    if fault := _fault(arrays, network) or _owner_fault(path, *own):
+        raise artifacts.error(path, fault)
+    return from_arrays(arrays, settings["network"]), settings
 
 
 def read_network(path: Path) -> Network:
-    """A network from its safetensors file."""
-    arrays, settings = artifacts.read_weights(path)
-    return from_arrays(arrays, settings["network"])
+    """A network from its safetensors file. Raises ArtifactError as `read_with_settings` does."""
+    return read_with_settings(path)[0]
 
 
 def read_population(folder: Path, n_networks: int, stem: str = "network") -> list[Network]:
     """Networks 0 .. n_networks - 1: as trained (stem "network"), or as they started ("initial")."""
     return [read_network(folder / f"{stem}-{i}.safetensors") for i in range(n_networks)]
+
+
+def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str | None:
+    """What is wrong with the arrays of a network of these settings."""
+    n = settings.n_units
+    missing = [
+        name for name in (*WEIGHT_NAMES, "W_eff", "mask", "sign", "tau") if name not in arrays
+    ]
+    if missing:
+        return f"does not have the array {missing[0]}"
+    channels, outputs = max(arrays["W_in"].size // n, 1), max(arrays["b_out"].size, 1)
+    shapes = {
+        "W_in": (n, channels),
+        "W_out": (outputs, n),
+        "b_out": (outputs,),
+        **dict.fromkeys(("W_rec", "W_eff", "mask"), (n, n)),
+        **dict.fromkeys(("b_rec", "sign", "tau"), (n,)),
+    }
+    for name, shape in shapes.items():
+        array, kind = arrays[name], np.dtype(bool if name == "mask" else np.float32)
+        if array.shape != shape or array.dtype != kind:
+            return f"has {name} as {array.dtype} {array.shape}, and by network.n_units = {n} it is {kind} {shape}"
+        if not np.isfinite(array).all():
+            return f"has numbers in {name} that are not finite"
+    if (np.abs(arrays["sign"]) != 1).any():
+        return "has numbers in sign that are neither 1 nor -1"
+    with np.errstate(over="ignore"):
+        tau = time_constants(settings, arrays["sign"])
+    if (arrays["tau"] != tau).any():
+        return f"has time constants that contradict network.tau = {settings.tau:g} in it"
+    if (from_arrays(arrays, settings.model_dump()).W_eff != arrays["W_eff"]).any():
+        return "has a W_eff that does not follow from its W_rec, mask and sign"
+    return None
+
+
+def _owner_fault(path: Path, task: object, kind: object, index: object) -> str | None:
+    """Whose file it is, where its name or folder says another. kind: None in files from before it was written."""
+    name = NAME.fullmatch(path.name)
+    if name and (KINDS[name[1]], int(name[2])) != (kind or KINDS[name[1]], index):
+        return f"holds the {kind or KINDS[name[1]]} network {index} of {task}"
+    folder = path.absolute().parts[-4:-1]
+    if folder[:2] == ("artifacts", "train") and folder[2] != task:
+        return f"holds a network of {task}"
+    return None

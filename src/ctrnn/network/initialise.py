@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ctrnn.network.network import Network, Wiring
+from ctrnn.network.network import Network, Wiring, time_constants
 from ctrnn.params import NetworkSettings, PairDensities
 from ctrnn.streams import generator
 
@@ -31,9 +31,7 @@ def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed:
     mask = generator(seed, "network", "pattern").random((n, n)) < densities(settings, sign)
     if not settings.self_connections:
         np.fill_diagonal(mask, False)
-    tau_inh = settings.tau if settings.tau_inh is None else settings.tau_inh
-    tau = np.where(sign > 0, settings.tau, tau_inh).astype(np.float32)
-    wiring = Wiring(mask, sign, tau, settings)
+    wiring = Wiring(mask, sign, time_constants(settings, sign), settings)
 
     W = recurrent_weights(wiring, seed)  # signed, float64
     b_rec = np.zeros(n)

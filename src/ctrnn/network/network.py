@@ -134,6 +134,14 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return locked(array.copy(order="K")) if array.flags.writeable else array
 
 
+def time_constants(
+    settings: NetworkSettings, sign: Float[np.ndarray, " unit"]
+) -> Float[np.ndarray, " unit"]:
+    """tau of each unit, by its sign."""
+    tau_inh = settings.tau if settings.tau_inh is None else settings.tau_inh
+    return np.where(sign > 0, settings.tau, tau_inh).astype(np.float32)
+
+
 def from_arrays(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Network:
     """The network whose `arrays()` these are; settings is section `network` of params.yaml."""
     wiring = Wiring(

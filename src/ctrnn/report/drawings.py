@@ -42,7 +42,7 @@ def draw(results: Results, root: Path) -> list[Drawing]:
         png = figures.png(figure, results.params.report.dpi)
         path = source.format(task=results.name)
         drawings.append(Drawing(name, title, shows, f"artifacts/{path}", png))
-        (folder / f"{name}.png").write_bytes(png)
+        artifacts.replace(folder / f"{name}.png", png)
     return drawings
 
 

@@ -46,7 +46,7 @@ def build(params: Params, root: str | Path = ".") -> None:
     for key in ("threads", "checkpoint_every"):  # they change no result
         shared["train"].pop(key)
     page = render(TEMPLATE, tasks=sections, settings=flat(shared))
-    (root / "reports" / "index.html").write_text(page + "\n", encoding="utf-8")
+    artifacts.replace(root / "reports" / "index.html", page + "\n")
 
 
 def _make_ready() -> None:
@@ -89,7 +89,7 @@ def _drawn(results: Results, root: Path) -> list[Drawing]:
 
         return draw(results, root)
     note = artifacts.figures_folder(results.name, root) / artifacts.NO_FIGURES
-    note.write_text("report.figures is false in params.yaml\n")
+    artifacts.replace(note, "report.figures is false in params.yaml\n")
     return []
 
 

@@ -18,6 +18,7 @@ def save(folder: Path, task: Task[Any], seed: int) -> Batch:
     test = task.render(tables["test"])
     arrays = {"inputs": test.inputs, "targets": test.targets, "mask": test.mask}
     artifacts.write_arrays(folder / "test.npz", arrays)
+    artifacts.write_sums(folder)
     return test
 
 

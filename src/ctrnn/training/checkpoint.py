@@ -1,9 +1,9 @@
 """Checkpoints: where a network's training stands, so that it goes on from there with the bits of an undisturbed run.
 
 They lie outside the outputs of the stage, which DVC deletes before it runs, under a key of everything that decides the
-network's training: settings, trials, code. A file holds its own hash, is replaced in one step, and the one before it is
-kept, so that a torn file costs one interval. Finished networks stay, so that more networks or more iterations train
-only what is missing.
+network's training: settings, trials, code. A file holds its own hash and name, is replaced in one step, and the one
+before it is kept, so that a torn file costs one interval. Finished networks stay, so that more networks or more
+iterations train only what is missing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+
+from ctrnn.complaints import Complaint
 
 STORE = Path(".checkpoints")
 LIMIT = 2 * 1024**3  # bytes; the oldest go first
@@ -41,6 +43,10 @@ CODE = (
     "tasks",
     "training",
 )
+
+
+class CheckpointError(Complaint):
+    """Checkpoints cannot be kept."""
 
 
 @dataclass(frozen=True)
@@ -67,33 +73,50 @@ def key(settings: dict[str, Any], trials: Iterable[bytes]) -> str:
 
 
 def write(name: str, state: State, store: Path = STORE) -> None:
-    """Put a state in place of the one of this name; that one is kept as the one before."""
-    store.mkdir(parents=True, exist_ok=True)
+    """Put a state in place of the one of this name; that one is kept as the one before.
+
+    Raises CheckpointError where something else has the name of the store or of the file.
+    """
     stream = io.BytesIO()
-    rest = np.frombuffer(json.dumps(state.rest).encode(), np.uint8)
-    np.savez(stream, allow_pickle=False, rest=rest, **state.arrays)
+    told = np.frombuffer(json.dumps({"name": name, "rest": state.rest}).encode(), np.uint8)
+    np.savez(stream, allow_pickle=False, told=told, **state.arrays)
     content = stream.getvalue()
     current, before = _files(name, store)
     # A name of its own: points of a sweep may train the same network at once.
     new = store / f"{name}.{uuid4().hex}.part"
-    with new.open("wb") as file:
-        file.write(hashlib.sha256(content).digest() + content)
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileNotFoundError):
-        current.replace(before)
-    new.replace(current)
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with new.open("wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            current.replace(before)
+        new.replace(current)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as refused:
+        with suppress(OSError):
+            new.unlink()
+        raise _cannot_keep(refused.filename2 or refused.filename, refused.strerror) from None
 
 
 def read(name: str, store: Path = STORE) -> State | None:
-    """The state of this name, or the one before where it is torn; None where there is neither."""
-    for path in _files(name, store):
-        with suppress(FileNotFoundError):
+    """The state of this name, or the one before where it is torn or another's; None where there is neither.
+
+    Raises CheckpointError where the store is no folder, before anything has been trained that could not be kept.
+    """
+    if os.path.lexists(store) and not store.is_dir():
+        raise _cannot_keep(store, "it is not a folder")
+    for path in filter(Path.is_file, _files(name, store)):
+        # Another training renames it, the disk fails, or it is not one of ours.
+        with suppress(OSError, ValueError, LookupError):
             content = path.read_bytes()
             if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
                 with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as stored:
                     arrays = {array: stored[array] for array in stored.files}
-                return State(arrays, json.loads(arrays.pop("rest").tobytes()))
+                told = json.loads(arrays.pop("told").tobytes())
+                if told["name"] == name:
+                    return State(arrays, told["rest"])
+                print(f"train: {path} is a copy of {told['name']} and is not used", flush=True)
     return None
 
 
@@ -112,6 +135,12 @@ def prune(store: Path = STORE, limit: int = LIMIT) -> None:
         total += status.st_size
         if total > limit or (file.suffix == ".part" and now - status.st_mtime > LEFT):
             file.unlink(missing_ok=True)
+
+
+def _cannot_keep(path: object, why: object) -> CheckpointError:
+    return CheckpointError(
+        f"checkpoints cannot be kept in {path} ({why}); move it away, then the same command goes on"
+    )
 
 
 def _files(name: str, store: Path) -> tuple[Path, Path]:

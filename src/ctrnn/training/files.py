@@ -9,12 +9,16 @@ from typing import Any
 import pandas as pd
 
 from ctrnn import artifacts
+from ctrnn.network import KINDS
 from ctrnn.params import Params
 from ctrnn.training.trainee import Trainee
 
 
 def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -> None:
-    """Write the weights, before and after, history.csv, summary.json and reports/train/<task>.csv."""
+    """Write the weights, before and after, history.csv, summary.json and reports/train/<task>.csv.
+
+    Beside its settings a weights file says which network it is: task.name, training (with number and seed), kind.
+    """
     for trainee in trainees:
         settings: dict[str, Any] = {
             "task": {"name": task, **params.tasks[task].model_dump()},
@@ -24,13 +28,14 @@ def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -
         }
         for stem, network in (("network", trainee.network), ("initial", trainee.start)):
             path = folder / f"{stem}-{trainee.index}.safetensors"
-            artifacts.write_weights(path, network.arrays(), settings)
+            artifacts.write_weights(path, network.arrays(), {**settings, "kind": KINDS[stem]})
     rows = [row for trainee in trainees for row in trainee.history]
     history = pd.DataFrame(rows).sort_values(["iteration", "network"], kind="stable")
     artifacts.write_table(folder / "history.csv", history)
     artifacts.write_table(artifacts.curve_path(task), learning_curve(history))
     summary = {"networks": [trainee.summary() for trainee in trainees]}
     artifacts.write_json(folder / "summary.json", summary)
+    artifacts.write_sums(folder)
 
 
 def learning_curve(history: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,11 @@ def networks() -> list[Network]:
 @pytest.mark.parametrize("stem", ["network", "initial"])
 def test_a_population_comes_back_as_it_was(tmp_path: Path, stem: str) -> None:
     for i, network in enumerate(networks()):
-        settings = {"network": network.wiring.settings.model_dump()}
+        settings = {
+            "network": network.wiring.settings.model_dump(),
+            "task": {"name": "mante"},
+            "training": {"network": i},
+        }
         path = tmp_path / f"{stem}-{i}.safetensors"
         artifacts.write_weights(path, network.arrays(), settings)
     back = read_population(tmp_path, 2, stem) if stem != "network" else read_population(tmp_path, 2)

@@ -18,9 +18,10 @@ import pytest
 
 from ctrnn.network import Backend, get_backend
 from ctrnn.params import Params
+from ctrnn.streams import generator
 from ctrnn.tasks import get_task, trial_table
 from ctrnn.training import checkpoint, train
-from ctrnn.training.checkpoint import State
+from ctrnn.training.checkpoint import CheckpointError, State
 from ctrnn.training.trainee import Trainee
 from tests.settings import settings
 from tests.unit.training.test_loop import SMALL
@@ -157,14 +158,71 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> 
     assert checkpoint.read("b", tmp_path) is None
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_that_would_run_code_is_passed_over(tmp_path: Path) -> None:
     """Its hash tells damage, not who wrote it."""
     stream = io.BytesIO()
-    np.savez(stream, rest=np.array([{}], object))
+    np.savez(stream, told=np.array([{}], object))
     content = stream.getvalue()
     (tmp_path / "a.state").write_bytes(hashlib.sha256(content).digest() + content)
-    with pytest.raises(ValueError, match="pickle"):
-        checkpoint.read("a", tmp_path)
+    assert checkpoint.read("a", tmp_path) is None
+
+
+def test_the_checkpoint_of_another_network_is_not_used_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    undisturbed, _ = run(tmp_path / "a")
+    run(tmp_path / "b")
+    one, other = sorted((tmp_path / "b").glob("*.state"))
+    other.write_bytes(one.read_bytes())
+    capsys.readouterr()
+    again, steps = run(tmp_path / "b")
+    assert steps == 1  # from the one before
+    assert f"train: {other} is a copy of {one.stem} and is not used\n" in capsys.readouterr().out
+    assert_same(undisturbed, again)
+
+
+def test_100_damaged_checkpoints_are_passed_over_for_the_one_before(tmp_path: Path) -> None:
+    checkpoint.write("a", STATE, tmp_path)
+    checkpoint.write("a", State(STATE.arrays, {"converged": True}), tmp_path)
+    path, random = tmp_path / "a.state", generator(1, "damage")
+    content = path.read_bytes()
+    for number in range(100):
+        damaged = bytearray(content)
+        at = int(random.integers(len(content)))
+        match number % 4:
+            case 0:
+                damaged[at] ^= 1 << int(random.integers(8))
+            case 1:
+                del damaged[at:]
+            case 2:
+                damaged[at:at] = random.bytes(9)
+            case 3:
+                damaged[at : at + 9] = random.bytes(9)
+        path.write_bytes(damaged)
+        state = checkpoint.read("a", tmp_path)
+        assert state is not None
+        assert state.rest == STATE.rest
+        np.testing.assert_array_equal(state.arrays["weights/W"], STATE.arrays["weights/W"])
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_what_is_not_a_checkpoint_is_passed_over_and_replaced(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "a.state")
+    assert checkpoint.read("a", tmp_path) is None
+    checkpoint.write("a", STATE, tmp_path)
+    assert checkpoint.read("a", tmp_path) is not None
+
+
+def test_a_store_that_is_a_file_is_one_sentence_before_anything_is_trained(tmp_path: Path) -> None:
+    store = tmp_path / ".checkpoints"
+    store.write_text("")
+    with pytest.raises(CheckpointError, match=r"kept in .*\.checkpoints \(.*\); move it away"):
+        run(store)
+    with pytest.raises(CheckpointError, match=r"kept in .*\.checkpoints \(.*\); move it away"):
+        checkpoint.write("a", STATE, store)
+    assert store.read_text() == ""
 
 
 def test_the_store_is_bounded_and_the_oldest_go_first(tmp_path: Path) -> None:
