@@ -67,7 +67,8 @@ def _contradiction(runs: pd.DataFrame, i: int, task: str, experiment: Experiment
             continue
         told = runs[key].iloc[i]
         missing = not isinstance(told, list) and pd.isna(told)
-        half = isinstance(told, str) and not isinstance(value, str)  # of a list, too long for MLflow
+        # Of a list that is too long for MLflow.
+        half = isinstance(told, str) and not isinstance(value, str)
         if not missing and not half and told != value:
             return (
                 f"run {runs['run_id'].iloc[i]} says {key} = {told}, but experiment {experiment.name} has {value}; "
