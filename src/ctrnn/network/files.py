@@ -11,9 +11,9 @@ import numpy as np
 from pydantic import ValidationError
 
 from ctrnn import artifacts
-from ctrnn.complaints import first_complaint
 from ctrnn.network.network import WEIGHT_NAMES, Network, from_arrays, time_constants
 from ctrnn.params import NetworkSettings
+from ctrnn.schema import first_complaint, keys_of
 
 KINDS = {
     "network": "trained",
@@ -32,7 +32,9 @@ def read_with_settings(path: Path) -> tuple[Network, dict[str, Any]]:
         network = NetworkSettings.model_validate(settings["network"])
         own = settings["task"]["name"], settings.get("kind"), settings["training"]["network"]
     except ValidationError as wrong:
-        complaint = first_complaint(wrong, NetworkSettings, "network").replace(";", ",")
+        complaint = first_complaint(
+            wrong, NetworkSettings, "network", keys_of(NetworkSettings, "network")
+        ).replace(";", ",")
         raise artifacts.error(path, f"has settings that are not allowed ({complaint})") from None
     except (KeyError, TypeError):
         raise artifacts.error(path, "does not have the settings of a network") from None
