@@ -23,16 +23,15 @@ TASK = get_task("go_nogo", settings())
 EPOCH = Epoch("a", (0.0,), {"context": "a"})
 
 
-def points(
-    unstable: list[int], q: list[float], outside: list[bool] | None = None, slope: float = 1.0
-) -> FixedPoints:
+def points(unstable: list[int], q: list[float], outside: list[bool] | None = None) -> FixedPoints:
     """Points of three units with so many unstable modes each; fixed where q is 0.
 
-    Modes grow by `slope` per tau at the first point, by twice as much at the second, and so on.
+    The leading mode of the first point grows or decays by 1 per tau, that of the second by 2, and so on; of those that
+    decay the second mode does so 1.5 times as fast, the third twice.
     """
-    n, alpha = len(unstable), 0.1
+    n, alpha = len(unstable), 0.01
     rates = np.array(
-        [[slope * (i + 1) * (1 if m < u else -1) for m in range(3)] for i, u in enumerate(unstable)]
+        [[(i + 1) * (1 if m < u else -1 - m / 2) for m in range(3)] for i, u in enumerate(unstable)]
     )
     return FixedPoints(
         x=np.arange(3.0 * n).reshape(n, 3),
@@ -56,6 +55,7 @@ def points(
         ([0, 1, 1], [0.0] * 3, 1),  # of two, the slower
         ([0, 0], [0.0] * 2, 0),  # no saddle: the slowest stable point
         ([0, 0, 0], [0.0, 1e-3, 1e-5], 2),  # a slow point before stable ones; of two, the slower
+        ([0, 0], [1.005e-5, 1e-5], 1),  # half a percent tells them apart
         ([0, 1, 0], [0.0, 0.0, 1e-5], 1),  # a saddle before a slow point
         ([], [], None),
     ],
@@ -184,7 +184,7 @@ def test_metrics_of_points_are_lists_over_networks() -> None:
     assert one["rate"] == pytest.approx([2.0, -1.0])
     assert one["stable_rates"] == [pytest.approx([-1.0])] * 2
     assert other["rate"] == [None, pytest.approx(-2.0)]
-    assert one["time_constant"] == pytest.approx([-1 / np.log(1.2), -1 / np.log(0.9)])
+    assert one["time_constant"] == pytest.approx([-1 / np.log(1.02), -1 / np.log(0.99)])
     assert other["linear_error"][0] is None
 
 

@@ -115,6 +115,10 @@ def test_several_outputs_have_columns_of_their_own() -> None:
         np.testing.assert_allclose(outcomes[f"response_{bit}"], outcomes[bit], rtol=1e-5)
     assert evaluation.sample_outputs.shape == (1, 350, 8, 3)
     assert outcomes["correct"].all()
+    one = {"networks": [{"network": 0, "converged": True, "iterations": 7}]}
+    report = metrics(evaluation, one)  # of a population of one
+    assert report["accuracy"] == {"mean": 1, "sd": None, "per_network": [1]}
+    assert report["saturated_rates"]["mean"] == 0.25
 
 
 @pytest.mark.parametrize(

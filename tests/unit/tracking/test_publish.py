@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ctrnn import lock, params, tracking
-from ctrnn.tracking import content, metrics, place, runs
+from ctrnn.tracking import content, metrics, place, runs, store
 from tests.tracked import (
     FIGURES,
     REPOSITORY,
@@ -169,6 +169,17 @@ def test_a_deleted_run_does_not_count(anywhere: Path) -> None:
     first = publish(anywhere)
     client_of(anywhere)[0].delete_run(first.run_id)
     assert publish(anywhere).action == "created"
+
+
+def test_an_experiment_of_another_kind_keeps_its_kind(checkout: Path) -> None:
+    client, _ = client_of(checkout)
+    where, kind = place.find(checkout), "mlflow.experimentKind"
+    theirs = client.create_experiment("theirs", tags={kind: "genai_development"})
+    plain = client.create_experiment("plain")
+    for name, number in (("theirs", theirs), ("plain", plain)):
+        assert store.experiment_id(client, where, name) == number
+    assert client.get_experiment(theirs).tags[kind] == "genai_development"
+    assert client.get_experiment(plain).tags[kind] == "custom_model_development"
 
 
 def test_what_the_shell_exports_of_other_runs_is_ignored(

@@ -186,6 +186,19 @@ def test_training_stops_when_the_criterion_is_met_often_enough_in_a_row(
         assert trainee.summary()["iterations"] == len(trainee.history) == iterations
 
 
+def test_a_check_that_misses_the_criterion_only_begins_the_row_anew() -> None:
+    def losses(iterations: int) -> list[float]:
+        trainees, _ = run(train__max_iterations=iterations)
+        return [trainee.summary()["validation_loss"] for trainee in trainees]
+
+    between = float(np.mean([losses(5)[0], losses(10)[0]]))
+    trainees, _ = run(
+        train__stop_at="loss", train__loss_criterion=between, train__checks_in_a_row=1
+    )
+    assert trainees[0].summary()["converged"]
+    assert trainees[0].summary()["iterations"] == 10  # missed at 5
+
+
 def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
     trainees, _ = run(train__accuracy_criterion=1.0)
     assert [trainee.summary()["converged"] for trainee in trainees] == [False, False]
