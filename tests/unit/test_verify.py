@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,15 @@ def compared(root: Path, clone: Path) -> dict[str, verify.Row]:
     rows = [
         *verify.exact("from nothing", root, clone, "xor"),
         *verify.near(root, clone, "xor"),
+        verify.figures(root, clone, "xor"),
     ]
     return {row.output: row for row in rows}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU whose LAPACK is not that of x86-64 with AVX2."""
+    monkeypatch.setattr(verify, "same_everywhere", lambda: False)
 
 
 @pytest.fixture
@@ -117,6 +125,22 @@ def test_analyze_is_compared_by_its_metrics_where_its_arrays_are_not_there(
     assert not rows["reports/analyze/xor.json"].good
 
 
+def test_analyze_is_compared_bit_for_bit_where_blas_is_the_same(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, clone = folders
+    for place, digest in ((root, "1"), (clone, "2")):
+        lock = results(place) / "dvc.lock"
+        entries = yaml.safe_load(lock.read_text())
+        entries["stages"]["analyze@xor"]["outs"][0]["md5"] = digest * 32
+        lock.write_text(yaml.safe_dump(entries))
+    assert "artifacts/analyze/xor" not in compared(root, clone)
+    monkeypatch.setattr(verify, "same_everywhere", lambda: True)
+    rows = {row.output: row for row in verify.exact("from nothing", root, clone, "xor")}
+    assert not rows["artifacts/analyze/xor"].good
+    assert rows["artifacts/train/xor"].good
+
+
 def test_a_missing_file_is_a_difference(folders: tuple[Path, Path]) -> None:
     root, clone = folders
     results(root)
@@ -180,3 +204,16 @@ def test_every_instruction_set_below_the_best_is_tried(monkeypatch: pytest.Monke
     assert isas() == ["baseline"]
     assert all(way.variable != ("CTRNN_ISA", "baseline") for way in verify.ways())
     assert [way.threads for way in verify.ways() if way.threads] == [1, 2]
+
+
+def test_paths_of_numpy_openblas_and_the_c_library_are_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {"SIMD Extensions": {"found": ["X86_V3", "X86_V4", "AVX512_ICL"]}}
+    monkeypatch.setattr(np, "show_config", lambda mode: found)
+    monkeypatch.setattr(verify, "best_isa", lambda: "avx512")
+    tried = dict(verify.variables(portable=False))
+    assert tried["NPY_DISABLE_CPU_FEATURES"] == "X86_V4 AVX512_ICL"  # not X86_V3, which is AVX2
+    assert {"OPENBLAS_CORETYPE", "GLIBC_TUNABLES"} <= tried.keys() or sys.platform != "linux"
+    monkeypatch.setattr(verify, "best_isa", lambda: "neon")
+    assert "OPENBLAS_CORETYPE" not in dict(verify.variables(portable=False))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ctrnn.analysis import mechanism, outside_training, points_report, representation
+from ctrnn.analysis.blas import same_blas
 from ctrnn.analysis.connectivity import connectivity_metrics, spectra, weight_distributions
 from ctrnn.analysis.late_selection import late_selection
 from ctrnn.analysis.recording import record
@@ -29,14 +28,7 @@ class Analysis:
     metrics: dict[str, Any]
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """LAPACK on matrices of this size is several times slower over threads; networks are spread over them instead."""
-    with threadpool_limits(1, "blas"):
-        yield
-
-
-@one_blas_thread()
+@same_blas()
 def analyze(
     task: Task[Any],
     test: Batch,

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import expit
 
+from ctrnn.kernel import logistic
 from ctrnn.network import Network
 
 
@@ -39,12 +39,12 @@ class Dynamics:
 
     def rates(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any unit"]:
         """r = f(x)."""
-        return expit(x) if self.activation == "sigmoid" else np.maximum(x, 0)
+        return logistic(x) if self.activation == "sigmoid" else np.maximum(x, 0)
 
     def slope(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any unit"]:
         """f'(x); 0 for a relu unit at x = 0."""
         if self.activation == "sigmoid":
-            r = expit(x)
+            r = logistic(x)
             return r * (1 - r)
         return (x > 0).astype(np.float64)
 
@@ -86,12 +86,17 @@ class Dynamics:
         for t, drive in enumerate(self.drive(inputs.astype(np.float64))):
             x = x + self.alpha * (r @ self.W.T - x + drive)
             if random is not None:
-                x = x + self.noise_per_step * random.standard_normal(x.shape)
+                x = x + self.noise_per_step * _normals(random, x.shape)
             r = self.rates(x)
             if random is not None:
-                r = r + self.sigma_post * random.standard_normal(x.shape)
+                r = r + self.sigma_post * _normals(random, x.shape)
             states[t] = x
         return states
+
+
+def _normals(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normals to float32's precision: the last bits of the tails are those of the C library's log1p."""
+    return random.standard_normal(shape).astype(np.float32)
 
 
 def dynamics_of(network: Network) -> Dynamics:

@@ -15,6 +15,7 @@ from jaxtyping import Complex, Float, Int
 
 from ctrnn.analysis.dynamics import Dynamics
 from ctrnn.analysis.search import distinct, search
+from ctrnn.kernel import log
 from ctrnn.params import FixedPointSettings
 
 PAIRS = 16  # of stable points, at most, between which a saddle is looked for
@@ -59,7 +60,7 @@ class FixedPoints:
     def time_constants(self) -> Float[np.ndarray, "point unit"]:
         """Steps in which a mode decays by a factor e; negative where it grows."""
         with np.errstate(divide="ignore"):
-            return -1 / np.log(np.abs(self.modes))
+            return -1 / log(np.abs(self.modes))
 
     @property
     def counted(self) -> np.ndarray:

@@ -16,6 +16,7 @@ from scipy.special import stdtrit
 from ctrnn.analysis.scoring import accuracies, measures
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.params import LesionSettings
+from ctrnn.statistics import rounded
 from ctrnn.streams import generator, key
 from ctrnn.tasks import Batch, Task
 
@@ -80,7 +81,9 @@ def half_width(
     n = len(values)
     if n < 2:
         return np.zeros(values.shape[1:])
-    return stdtrit(n - 1, 0.5 + level / 2) * np.std(values, axis=0, ddof=1) / np.sqrt(n)
+    # Rounded, since the last bits of the quantile are the C library's.
+    quantile = rounded(float(stdtrit(n - 1, 0.5 + level / 2)), 9)
+    return quantile * np.std(values, axis=0, ddof=1) / np.sqrt(n)
 
 
 def silenced(network: Network, units: Int[np.ndarray, " silenced"]) -> Network:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
 from ctrnn.analysis.linearisation import Linearisation, linearise
-from ctrnn.kernel import usable_cores
+from ctrnn.kernel import log, usable_cores
 from ctrnn.network import Network
 from ctrnn.params import FixedPointSettings
 from ctrnn.streams import generator
@@ -94,7 +94,7 @@ def informative(points: FixedPoints) -> int | None:
     Selection shows between the attractors: at the saddle, or at the slow point that stays where it has vanished.
     """
     if len(points.slow) and not len(points.saddles):
-        return int(points.slow[np.lexsort((np.round(np.log10(points.q[points.slow]), 3),))[0]])
+        return int(points.slow[np.lexsort((np.round(log(points.q[points.slow]), 3),))[0]])
     some = points.saddles if len(points.saddles) else points.stable
     if not len(some):
         return None

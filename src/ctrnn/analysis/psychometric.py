@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import minimize
-from scipy.special import expit
+
+from ctrnn.kernel import log, logistic
 
 STEEPEST = 1e4  # slope, per unit of evidence, at which the fit stops: without errors it has no end
 MOST_LAPSES = 0.5
@@ -27,7 +28,7 @@ class Psychometric:
 
     def probability(self, evidence: Float[np.ndarray, "point kind"]) -> Float[np.ndarray, " point"]:
         """P(positive choice) at these combinations of evidence."""
-        return self.lapse / 2 + (1 - self.lapse) * expit(self.bias + evidence @ self.slopes)
+        return self.lapse / 2 + (1 - self.lapse) * logistic(self.bias + evidence @ self.slopes)
 
 
 def fit(
@@ -58,12 +59,12 @@ def _maximise(
     X = np.c_[np.ones(len(points)), points]
 
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
-        lapse, s = theta[-1], expit(X @ theta[:-1])
+        lapse, s = theta[-1], logistic(X @ theta[:-1])
         p = np.clip(lapse / 2 + (1 - lapse) * s, 1e-12, 1 - 1e-12)
         by_p = (n - k) / (1 - p) - k / p
         gradient = np.r_[((1 - lapse) * s * (1 - s) * by_p) @ X, (0.5 - s) @ by_p]
         total = n.sum()
-        return -float(k @ np.log(p) + (n - k) @ np.log1p(-p)) / total, gradient / total
+        return -float(k @ log(p) + (n - k) @ log(1 - p)) / total, gradient / total
 
     bounds = [(-STEEPEST, STEEPEST)] * X.shape[1] + [(0.0, MOST_LAPSES)]
     options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 300}

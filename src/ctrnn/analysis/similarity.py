@@ -17,7 +17,7 @@ def linear_cka(
     """
     X, Y = (a.astype(np.float64) - a.mean(axis=0, dtype=np.float64) for a in (one, other))
     scale = np.linalg.norm(X.T @ X) * np.linalg.norm(Y.T @ Y)
-    return float(np.linalg.norm(Y.T @ X) ** 2 / scale) if scale else float("nan")
+    return float(np.square(np.linalg.norm(Y.T @ X)) / scale) if scale else float("nan")
 
 
 def similarities(

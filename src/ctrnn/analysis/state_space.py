@@ -39,5 +39,5 @@ def principal_components(
         axes=axes[:, :n_components],
         projections=(centred @ axes[:, :n_components]).astype(np.float32),
         explained_variance=variances[:n_components] / total if total else variances[:n_components],
-        participation_ratio=float(total**2 / np.square(variances).sum()) if total else 0.0,
+        participation_ratio=float(total * total / np.square(variances).sum()) if total else 0.0,
     )

@@ -1,6 +1,7 @@
 """The native training kernel: the dynamics, their gradients and their noise in one C source, numpy in and out."""
 
 from ctrnn.kernel.build import isa
+from ctrnn.kernel.elementary import log, logistic
 from ctrnn.kernel.network import Network
 from ctrnn.kernel.normals import normals
 from ctrnn.kernel.run import (
@@ -18,6 +19,8 @@ __all__ = [
     "TrainJob",
     "forward",
     "isa",
+    "log",
+    "logistic",
     "loss_and_gradients",
     "noise",
     "normals",

@@ -577,3 +577,52 @@ void ctrnn_noise(const Slice *job, int64_t n, float *xi, float *eta) {
             }
         }
 }
+
+/* -- functions of the analyses, in double; no fma, so that the numpy definitions in elementary.py have the same bits -- */
+
+/* Reductions and coefficients of FreeBSD's e_exp.c and e_log.c. LN2 has zeros at its end, so that its product with a
+   whole number is exact; LN2_REST is what it lacks. */
+static const double LN2 = 0x1.62e42fee00000p-1, LN2_REST = 0x1.a39ef35793c76p-33, PER_LN2 = 0x1.71547652b82fep+0;
+
+/* 1 / (1 + exp(-x)). The exponential is that of -|x| = k ln 2 + (high - low), where the difference is at most half of
+   ln 2 in size, and k stands in the last bits of a sum. */
+void ctrnn_logistic(const double *x, int64_t count, double *y) {
+    for (int64_t i = 0; i < count; i++) {
+        double a = -fabs(x[i]);
+        a = a < -708.0 ? -708.0 : a; /* exp of less is no normal number */
+        double shifted = a * PER_LN2 + 0x1.8p52, k = shifted - 0x1.8p52;
+        double high = a - k * LN2, low = k * LN2_REST, r = high - low, z = r * r;
+        double p = 0x1.6376972bea4d0p-25;
+        p = p * z + -0x1.bbd41c5d26bf1p-20;
+        p = p * z + 0x1.1566aaf25de2cp-14;
+        p = p * z + -0x1.6c16c16bebd93p-9;
+        p = p * z + 0x1.555555555553ep-3;
+        double c = r - p * z, power = 1.0 - ((low - r * c / (2.0 - c)) - high);
+        uint64_t bits, shift;
+        memcpy(&bits, &power, sizeof bits);
+        memcpy(&shift, &shifted, sizeof shift);
+        bits += shift << 52;
+        memcpy(&power, &bits, sizeof power);
+        y[i] = (x[i] < 0.0 ? power : 1.0) / (1.0 + power);
+    }
+}
+
+/* Natural logarithm of finite x >= 0: x = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2). */
+void ctrnn_log(const double *x, int64_t count, double *y) {
+    for (int64_t i = 0; i < count; i++) {
+        int power;
+        double part = frexp(x[i], &power);
+        int low = part < 0x1.6a09e667f3bcdp-1;
+        double f = (low ? 2.0 * part : part) - 1.0, k = power - low;
+        double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
+        double p = 0x1.2f112df3e5244p-3;
+        p = p * z + 0x1.39a09d078c69fp-3;
+        p = p * z + 0x1.7466496cb03dep-3;
+        p = p * z + 0x1.c71c51d8e78afp-3;
+        p = p * z + 0x1.2492494229359p-2;
+        p = p * z + 0x1.999999997fa04p-2;
+        p = p * z + 0x1.5555555555593p-1;
+        double found = k * LN2 - ((half - (s * (half + p * z) + k * LN2_REST)) - f);
+        y[i] = x[i] == 0.0 ? -INFINITY : found;
+    }
+}

@@ -75,6 +75,8 @@ def library() -> ctypes.CDLL:
         "ctrnn_sum": (c_double, [pointer, i64]),
         "ctrnn_normals": (None, [pointer, i64, i64, pointer]),
         "ctrnn_noise": (None, [one_slice, i64, pointer, pointer]),
+        "ctrnn_logistic": (None, [pointer, i64, pointer]),
+        "ctrnn_log": (None, [pointer, i64, pointer]),
     }
     for name, (returns, takes) in signatures.items():
         function = getattr(lib, name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctrnn.kernel import build, forward, loss_and_gradients, noise, normals
+from ctrnn.kernel import build, forward, log, logistic, loss_and_gradients, noise, normals
 from tests.unit.kernel.cases import Case, forward_job, job_of
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +37,8 @@ def digest(threads: int = 1) -> str:
         hashed.update(rates.tobytes() + outputs.tobytes())
     hashed.update(normals(np.arange(5, dtype=np.uint64), 77).tobytes())
     hashed.update(b"".join(part.tobytes() for part in noise(jobs[0].network, 3, 2, 40)))
+    x = np.linspace(-30, 30, 1001)
+    hashed.update(logistic(x).tobytes() + log(np.abs(x)).tobytes())
     return hashed.hexdigest()
 
 

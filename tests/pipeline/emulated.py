@@ -1,10 +1,12 @@
-"""Runs every stage on an emulated ARM64 and compares what it leaves with this machine's.
+"""Runs every stage on an emulated CPU and compares what it leaves with this machine's.
 
-`python -m tests.pipeline.arm64` takes some five minutes. On Debian 12, as root, it needs once
+`python -m tests.pipeline.emulated` takes ARM64, in some five minutes. On Debian 12, as root, it needs once
 
     dpkg --add-architecture arm64; apt-get update; apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 
 Python for ARM64 is unpacked into a temporary folder, with the wheels of requirements.lock; nothing is installed.
+On x86-64, `python -m tests.pipeline.emulated EPYC-Milan` takes AMD's Zen 3, which has AVX2 and no AVX-512, or another
+CPU of `qemu-x86_64 -cpu help`.
 """
 
 from __future__ import annotations
@@ -55,7 +57,19 @@ def python_for_arm64(folder: Path) -> list[str]:
         ZipFile(wheel).extractall(site)
     emulated = ("qemu-aarch64", "-L", str(system), str(system / "usr/bin/python3.11"))
     settings = ("CTRNN_CC=aarch64-linux-gnu-gcc", f"PYTHONPATH=src:{site}")
-    return ["taskset", "1", "env", *settings, *emulated]  # on one core no process starts another
+    return on_one_core(*settings, *emulated)
+
+
+def python_for_x86(cpu: str) -> list[str]:
+    """The command of this Python on another x86-64 CPU with AVX2; /proc/cpuinfo is still this machine's."""
+    return on_one_core(
+        "CTRNN_ISA=avx2", "PYTHONPATH=src", "qemu-x86_64", "-cpu", cpu, sys.executable
+    )
+
+
+def on_one_core(*command: str) -> list[str]:
+    """A command with settings of the environment before it; on one core no process starts another."""
+    return ["taskset", "1", "env", *command]
 
 
 def run(*command: str, cwd: Path) -> None:
@@ -65,22 +79,28 @@ def run(*command: str, cwd: Path) -> None:
 
 def main() -> None:
     """Run, compare, print; exit with 1 where more differs than the arrays of analyze may."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cpu", nargs="?", default="ARM64")
+    cpu = parser.parse_args().cpu
     tasks = tuple(yaml.safe_load((ROOT / "params.yaml").read_text())["tasks"])
     with tempfile.TemporaryDirectory() as scratch:
         here, there = (Checkout(Path(scratch, name), tasks) for name in ("here", "there"))
         here.repro()
-        python = python_for_arm64(Path(scratch, "arm64"))
+        arm = cpu == "ARM64"
+        python = python_for_arm64(Path(scratch, "arm64")) if arm else python_for_x86(cpu)
         there.change("publish.live", False)
         for task in tasks:
             for stage in STAGES:
                 run(*python, f"stages/{stage}.py", task, cwd=there.folder)
         run(*python, "stages/report.py", cwd=there.folder)
-        sys.exit(compare(here.folder, there.folder))
+        sys.exit(compare(here.folder, there.folder, TOLERANCE if arm else 0.0))
 
 
-def compare(here: Path, there: Path) -> int:
-    """Print how many files are the same, and those that are not. Returns 1 where a result differs, else 0."""
+def compare(here: Path, there: Path, tolerance: float) -> int:
+    """Print how many files are the same, and those that are not. Returns 1 where a result differs, else 0.
+
+    tolerance: of the arrays of analyze.
+    """
     same, wrong, furthest = 0, [], 0.0
     files = [path for top in ("artifacts", "reports") for path in sorted((here / top).rglob("*.*"))]
     for file in files:
@@ -97,7 +117,7 @@ def compare(here: Path, there: Path) -> int:
     print(f"{same} of {len(files)} files are the same; arrays of analyze are {furthest:.1e} off")
     for name in wrong:
         print(f"DIFFERS: {name}")
-    return int(bool(wrong) or furthest > TOLERANCE)
+    return int(bool(wrong) or furthest > tolerance)
 
 
 if __name__ == "__main__":
