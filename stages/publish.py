@@ -8,7 +8,7 @@ from ctrnn.complaints import run_stage
 
 def main(task: str) -> None:
     """Publish the results in the current folder."""
-    done = tracking.publish(task, params.load())
+    done = tracking.publish(task, params.load(), in_stage=True)
     print(f"publish@{task}: run {done.run_id} ({done.name}) {done.action}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -56,6 +57,6 @@ def postgresql() -> Iterator[str]:
             time.sleep(0.1)
         yield f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/postgres"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # SIGTERM would wait for those who are connected
         process.wait()
         shutil.rmtree(folder)

@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
-from ctrnn import lock, params, tracking
+from ctrnn import artifacts, lock, params, tracking
 from ctrnn.diary import Diary
-from ctrnn.tracking import live, place, store
+from ctrnn.tracking import checks, live, place, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
+UNRECORDED = ("threads", "checkpoint_every")  # settings of train that no entry of dvc.lock has
 FIGURES = ("outputs", "state_space", "weights")
 LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
 
@@ -34,6 +36,7 @@ def fabricate(
     for folder in (trained, evaluated, generated, drawn, *reports):
         folder.mkdir(parents=True, exist_ok=True)
     (root / "params.yaml").write_text(yaml.safe_dump(settings))
+    made = params.load(root / "params.yaml")
 
     table = pd.DataFrame({"trial": [0, 1], "motion": [0.5, -0.5], "condition": LABELS})
     for split in ("train", "validation", "test"):
@@ -44,13 +47,17 @@ def fabricate(
         "1,0,1.0,,2.0,0.0\n1,1,2.0,,2.0,0.0\n"
         "2,0,0.5,0.99,1.0,0.1\n2,1,1.5,0.5,1.0,0.1\n3,1,0.1,0.99,1.0,0.1\n"
     )
+    kept = {"task": {"name": task, **made.task(task).model_dump()}}
+    kept |= {name: getattr(made, name).model_dump() for name in ("network", "train")}
     for i in range(2):
         for stem in ("network", "initial"):
-            (trained / f"{stem}-{i}.safetensors").write_bytes(b"weights of " + stem.encode())
+            artifacts.write_weights(
+                trained / f"{stem}-{i}.safetensors", {"b_out": np.zeros(1, dtype=np.float32)}, kept
+            )
     networks = [
         {
             "network": i,
-            "seed": 1 + i,
+            "seed": made.network_seeds[i],
             "converged": True,
             "iterations": 2 + i,
             "validation_accuracy": 0.99,
@@ -70,16 +77,41 @@ def fabricate(
     _dump(reports[1] / f"{task}.json", analyzed)
     for name in FIGURES:
         (drawn / f"{name}.png").write_bytes(figure)
-    entries = {
-        f"{stage}@{task}": {
+    for stage in ("evaluate", "analyze"):
+        folder = artifacts.folder(stage, task, root)
+        artifacts.write_json(folder / "settings.json", getattr(made, stage).model_dump())
+    record(root, made, task)
+    return made
+
+
+def record(root: Path, made: params.Params, task: str = TASK) -> None:
+    """Write dvc.lock as DVC does after it has run all stages with these settings: hashes of what lies on disk."""
+
+    def files(*paths: str) -> list[dict[str, str]]:
+        return [{"path": p, "hash": "md5", "md5": checks.hash_of(root / p, root)} for p in paths]
+
+    generated, trained = f"artifacts/generate/{task}", f"artifacts/train/{task}"
+    told = made.model_dump() | {f"tasks.{task}": made.task(task).model_dump()}
+    train = {f"train.{k}": v for k, v in told["train"].items() if k not in UNRECORDED}
+    entries: dict[str, Any] = {}
+    for stage, deps, keys in (
+        ("generate", (), ("seed", f"tasks.{task}")),
+        ("train", (f"{generated}/train.csv",), ("seed", f"tasks.{task}", "network")),
+        ("evaluate", (f"{generated}/test.csv", trained), ("evaluate",)),
+        ("analyze", (f"{generated}/test.csv", trained), ("analyze",)),
+    ):
+        outs = [f"artifacts/{stage}/{task}"]
+        outs += [f"reports/{stage}/{task}.json"] * (stage in ("evaluate", "analyze"))
+        values = {key: told[key] for key in keys} | (train if stage == "train" else {})
+        entries[f"{stage}@{task}"] = {
             "cmd": f"python stages/{stage}.py {task}",
-            "params": {"params.yaml": {"network.p_inh": p_inh}},
-            "outs": [{"path": f"artifacts/{stage}/{task}", "hash": "md5", "md5": f"{p_inh}"}],
+            "deps": files(*deps),
+            "params": {"params.yaml": values},
+            "outs": files(*outs),
         }
-        for stage in lock.STAGES
-    }
-    (root / "dvc.lock").write_text(lock.as_text(entries))
-    return params.load(root / "params.yaml")
+    results = [f"artifacts/{stage}" for stage in lock.STAGES]
+    report = {"cmd": "report", "deps": files(*results), "outs": files("reports/figures")}
+    (root / "dvc.lock").write_text(lock.as_text(entries | {"report": report}))
 
 
 def _dump(path: Path, what: Any) -> None:

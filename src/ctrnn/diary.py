@@ -98,11 +98,12 @@ class Diary:
 
     def _start_follower(self) -> None:
         if self._follower:
-            log = str(self.path.with_suffix(".log"))
+            log = self.path.with_suffix(".log")
             command = [*self._follower, str(self.path)]
+            log.unlink(missing_ok=True)  # of an earlier start, which others might read
             files = [
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ]
             # A process group of its own: Ctrl-C means training.
@@ -144,7 +145,7 @@ class Pages:
             if not line.endswith(b"\n"):  # still being written
                 self._file.seek(-len(line), 1)
                 break
-            with suppress(ValueError):
+            with suppress(ValueError, TypeError, KeyError, AttributeError):  # of a damaged line
                 new += self._enter(json.loads(line))
         return new
 
@@ -161,12 +162,12 @@ class Pages:
 
 
 def read(path: Path) -> Pages | None:
-    """All pages of a diary so far; None where there is none."""
+    """All pages of a diary so far; None where there is none that can be read."""
     try:
         with Pages(path) as pages:
             pages.turn()
             return pages
-    except FileNotFoundError:
+    except OSError:
         return None
 
 
@@ -175,9 +176,12 @@ def lives(path: Path) -> bool:
     try:
         with path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return False
-    except BlockingIOError:
+    except (
+        BlockingIOError,
+        PermissionError,
+    ):  # the latter: somebody else's, whose training may be alive
         return True
     return False
 

@@ -171,6 +171,18 @@ def test_a_follower_that_hangs_or_does_not_start_leaves_training_alone(
 HANGS = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
 
+def test_the_log_of_a_follower_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with Diary(TASK, PARAMS, ["true"], tmp_path) as written:
+        log = written.path.with_suffix(".log")
+        log.parent.mkdir()
+        log.write_text("of an earlier start")
+        log.chmod(0o644)
+        written.write("a", [])
+    while not log.exists() or log.read_text():
+        time.sleep(0.01)
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
 def test_without_live_no_follower_is_started(tmp_path: Path) -> None:
     silent = settings(train__n_networks=2, publish__live=False)
     with Diary(TASK, silent, [sys.executable, "-c", ""], tmp_path) as written:

@@ -13,7 +13,7 @@ import ctrnn
 from ctrnn import artifacts, network, notebook, tasks, training
 from ctrnn.complaints import Complaint, ParamsError
 from tests.settings import settings
-from tests.tracked import REPOSITORY, fabricate, publish
+from tests.tracked import REPOSITORY, fabricate, publish, record
 
 # Of SQLAlchemy in MLflow.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -44,6 +44,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(root)
         training.save(folder, TASK, trained, small)
+        record(root, small)
         publish(root)
     return root
 

@@ -1,7 +1,6 @@
 """The link to MLflow, and the only importer of it: one run per task and content key.
 
 `python -m ctrnn.tracking init` makes store and experiment; safe to repeat, and for many at once.
-`python -m ctrnn.tracking uri` prints the store's address.
 `python -m ctrnn.tracking ui` goes on as `mlflow ui` on that store, on this machine only.
 `python -m ctrnn.tracking live DIARY` shows a training while it runs; the stage train starts it.
 """
@@ -19,30 +18,32 @@ __all__ = ["Published", "TrackingError", "init", "publish", "reading", "sweeps"]
 
 
 def init(params: Params, root: str | Path = ".") -> str:
-    """Make or upgrade the store, make the experiment, end runs that a killed process left. Returns the store's address.
+    """Make or upgrade the store, make the experiment, end runs that a killed process left. Returns the address to show.
 
     Raises TrackingError where the server is down or the database cannot be used.
     """
     where = place.find(root)
-    client = store.open_store(where)
+    client = store.open_store(where, check=True)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        ending.end_left_over(client, experiment, where.owner)
-    return where.uri
+        ending.end_left_over(client, experiment, where)
+    return where.shown
 
 
-def publish(task: str, params: Params, root: str | Path = ".") -> Published:
-    """The run of a task, from the files below `root`, in the store of its main checkout.
+def publish(task: str, params: Params, root: str | Path = ".", in_stage: bool = False) -> Published:
+    """The run of a task, from dvc.lock and its files below `root`, in the store of its main checkout.
 
-    Raises LockError or TrackingError, with nothing written, where dvc.lock or a file is missing;
-    TrackingError where the store fails, after 10 s at most. A repeated call completes what is left.
+    params: params.yaml as it is now; the run is described by the settings that made the results. in_stage: whether DVC
+    runs this, which has then seen to it that the figures are of these results. Raises LockError, with nothing written,
+    where files are missing or do not fit together; TrackingError where the store fails, after 10 s at most. A repeated
+    call completes what is left.
     """
     params.task(task)
-    what = content.gather(task, params, Path(root))
+    what = content.gather(task, params, Path(root), in_stage)
     where = place.find(root)
     client = store.open_store(where)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        done = runs.put(client, experiment, what, where.owner)
-        ending.end_left_over(client, experiment, where.owner)
+        done = runs.put(client, experiment, what, where)
+        ending.end_left_over(client, experiment, where)
     return done

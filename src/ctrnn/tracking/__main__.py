@@ -1,4 +1,4 @@
-"""Command line of the tracking store: `python -m ctrnn.tracking init | uri | ui | publish | live DIARY`."""
+"""Command line of the tracking store: `python -m ctrnn.tracking init | ui | publish | live DIARY`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ HOST = "127.0.0.1"  # the page is for this machine only
 def main(arguments: list[str] | None = None) -> None:
     """Run a command in the current folder's checkout. Exits with one sentence where it fails."""
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tracking", description=main.__doc__)
-    parser.add_argument("command", choices=["init", "uri", "ui", "publish", "live"])
+    parser.add_argument("command", choices=["init", "ui", "publish", "live"])
     parser.add_argument("diary", nargs="?", type=Path)
     parser.add_argument("--port", type=int, default=5000, help="of the page that ui opens")
     given = parser.parse_args(arguments)
     command = given.command
     with one_sentence(f"tracking {command}"):
-        if command == "uri":
-            print(place.find().uri)
-        elif command == "init":
+        if command == "init":
             print(tracking.init(params.load()))
         elif command == "ui":
             open_page(given.port)
@@ -36,15 +34,21 @@ def main(arguments: list[str] | None = None) -> None:
             for task in settings.tasks:
                 done = tracking.publish(task, settings)
                 print(f"{done.name}: run {done.run_id} {done.action}")
+                if done.edited:
+                    keys = ", ".join(done.edited)
+                    print(f"  of dvc.lock's settings: params.yaml has other values of {keys} now")
 
 
 def open_page(port: int) -> None:
-    """Go on as `mlflow ui`. Raises TrackingError where the port is taken, or where a server shows the runs itself."""
+    """Go on as `mlflow ui`. Raises TrackingError where the port is taken, or where a server shows the runs itself.
+
+    The address goes by the environment, since others see a command line.
+    """
     where = place.find()
     if where.is_server:
         raise TrackingError(
-            "MLFLOW_TRACKING_URI names a server, which shows its runs itself; open its address in a browser, or unset "
-            "the variable to see the checkout's own store"
+            f"MLFLOW_TRACKING_URI names a server, which shows its runs itself; open {where.shown} in a browser, or "
+            "unset the variable to see the checkout's own store"
         )
     try:
         socket.create_server((HOST, port)).close()
@@ -57,6 +61,7 @@ def open_page(port: int) -> None:
         ) from None
     # Its other look is for language models.
     print(f"Open http://{HOST}:{port}/#/experiments?workflowType=machine_learning", flush=True)
+    place.prepare_environment(where)
     os.environ["MLFLOW_BACKEND_STORE_URI"] = where.uri
     os.execvp("mlflow", ["mlflow", "ui", "--host", HOST, "--port", str(port)])
 

@@ -11,15 +11,16 @@ from statistics import fmean
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from ctrnn import diary, lock
-from ctrnn.artifacts import NO_FIGURES, SPLITS, read_json, read_table
+from ctrnn import diary, lock, params
+from ctrnn.artifacts import NO_FIGURES, SPLITS, read_json, read_table, read_weights
+from ctrnn.complaints import ParamsError
+from ctrnn.lock import Entry, LockError
 from ctrnn.params import Params
-from ctrnn.tracking import metrics, note, provenance
+from ctrnn.tracking import checks, metrics, note, provenance
 from ctrnn.tracking.metrics import Point
 from ctrnn.tracking.place import TrackingError
-
-SECTIONS = ("network", "train", "evaluate", "analyze")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Content:
     """A run.
 
     key: hash of what it was computed from, without figures; figures_digest: hash of these.
+    edited: settings of which params.yaml now has other values.
     diary: where its training kept, or would keep, its diary.
     start: of training, in milliseconds since 1970, where known.
     files: path in the run -> file; texts: path in the run -> what it holds.
@@ -61,24 +63,26 @@ class Content:
     tables: list[Table]
     diary: Path
     start: int | None
+    edited: tuple[str, ...]
 
 
-def gather(task: str, params: Params, root: Path) -> Content:
-    """The run of a task, from dvc.lock, params.yaml, artifacts/ and reports/ below `root`.
+def gather(task: str, present: Params, root: Path, in_stage: bool = False) -> Content:
+    """The run of a task, from dvc.lock, artifacts/ and reports/ below `root`, described by the settings that made them.
 
-    Raises TrackingError where a file is missing, LockError where dvc.lock lacks an entry.
+    present: params.yaml as it is now. in_stage: whether DVC runs this, and so has seen to the figures and the code.
+    Raises LockError where a file is missing, or is not the one that dvc.lock names.
     """
     entries = lock.chain(task, root)
+    made = settings_of(entries, task, present)
     trained = root / "artifacts" / "train" / task
     files = {
-        "params.yaml": root / "params.yaml",
         "history.csv": trained / "history.csv",
         "training.json": trained / "summary.json",
         "outcomes.csv": root / "artifacts" / "evaluate" / task / "outcomes.csv",
         "metrics/evaluate.json": root / "reports" / "evaluate" / f"{task}.json",
         "metrics/analyze.json": root / "reports" / "analyze" / f"{task}.json",
     }
-    for i in range(params.train.n_networks):
+    for i in range(made.train.n_networks):
         for stem in ("network", "initial"):
             files[f"weights/{stem}-{i}.safetensors"] = trained / f"{stem}-{i}.safetensors"
     # Made anew by every report, so that no figure in it is stale.
@@ -88,37 +92,95 @@ def gather(task: str, params: Params, root: Path) -> Content:
         raise TrackingError(f"{drawn} holds no figures; run dvc repro, or dvc checkout, first")
     tables = {split: root / "artifacts" / "generate" / task / f"{split}.csv" for split in SPLITS}
     for path in (*files.values(), *figures.values(), *tables.values()):
-        if not path.is_file():
-            raise TrackingError(f"{path} does not exist; run dvc repro, or dvc checkout, first")
+        checks.regular(path, root)
+    checks.fit(entries, root)
+    if not in_stage:
+        checks.fit(lock.report(root), root, outs=("reports/figures",))
+    _check_settings(task, made, root)
 
     evaluated = read_json(files["metrics/evaluate.json"])
     analyzed = read_json(files["metrics/analyze.json"])
     training = read_json(files["training.json"])
+    networks = {"seeds": [one["seed"] for one in training["networks"]]}
+    checks.made_with(
+        files["training.json"], networks, {"seeds": made.network_seeds}, f"train@{task}"
+    )
     trained_for = [one["iterations"] for one in training["networks"]]
     iterations = {"mean": fmean(trained_for), "per_network": trained_for}
     key = lock.content_key(entries)
-    history = _with_times(read_table(files["history.csv"]), diary.path(task, params, root))
-    tags = provenance.tags(root, f"{params.train.backend} on {params.train.device}")
+    history = _with_times(read_table(files["history.csv"]), diary.path(task, made, root))
+    backend = f"{made.train.backend} on {made.train.device}"
+    tags = provenance.tags(root, backend, in_stage or checks.same_code(entries, root))
+    settings = flat_params(task, made)
+    now = flat_params(task, present)
     return Content(
-        name=run_name(task, params),
+        name=run_name(task, made),
         key=key,
-        params=flat_params(task, params),
+        params=settings,
         tags={
-            **sorting_tags(task, params),
+            **sorting_tags(task, made),
             **tags,
             **{f"dvc.out/{path}": digest for path, digest in lock.out_hashes(entries).items()},
         },
-        description=note.write(task, params, training, evaluated, analyzed, tags, key),
+        description=note.write(task, made, training, evaluated, analyzed, tags, key),
         final=metrics.final(evaluated, analyzed, {"iterations": iterations}),
-        curves=metrics.curves(history, params.train.n_networks),
+        curves=metrics.curves(history, made.train.n_networks),
         files=files,
-        texts={"dvc.lock": lock.as_text(entries)},
+        texts={"dvc.lock": lock.as_text(entries), "params.yaml": as_yaml(task, made)},
         figures=figures,
         figures_digest=_digest(*figures.values()),
         tables=[_table(task, split, path, root) for split, path in tables.items()],
-        diary=diary.path(task, params, root),
+        diary=diary.path(task, made, root),
         start=min((row["time"] for row in history if row["time"]), default=None),
+        edited=tuple(key for key, value in settings.items() if now.get(key) != value),
     )
+
+
+def settings_of(entries: dict[str, Entry], task: str, present: Params) -> Params:
+    """The settings that made the results of a task, of dvc.lock; `present` gives those that change no result.
+
+    Raises LockError where the entries disagree, or do not hold the settings that this code knows.
+    """
+    raw = present.model_dump(include={"report", "publish"})
+    train, decisive = present.train.model_dump(), diary.settings(task, present)["train"]
+    raw["train"] = {key: train[key] for key in train.keys() - decisive.keys()}
+    try:
+        for key, value in lock.settings(entries).items():
+            *sections, last = key.split(".")
+            section = raw
+            for name in sections:
+                section = section.setdefault(name, {})
+            section[last] = value
+        return params.check(raw)
+    except (
+        ParamsError,
+        AttributeError,
+        TypeError,
+    ) as error:  # the latter of a value where a section should be
+        raise LockError(f"dvc.lock is of other code: {error}; {lock.remedy(f'@{task}')}") from None
+
+
+def as_yaml(task: str, made: Params) -> str:
+    """A params.yaml that makes these results again, of this task alone."""
+    return yaml.safe_dump(
+        made.model_dump() | {"tasks": {task: made.task(task).model_dump()}}, sort_keys=False
+    )
+
+
+def _check_settings(task: str, made: Params, root: Path) -> None:
+    """Raises LockError where the settings that results hold are not those of dvc.lock."""
+    folders = {
+        stage: root / "artifacts" / stage / task for stage in ("train", "evaluate", "analyze")
+    }
+    for stage in ("evaluate", "analyze"):
+        kept = {stage: read_json(path := folders[stage] / "settings.json")}
+        checks.made_with(path, kept, made.model_dump(), f"{stage}@{task}")
+    told = diary.settings(task, made)
+    told["tasks"][task]["name"] = task
+    for i in range(made.train.n_networks):
+        for stem in ("initial", "network"):
+            _, kept = read_weights(path := folders["train"] / f"{stem}-{i}.safetensors")
+            checks.made_with(path, {**kept, "tasks": {task: kept["task"]}}, told, f"train@{task}")
 
 
 def run_name(task: str, params: Params) -> str:
@@ -137,9 +199,9 @@ def sorting_tags(task: str, params: Params) -> dict[str, str]:
 def flat_params(task: str, params: Params) -> dict[str, str]:
     """Settings that the task depends on, by the keys of `dvc exp run -S`; values as in JSON."""
     settings: dict[str, Any] = {
-        "seed": params.seed,
-        "tasks": {task: params.task(task).model_dump()},
-        **{section: getattr(params, section).model_dump() for section in SECTIONS},
+        **diary.settings(task, params),
+        "evaluate": params.evaluate.model_dump(),
+        "analyze": params.analyze.model_dump(),
     }
     return flatten(settings)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ctrnn import diary, params
 from ctrnn.complaints import Complaint
 from ctrnn.tracking import runs
+from ctrnn.tracking.place import Place
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -18,17 +19,17 @@ else:
 ENDED = {"trained": "SCHEDULED", "failed": "FAILED", "killed": "KILLED"}
 
 
-def end_left_over(client: MlflowClient, experiment: str, owner: str) -> None:
+def end_left_over(client: MlflowClient, experiment: str, where: Place) -> None:
     """Say of the runs of this checkout that nobody writes any more how they ended. The caller holds its lock.
 
     One whose training ended well waits for publish while its settings stand in params.yaml.
     """
-    for run in runs.unfinished(client, experiment, owner):
-        path, before = Path(run.data.tags[runs.DIARY]), run.info.status
+    for run in runs.unfinished(client, experiment, where.owner):
+        path, before = runs.diary_of(run, where), run.info.status
         if before not in ("RUNNING", "SCHEDULED") or diary.lives(path):
             continue
         pages = diary.read(path)
-        after = ENDED[pages.end] if pages else "KILLED"
+        after = ENDED.get(pages.end, "KILLED") if pages else "KILLED"
         if after == "SCHEDULED" and not _wanted(path):
             after = "KILLED"
         if after != before:

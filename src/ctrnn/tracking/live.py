@@ -144,15 +144,15 @@ class Logger:
         with store.locked(where):
             if not diary.lives(self._path):
                 raise TrackingError("training ended before its run was opened; publish makes it")
-            ending.end_left_over(client, experiment, where.owner)
-            earlier = runs.opened_by_training(client, experiment, where.owner, self._path, points)
+            ending.end_left_over(client, experiment, where)
+            earlier = runs.opened_by_training(client, experiment, where, self._path, points)
             if earlier is not None:
                 client.update_run(earlier.info.run_id, status="RUNNING")
                 return earlier
             backend = f"{settings.train.backend} on {settings.train.device}"
             tags = {
                 runs.OWNER: where.owner,
-                runs.DIARY: str(self._path),
+                runs.DIARY: runs.diary_tag(self._path, where),
                 **content.sorting_tags(task, settings),
                 **provenance.tags(self._root, backend),
             }
@@ -160,6 +160,6 @@ class Logger:
             name = content.run_name(task, settings)
             run = client.create_run(experiment, start, tags=tags, run_name=name)
         flat = content.flatten(diary.settings(task, settings))
-        told = [Param(key, value) for key, value in flat.items()]
+        told = [Param(key, value[: runs.LONGEST]) for key, value in flat.items()]
         client.log_batch(run.info.run_id, params=told, synchronous=True)
         return run

@@ -43,10 +43,10 @@ def _what(params: Params, analyzed: Mapping[str, Any]) -> str:
         "" if network.tau_inh is None else f" (inhibitory {network.tau_inh:g})"
     )
     dale = "Dale's principle held" if network.dale else "Dale's principle off"
-    seeds = f"seeds {params.seed} to {params.seed + n - 1}" if n > 1 else f"seed {params.seed}"
     return (
-        f"{n} network{'s' * (n > 1)} ({seeds}) of {network.n_units} {network.activation} units, "
-        f"{inhibitory} inhibitory; {tau}, dt {network.dt:g}, density {_density(network.p_rec)}, {dale}."
+        f"{n} network{'s' * (n > 1)} (seed {params.seed}; that of each is below) of {network.n_units} "
+        f"{network.activation} units, {inhibitory} inhibitory; {tau}, dt {network.dt:g}, "
+        f"density {_density(network.p_rec)}, {dale}."
     )
 
 
@@ -117,10 +117,12 @@ def _origin(task: str, tags: Mapping[str, str], key: str) -> str:
     versions = ", ".join(
         f"{name} {tags[f'version.{name}']}" for name in ("ctrnn", "python", "numpy", "torch")
     )
+    commit, back = f"Commit `{tags['git.commit'][:10]}`{changed}", "check out the commit, then"
+    if tags["git.commit"] == "none":
+        commit, back = "Commit not known: the code has changed since", "with this code,"
     return (
-        f"Commit `{tags['git.commit'][:10]}`{changed}; {versions}; {tags['cpu']}. "
-        f"Content key `{key}`. "
-        f"To have the files back: check out the commit, then `dvc repro publish@{task}`."
+        f"{commit}; {versions}; {tags['cpu']}. Content key `{key}`. "
+        f"To have the files back: {back} `dvc repro publish@{task}`."
     )
 
 

@@ -14,9 +14,12 @@ from ctrnn import __version__
 _SOURCES = ("src", "stages", "params.yaml", "dvc.yaml")
 
 
-def tags(root: str | Path, backend: str) -> dict[str, str]:
-    """Tags for commit, changes to it, versions and machine; backend: that of training."""
-    commit = _git(root, "rev-parse", "HEAD")
+def tags(root: str | Path, backend: str, same_code: bool = True) -> dict[str, str]:
+    """Tags for commit, changes to it, versions and machine; backend: that of training.
+
+    same_code: whether the results are of the checkout's code; no commit can be told where they are not.
+    """
+    commit = _git(root, "rev-parse", "HEAD") if same_code else ""
     found = {
         "git.commit": commit or "none",
         "git.dirty": str(bool(_git(root, "status", "--porcelain", "--", *_SOURCES))).lower(),

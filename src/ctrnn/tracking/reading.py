@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import yaml
 
+from ctrnn import lock
 from ctrnn.params import Params
 from ctrnn.tracking import content, place, runs, store
 
@@ -34,9 +37,9 @@ def file(run_id: str, path: str, folder: str | Path, root: str | Path = ".") -> 
 def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:
     """The finished runs of an experiment, a row each, the newest first.
 
-    Columns: run_id, name, started, task, git_commit, key (of its content: `ctrnn.lock`); every setting by its key in
-    params.yaml; every metric by its name in MLflow, a curve by its last value. Raises TrackingError where the store
-    fails.
+    Columns: run_id, name, started, task, git_commit, key (of its content: `ctrnn.lock`); every setting that its results
+    depend on by its key in params.yaml; every metric by its name in MLflow, a curve by its last value. Raises
+    TrackingError where the store fails.
     """
     where = place.find(root)
     client = store.open_store(where)
@@ -45,7 +48,7 @@ def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:
     try:
         with store.sentences(where):
             # By id: a run that finishes meanwhile pushes another onto the next page, once more.
-            rows = {run.info.run_id: _row(run) for run in _finished(client, number)}
+            rows = {r.info.run_id: _row(r) | _long(client, r) for r in _finished(client, number)}
     finally:
         gc.enable()
     return pd.DataFrame(list(rows.values()))
@@ -79,6 +82,18 @@ def _row(run: Run) -> dict[str, Any]:
         **{sys.intern(key): _value(text) for key, text in run.data.params.items()},
         **{sys.intern(key): value for key, value in run.data.metrics.items()},
     }
+
+
+def _long(client: MlflowClient, run: Run) -> dict[str, Any]:
+    """Settings that are too long for a parameter: from the run's params.yaml."""
+    cut = [key for key, text in run.data.params.items() if len(text) >= runs.LONGEST]
+    if not cut:
+        return {}
+    with TemporaryDirectory() as folder:
+        path = Path(client.download_artifacts(run.info.run_id, "params.yaml", folder))
+        told = lock.numbers(yaml.load(path.read_bytes(), Loader=lock.FAST))
+    whole = content.flatten(told)
+    return {key: _value(whole[key]) for key in cut}
 
 
 def _value(text: str) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ctrnn.tracking.content import Content, Table
 from ctrnn.tracking.metrics import Point
+from ctrnn.tracking.place import Place
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Run
@@ -24,25 +25,30 @@ KEY = "ctrnn.key"
 FIGURES = "ctrnn.figures"
 OWNER = "ctrnn.checkout"
 DIARY = "ctrnn.diary"
+LONGEST = 6000  # characters of a param in MLflow; `reading` takes the whole of a longer one from the run's params.yaml
 
 T = TypeVar("T")
 
 
 class Published(NamedTuple):
-    """What became of a run. action: created, completed, redrawn (its figures only) or unchanged."""
+    """What became of a run. action: created, completed, redrawn (its figures only) or unchanged.
+
+    edited: settings of which params.yaml now has other values than those that made the results.
+    """
 
     run_id: str
     name: str
     action: str
+    edited: tuple[str, ...]
 
 
-def put(client: MlflowClient, experiment: str, content: Content, owner: str) -> Published:
+def put(client: MlflowClient, experiment: str, content: Content, where: Place) -> Published:
     """Make the run, complete the one that training opened or that is half-written, or leave a finished one alone.
 
     Its figures become the present ones in any case. FINISHED is set last, so a run with this
-    status holds everything. owner: the checkout, whose lock the caller holds.
+    status holds everything. The caller holds the lock of the store.
     """
-    run, created = _the_run(client, experiment, content, owner)
+    run, created = _the_run(client, experiment, content, where)
     run_id = run.info.run_id
     finished = run.info.status == "FINISHED"
     try:
@@ -58,12 +64,13 @@ def put(client: MlflowClient, experiment: str, content: Content, owner: str) -> 
         raise
     if not finished:
         client.set_terminated(run_id, "FINISHED")
-        for other in unfinished(client, experiment, owner):
-            # Of the same training, done otherwise.
-            if other.data.tags.get(DIARY) == str(content.diary):
+        for other in unfinished(client, experiment, where.owner):
+            if diary_of(other, where) == content.diary:  # of the same training, done otherwise
                 client.set_terminated(other.info.run_id, "KILLED")
-        return Published(run_id, content.name, "created" if created else "completed")
-    return Published(run_id, content.name, "redrawn" if redraw else "unchanged")
+        action = "created" if created else "completed"
+    else:
+        action = "redrawn" if redraw else "unchanged"
+    return Published(run_id, content.name, action, content.edited)
 
 
 def find(client: MlflowClient, experiment: str, key: str) -> list[Run]:
@@ -80,10 +87,20 @@ def unfinished(client: MlflowClient, experiment: str, owner: str) -> list[Run]:
     return list(client.search_runs([experiment], mine, max_results=1000))
 
 
+def diary_of(run: Run, where: Place) -> Path:
+    """The diary that a run of this checkout names; the name is that in the checkout, which may be moved."""
+    return where.checkout / run.data.tags.get(DIARY, "")
+
+
+def diary_tag(diary: Path, where: Place) -> str:
+    """How a run names its diary."""
+    return diary.relative_to(where.checkout).as_posix()
+
+
 def opened_by_training(
     client: MlflowClient,
     experiment: str,
-    owner: str,
+    where: Place,
     diary: Path,
     points: Sequence[Point],
 ) -> Run | None:
@@ -92,8 +109,8 @@ def opened_by_training(
     It may have others: of the training of other code, or, on a graphics processor, of one that rounded otherwise.
     """
     told = {(point.name, point.step, point.value) for point in points}
-    for run in unfinished(client, experiment, owner):
-        if run.data.tags.get(DIARY) == str(diary) and KEY not in run.data.tags:
+    for run in unfinished(client, experiment, where.owner):
+        if diary_of(run, where) == diary and KEY not in run.data.tags:
             has = ((m.key, m.step, m.value) for m in _recorded(client, run))
             if all(point in told for point in has):
                 return run
@@ -101,7 +118,7 @@ def opened_by_training(
 
 
 def _the_run(
-    client: MlflowClient, experiment: str, content: Content, owner: str
+    client: MlflowClient, experiment: str, content: Content, where: Place
 ) -> tuple[Run, bool]:
     """The one run of this key, and whether it is new.
 
@@ -109,12 +126,13 @@ def _the_run(
     """
     known = {run.info.run_id for run in find(client, experiment, content.key)}
     if not known:
-        opened = opened_by_training(client, experiment, owner, content.diary, content.curves)
+        opened = opened_by_training(client, experiment, where, content.diary, content.curves)
         if opened:
             known = {opened.info.run_id}
             client.set_tag(opened.info.run_id, KEY, content.key)
         else:
-            tags = {KEY: content.key, OWNER: owner, DIARY: str(content.diary), **content.tags}
+            diary = diary_tag(content.diary, where)
+            tags = {KEY: content.key, OWNER: where.owner, DIARY: diary, **content.tags}
             tags["mlflow.note.content"] = content.description
             client.create_run(experiment, content.start, tags=tags, run_name=content.name)
     first, *doubles = find(client, experiment, content.key)
@@ -128,7 +146,8 @@ def _fill(client: MlflowClient, run: Run, content: Content) -> None:
     from mlflow.entities import Param, RunTag
 
     run_id = run.info.run_id
-    params = [Param(k, v) for k, v in content.params.items() if k not in run.data.params]
+    told = content.params.items()
+    params = [Param(k, v[:LONGEST]) for k, v in told if k not in run.data.params]
     tags = {**content.tags, "mlflow.note.content": content.description}
     for params_part in _parts(params, 100):
         client.log_batch(run_id, params=params_part, synchronous=True)

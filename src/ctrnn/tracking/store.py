@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from ctrnn.tracking import moved
 from ctrnn.tracking import place as places
 from ctrnn.tracking.place import Place, TrackingError
 
@@ -23,20 +24,22 @@ else:
     MlflowClient = Any
 
 
-def open_store(place: Place) -> MlflowClient:
+def open_store(place: Place, check: bool = False) -> MlflowClient:
     """A client of the store, whose tables exist and are those of the installed MLflow.
+
+    check: whether to read through all of an SQLite file, for damage; a second for 400 MB.
 
     Raises TrackingError where the server is down (10 s at most) or the database cannot be used.
     """
-    places.prepare_environment()
-    places.check_server(place)
+    places.prepare_environment(place)
+    places.check(place)
     gc.disable()  # a third of the time of MLflow's import, which is not made before it is known to be needed
     try:
         from mlflow.tracking import MlflowClient
 
         with sentences(place):
             if place.database is not None:
-                _prepare(place.database, place)
+                _prepare(place.database, place, check)
             return MlflowClient(place.uri, registry_uri=place.uri)
     finally:
         gc.freeze()
@@ -62,9 +65,16 @@ def experiment_id(client: MlflowClient, place: Place, name: str) -> str:
         elif kind[0] not in experiment.tags:
             client.set_experiment_tag(experiment.experiment_id, *kind)
     assert experiment is not None
+    files = str(experiment.artifact_location)
+    of_a_machine = files.startswith("file:") and not place.is_server
+    if of_a_machine and place.database is None and not moved.path(files).parent.is_dir():
+        raise TrackingError(
+            f"publish.experiment = {name!r} of {place.shown} keeps its files in {moved.path(files)}, which is gone; "
+            "put the folder back, or give another name"
+        )
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
-            f"publish.experiment = {name!r} is deleted in {place.uri}; restore it with `mlflow "
+            f"publish.experiment = {name!r} is deleted in {place.shown}; restore it with `mlflow "
             f"experiments restore -x {experiment.experiment_id}` or give another name"
         )
     return str(experiment.experiment_id)
@@ -82,15 +92,20 @@ def locked(place: Place) -> Iterator[None]:
 def sentences(place: Place) -> Iterator[None]:
     """Turns what MLflow raises about its store into a TrackingError of one sentence."""
     from mlflow.exceptions import MlflowException
-    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, RequestException, OSError) as error:
-        raise TrackingError(places.unreachable(place, str(error))) from error
+    except (
+        MlflowException,
+        SQLAlchemyError,
+        OSError,
+        sqlite3.Error,
+    ) as error:  # requests' are OSErrors
+        raise TrackingError(places.unreachable(place, str(error))) from None
 
 
-def _prepare(database: Path, place: Place) -> None:
+def _prepare(database: Path, place: Place, check: bool) -> None:
     """Make the database, or upgrade it, so that MLflow finds nothing left to do when it opens it.
 
     MLflow's own migration breaks a database if several processes run it, or if one is killed in it.
@@ -98,19 +113,27 @@ def _prepare(database: Path, place: Place) -> None:
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  1 s that the lock need not last
 
     with locked(place):
-        if not database.exists():
+        if database.exists() and not database.is_file():
+            raise TrackingError(f"{database} is not a file; move it away to begin a new store")
+        if not database.exists() or not database.stat().st_size:
             _make(database, place)
-        elif _version(database) != _newest_version():
+            return
+        if check:
+            _check_sound(database)
+        if _version(database) != _newest_version():
             _upgrade(database, place)
+        moved.follow(database, place)
 
 
 def _make(database: Path, place: Place) -> None:
     """The database with all its tables, or none at all: made beside its name, then renamed."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from sqlalchemy.engine import make_url
 
     draft = database.with_name(database.name + ".draft")
     draft.unlink(missing_ok=True)
-    store = SqlAlchemyStore(f"sqlite:///{draft}", place.artifacts)
+    uri = make_url(place.uri).set(database=str(draft)).render_as_string(hide_password=False)
+    store = SqlAlchemyStore(uri, place.artifacts)
     store.engine.dispose()
     draft.replace(database)
 
@@ -130,16 +153,35 @@ def _upgrade(database: Path, place: Place) -> None:
 
 def _version(database: Path) -> str | None:
     """Version of the tables, None where the file holds none."""
-    with closing(sqlite3.connect(database)) as connection:
-        try:
-            row = connection.execute("select version_num from alembic_version").fetchone()
-        except sqlite3.OperationalError:  # no such table
+    with _reading(database) as connection:
+        tables = connection.execute("select name from sqlite_master where name = 'alembic_version'")
+        if tables.fetchone() is None:
             return None
-        except sqlite3.DatabaseError as error:
-            raise TrackingError(
-                f"{database} is not a database ({error}); move it away to begin a new store"
-            ) from None
+        row = connection.execute("select version_num from alembic_version").fetchone()
     return row[0] if row else None
+
+
+def _check_sound(database: Path) -> None:
+    """Raises TrackingError where SQLite finds the file damaged."""
+    with _reading(database) as connection:
+        (found,) = connection.execute("pragma quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found.splitlines()[-1])
+
+
+@contextmanager
+def _reading(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to the file. Raises TrackingError where SQLite cannot make sense of it."""
+    try:
+        with closing(sqlite3.connect(database)) as connection:
+            yield connection
+    except sqlite3.OperationalError:  # it is in use, or may not be read
+        raise
+    except sqlite3.DatabaseError as error:
+        raise TrackingError(
+            f"{database} is not a database, or is damaged ({error}); put a copy in its place, or move it away: "
+            "`make publish` puts what is there of results into a new one"
+        ) from None
 
 
 def _newest_version() -> str | None:

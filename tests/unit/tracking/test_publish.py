@@ -6,10 +6,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -28,6 +30,7 @@ from tests.tracked import (
     fabricate,
     holdings,
     publish,
+    record,
     start_in_a_fork,
     status_of,
 )
@@ -74,7 +77,8 @@ def test_a_run_holds_settings_curves_results_files_and_tables(anywhere: Path) ->
     assert held["points"]["accuracy/network_1"] == [(0, 0.99)]
     assert "accuracy_by_condition/context:motion motion:0.5 colour:-0.5" in held["points"]
     assert held["tags"]["mlflow.runName"] == "mante p_inh=0.2 tau=20"
-    assert held["tags"]["dvc.out/artifacts/train/mante"] == "0.2"
+    trained = lock.out_hashes(lock.chain(TASK, anywhere))["artifacts/train/mante"]
+    assert held["tags"]["dvc.out/artifacts/train/mante"] == trained
     assert "**2 of 2 converged**" in held["tags"]["mlflow.note.content"]
     assert held["datasets"] == [f"mante trials {s}" for s in ("test", "train", "validation")]
     assert held["files"] == sorted(
@@ -112,10 +116,12 @@ def test_a_run_whose_figures_were_not_wanted_has_none_until_they_are(anywhere: P
     with pytest.raises(tracking.TrackingError, match="holds no figures"):
         publish(anywhere)
     (drawn / "none.txt").touch()
+    record(anywhere, made := params.load(anywhere / "params.yaml"))
     first = publish(anywhere)
     for name, png in kept.items():
         (drawn / name).write_bytes(png)
     (drawn / "none.txt").unlink()
+    record(anywhere, made)
     again = publish(anywhere)
     assert (first.action, again.action) == ("created", "redrawn")
     assert first.run_id == again.run_id
@@ -253,7 +259,44 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
 
 def test_a_file_that_is_no_database_is_one_sentence(checkout: Path) -> None:
     (checkout / "mlflow.db").write_text("no database " * 100)
-    with pytest.raises(tracking.TrackingError, match=r"is not a database .* move it away"):
+    with pytest.raises(tracking.TrackingError, match=r"is not a database, .* move it away"):
+        publish(checkout)
+
+
+def test_a_folder_in_the_databases_place_is_one_sentence(checkout: Path) -> None:
+    (checkout / "mlflow.db").unlink()
+    (checkout / "mlflow.db").mkdir()
+    with pytest.raises(tracking.TrackingError, match=r"mlflow.db is not a file; move it away"):
+        publish(checkout)
+
+
+def test_an_empty_file_becomes_a_database(checkout: Path) -> None:
+    (checkout / "mlflow.db").write_bytes(b"")
+    assert publish(checkout).action == "created"
+
+
+@pytest.mark.parametrize("table", ["runs", "metrics", "tags"])
+def test_a_database_with_garbage_in_a_table_is_one_sentence_at_the_start(
+    checkout: Path, table: str
+) -> None:
+    publish(checkout)
+    with closing(sqlite3.connect(checkout / "mlflow.db")) as connection:
+        (size,) = connection.execute("pragma page_size").fetchone()
+        asked = "select rootpage from sqlite_master where name = ?"
+        (page,) = connection.execute(asked, (table,)).fetchone()
+    with (checkout / "mlflow.db").open("r+b") as file:
+        file.seek(size * (page - 1))
+        file.write(b"garbage!" * 25)
+    with pytest.raises(tracking.TrackingError, match=r"is damaged .* put a copy in its place"):
+        tracking.init(params.load(checkout / "params.yaml"), checkout)
+
+
+@pytest.mark.parametrize("name", ["mlflow.lock", "mlflow.id", "mlartifacts"])
+def test_what_has_another_kind_than_it_should_is_named(checkout: Path, name: str) -> None:
+    path = checkout / name
+    path.unlink(missing_ok=True)
+    path.touch() if name == "mlartifacts" else path.mkdir()
+    with pytest.raises(tracking.TrackingError, match=rf"tracking store .* failed .*{name}"):
         publish(checkout)
 
 
@@ -315,7 +358,7 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
 
 def test_a_missing_file_is_named_before_anything_is_written(checkout: Path) -> None:
     (checkout / "artifacts/train/mante/history.csv").unlink()
-    with pytest.raises(tracking.TrackingError, match=r"history.csv does not exist; run dvc repro"):
+    with pytest.raises(lock.LockError, match=r"history.csv does not exist; run dvc repro"):
         publish(checkout)
     assert all_runs(checkout) == []
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from ctrnn import artifacts, params
 from ctrnn.tracking import reading
-from tests.tracked import client_of
+from tests.tracked import TASK, client_of, publish, record
 
 # Of SQLAlchemy in MLflow.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -36,6 +38,22 @@ def test_the_table_has_the_runs_of_all_pages_the_newest_first(
     table = reading.table("ctrnn", checkout)
     assert table["run_id"].tolist() == made[::-1]
     assert table["accuracy/mean"].tolist() == [0.05, 0.04, 0.03, 0.02, 0.01]
+
+
+def test_a_setting_too_long_for_mlflow_comes_back_whole(checkout: Path) -> None:
+    long = list(range(2000))
+    settings = yaml.safe_load((checkout / "params.yaml").read_text())
+    settings["analyze"]["generalisation"]["delay"] = long
+    settings["analyze"]["generalisation"]["noise"] = [i * 1e-6 for i in range(1000)]
+    (checkout / "params.yaml").write_text(yaml.safe_dump(settings))
+    made = params.load(checkout / "params.yaml")
+    kept = checkout / "artifacts" / "analyze" / TASK / "settings.json"
+    artifacts.write_json(kept, made.analyze.model_dump())
+    record(checkout, made)
+    publish(checkout)
+    row = reading.table("ctrnn", checkout).iloc[0]
+    assert row["analyze.generalisation.delay"] == long
+    assert row["analyze.generalisation.noise"] == [i * 1e-6 for i in range(1000)]
 
 
 def test_a_run_that_finishes_while_they_are_read_makes_no_row_twice(
