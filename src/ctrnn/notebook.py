@@ -9,20 +9,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from ctrnn import artifacts, params, streams, tracking
 from ctrnn.artifacts import ArtifactError
-from ctrnn.complaints import Complaint
+from ctrnn.complaints import Complaint, ParamsError
 from ctrnn.evaluation.performance import by_output
 from ctrnn.network import Activity, Backend, Network, Trials, get_backend, read_with_settings
 from ctrnn.params import TrainSettings
+from ctrnn.schema import first_complaint
 from ctrnn.tasks import TASKS, Batch, Task, trial_table
 
 
 class NotebookError(Complaint, ValueError):
-    """There is no such network, or no checkout here."""
+    """There is no such network or no checkout here, or a network is given what it cannot run."""
 
 
 @dataclass(frozen=True)
@@ -34,20 +36,56 @@ class Model:
     settings: dict[str, Any]
     backend: Backend
 
+    def __repr__(self) -> str:
+        """What it is, in a few lines."""
+        task, training = self.task, self.settings["training"]
+        ended = "converged after" if training["converged"] else "did not converge in"
+        return (
+            f"Model of {task.name}, network {training['network']}, seed {training['seed']}\n"
+            f"{self.network}\n"
+            f"inputs: {', '.join(task.channels)}; outputs: {', '.join(task.outputs)}\n"
+            f"training {ended} {training['iterations']} iterations; "
+            f"{training['validation_accuracy']:.3f} of validation trials correct"
+        )
+
     def trials(self, seed: int = 0, **changes: Any) -> Batch:
         """New trials, balanced over conditions. changes: settings of the task that differ from those of training.
 
-        `test_trials` is their number. Raises ParamsError where a setting is not allowed.
+        `test_trials` is their number. Trials are as much longer or shorter as the changes make them, unless T is given.
+        Raises ParamsError where a setting is not allowed.
         """
-        name = self.task.name
-        settings = params.check_task(name, {**self.task.settings.model_dump(), **changes})
-        task = TASKS[name](settings)
+        settings = self.task.settings
+        try:
+            task = type(self.task)(settings.varied(**changes))
+        except ValidationError as error:
+            where = f"tasks.{self.task.name}"
+            told = first_complaint(error, type(settings), where, params.every_key())
+            raise ParamsError(told) from None
         return task.render(trial_table(task, "test", seed))
 
-    def run(self, trials: Batch, seed: int | None = 0) -> Activity:
-        """Rates [time, trial, unit] and outputs [time, trial, output]. seed: of the network's noise; None: no noise."""
+    def run(self, trials: Any = None, seed: int | None = 0, **unknown: Any) -> Activity:
+        """Rates [time, trial, unit] and outputs [time, trial, output] on trials, as `trials` and read_test give them.
+
+        seed: of the network's noise; None: no noise. Raises NotebookError where what is given is something else.
+        """
+        if unknown:
+            raise NotebookError(
+                f"run takes no {', '.join(unknown)}; give trials and seed. A network starts at x = 0"
+            )
+        if not isinstance(trials, Batch):
+            raise NotebookError(
+                f"run takes trials, not {type(trials).__name__}; give model.trials(), and for inputs of your own "
+                "dataclasses.replace(trials, inputs=...) with [time, trial, channel]"
+            )
+        shape, channels = np.shape(trials.inputs), self.task.channels
+        if len(shape) != 3 or shape[2] != len(channels):
+            raise NotebookError(
+                f"the inputs have shape {list(shape)}; give [time, trial, channel] with the {len(channels)} channels "
+                f"{', '.join(channels)}"
+            )
         noise = None if seed is None else streams.key(seed, "notebook")
-        return self.backend.activity([self.network], [Trials(trials.inputs, noise)])[0]
+        inputs = np.asarray(trials.inputs, np.float32)
+        return self.backend.activity([self.network], [Trials(inputs, noise)])[0]
 
     def outcomes(self, trials: Batch, seed: int | None = 0) -> pd.DataFrame:
         """A row per trial: condition, `response` (mean output in the response window), `choice`, `correct`.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,6 +114,95 @@ def test_a_setting_that_the_task_does_not_have_is_named(lab: Path) -> None:
     model = ctrnn.load(lab / "artifacts/train/mante")
     with pytest.raises(ParamsError, match=r"evidnce is not a setting; did you mean"):
         model.trials(evidnce=[0.1])
+
+
+@pytest.fixture(scope="module")
+def dmts() -> notebook.Model:
+    """An untrained network of another task, with two stimuli."""
+    params = settings(network__n_units=12)
+    backend = network.get_backend(params.train)
+    training = {
+        "network": 0,
+        "seed": 1,
+        "converged": False,
+        "iterations": 0,
+        "validation_accuracy": 0,
+    }
+    return notebook.Model(
+        network.initialise(params.network, 2, 1, seed=1),
+        tasks.get_task("dmts", params),
+        {"training": training},
+        backend,
+    )
+
+
+def test_a_longer_delay_makes_the_trials_longer(dmts: notebook.Model) -> None:
+    trials = dmts.trials(delay=100, test_trials=4)
+    assert len(trials.inputs) == dmts.task.settings.T + 90
+    first, second = trials.inputs[..., 0], trials.inputs[..., 1]
+    assert np.flatnonzero(second[:, 0])[0] - np.flatnonzero(first[:, 0])[-1] == 101
+    assert np.flatnonzero(trials.targets[:, 0, 0])[-1] == dmts.task.settings.window.stop - 1 + 90
+    assert len(dmts.trials(delay=100, T=400, test_trials=4).inputs) == 400
+    assert len(dmts.trials(stim_dur=20, test_trials=4).inputs) == dmts.task.settings.T - 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"delay": 100, "T": 300}, r"response window end at step 360, after tasks\.dmts\.T = 300;"),
+        (
+            {"delay": 1.5},
+            r"^tasks\.dmts\.delay = 1\.5 is not allowed; give a whole number at least 0",
+        ),
+        ({"delay": "x"}, r"^tasks\.dmts\.delay = 'x' is not allowed; give a whole number"),
+        ({"delay": -300}, r"^tasks\.dmts\.delay = -300 is not allowed; give a whole number"),
+        ({"test_trials": 5}, r"test_trials = 5 cannot be balanced over 4 conditions"),
+    ],
+)
+def test_a_setting_that_is_not_allowed_is_one_sentence_about_it(
+    dmts: notebook.Model, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ParamsError, match=sentence):
+        dmts.trials(**changes)
+
+
+def test_what_a_network_cannot_run_is_one_sentence(dmts: notebook.Model) -> None:
+    trials = dmts.trials(test_trials=4)
+    with pytest.raises(notebook.NotebookError, match=r"^run takes trials, not ndarray; give"):
+        dmts.run(trials.inputs)
+    with pytest.raises(notebook.NotebookError, match=r"^run takes no x0; give trials and seed\."):
+        dmts.run(x0=np.zeros((4, 12)))
+    with pytest.raises(notebook.NotebookError, match=r"^run takes trials, not NoneType; give"):
+        dmts.run()
+    one_channel = dataclasses.replace(trials, inputs=trials.inputs[..., :1])
+    with pytest.raises(
+        notebook.NotebookError, match=r"shape \[300, 4, 1\]; .* 2 channels sample, test$"
+    ):
+        dmts.run(one_channel)
+    own = dataclasses.replace(trials, inputs=trials.inputs.astype(np.float64))
+    np.testing.assert_array_equal(dmts.run(own).rates, dmts.run(trials).rates)
+
+
+def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: notebook.Model) -> None:
+    shown = repr(ctrnn.load(lab / "artifacts/train/mante"))
+    assert shown.startswith("Model of mante, network 0, seed 1\nNetwork of 24 sigmoid units (19 ex")
+    assert "inputs: motion, colour, context_motion, context_colour; outputs: answer" in shown
+    assert "training did not converge in 2 iterations" in shown
+    for one in (shown, repr(dmts), repr(dmts.network), repr(dmts.network.wiring)):
+        assert one.count("\n") < 5
+        assert max(map(len, one.splitlines())) < 100
+
+
+def test_the_outcomes_of_several_outputs_have_columns_of_their_own() -> None:
+    params = settings(network__n_units=12)
+    model = notebook.Model(
+        network.initialise(params.network, 3, 3, seed=1),
+        tasks.get_task("flip_flop", params),
+        {},
+        network.get_backend(params.train),
+    )
+    outcomes = model.outcomes(model.trials(test_trials=8))
+    assert {"response_bit_1", "choice_bit_3", "correct"} <= set(outcomes)
 
 
 def test_outside_a_checkout_is_one_sentence(

@@ -35,6 +35,14 @@ class Wiring:
         for name in ("mask", "sign", "tau"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
+    def __repr__(self) -> str:
+        """Units and synapses, in numbers."""
+        excitatory = int((self.sign > 0).sum())
+        return (
+            f"{len(self.sign)} {self.settings.activation} units ({excitatory} excitatory, "
+            f"{len(self.sign) - excitatory} inhibitory), {self.mask.sum()} synapses"
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Made anew from its fields when it is copied or unpickled: numpy gives arrays back writeable."""
         return Wiring, (self.mask, self.sign, self.tau, self.settings)
@@ -51,7 +59,8 @@ class Wiring:
         `stationary`: sigma sqrt(alpha (2 - alpha)), with which x of an unconnected unit has standard deviation
         sigma whatever tau is: x_t = (1 - alpha) x_{t-1} + s xi keeps the variance s^2 / (alpha (2 - alpha)). Song,
         Yang & Wang (2016, PLoS Comput Biol 12:e1004792) give its first order in alpha, sigma sqrt(2 alpha), which is
-        5% too much at tau = 5. `tutorial`: alpha sigma.
+        5% too much at tau = 5. In a network x has more: the recurrence amplifies it, and the noise on rates, which is
+        sigma_post at every step, comes in through the weights. `tutorial`: alpha sigma.
         """
         sigma, alpha = self.settings.sigma_pre, self.alpha.astype(np.float64)
         stationary = self.settings.noise_scaling == "stationary"
@@ -74,6 +83,11 @@ class Network:
         if not isinstance(self.weights, MappingProxyType):
             weights = {name: read_only(array) for name, array in self.weights.items()}
             object.__setattr__(self, "weights", MappingProxyType(weights))
+
+    def __repr__(self) -> str:
+        """The wiring, and how many inputs and outputs there are."""
+        n_inputs, n_outputs = self.weights["W_in"].shape[1], self.weights["W_out"].shape[0]
+        return f"Network of {self.wiring}; inputs: {n_inputs}, outputs: {n_outputs}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         """See `Wiring.__reduce__`."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, model_validator
 
 from ctrnn.params import Count, NotNegative, Step, TaskSettings
+
+# Context of a validation that does not ask whether the trial is long enough.
+ANY_LENGTH = "any length"
 
 
 class OneStimulus(TaskSettings):
@@ -34,14 +37,18 @@ class OneStimulus(TaskSettings):
     def varied(self, **changes: Any) -> Self:
         """These settings with changes; the trial ends as much later or earlier as its response window does.
 
-        Raises pydantic's ValidationError where a value is not allowed.
+        Where T is among the changes, it stays as given. Raises pydantic's ValidationError where a value is not allowed.
         """
-        changed = self.model_copy(update=changes)
-        longer = changed.window.stop - self.window.stop
-        return self.model_validate({**self.model_dump(), **changes, "T": self.T + longer})
+        new = {**self.model_dump(), **changes}
+        if "T" not in changes:
+            any_length = self.model_validate(new, context=ANY_LENGTH)
+            new["T"] += any_length.window.stop - self.window.stop
+        return self.model_validate(new)
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits(self, info: ValidationInfo) -> Self:
+        if info.context == ANY_LENGTH:
+            return self
         if self.stim_off > self.T:
             raise ValueError(
                 f"stim_dur = {self.stim_dur} makes the last stimulus end at step {self.stim_off}, "

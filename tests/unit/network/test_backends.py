@@ -16,6 +16,7 @@ from torch import Tensor
 from ctrnn.complaints import ParamsError
 from ctrnn.network import Network, TaughtTrials, Trials, get_backend, initialise
 from ctrnn.network.backends import Signed
+from ctrnn.network.native_backend import NativeBackend
 from ctrnn.network.torch_backend import TorchBackend
 from tests.definition import forward_loop, loss_of
 from tests.settings import network_settings, settings
@@ -214,6 +215,27 @@ def test_noise_on_x_is_what_its_scaling_says(
     currents = activity.rates[5 * tau :: tau]
     sd = np.sqrt(currents.var(axis=(1, 2), dtype=np.float64).mean())  # over trials and units
     assert sd == pytest.approx(expected_sd(tau), rel=0.02)
+
+
+@pytest.mark.parametrize("tau", [5, 20, 50])
+def test_noise_on_rates_reaches_x_through_the_weights_the_less_the_longer_tau_is(tau: int) -> None:
+    """x of unit 0 is a sum over 49 units, each a filter of white noise: variance s_post^2 w^2 alpha / (2 - alpha)."""
+    chosen = network_settings(
+        n_units=50, tau=tau, sigma_pre=0, sigma_post=0.1, activation="relu", dale=False,
+        balance_rows=False, p_rec=1.0,
+    )  # fmt: skip
+    start = initialise(chosen, 1, 1, seed=1)
+    W = np.zeros((50, 50), np.float32)
+    W[0, 1:] = 2
+    b_rec = np.full(50, 5, np.float32)  # far from relu's kink
+    b_rec[0] -= 2 * 5 * 49
+    network = Network(start.wiring, {**start.weights, "W_rec": W, "b_rec": b_rec})
+    trials = Trials(np.zeros((10 * tau, 640, 1), np.float32), 1)
+    (activity,) = NativeBackend(None).activity([network], [trials])
+    x = activity.rates[5 * tau :: tau, :, 0]
+    sd = np.sqrt(x.var(axis=1, dtype=np.float64).mean() - 0.1**2)  # less its own noise
+    alpha = 1 / tau
+    assert sd == pytest.approx(0.1 * 2 * np.sqrt(49 * alpha / (2 - alpha)), rel=0.06)
 
 
 def test_a_device_that_is_not_there_is_one_sentence() -> None:
