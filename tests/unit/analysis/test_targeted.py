@@ -66,6 +66,14 @@ def test_permuting_trials_or_units_changes_no_axis() -> None:
     np.testing.assert_allclose(found.axes[:, units], turned.axes, atol=1e-9)
 
 
+def test_smaller_rates_have_the_same_axes() -> None:
+    rows, choice = trials()
+    rates = planted(rows, choice)
+    one, other = axes_of(rows, choice, rates), axes_of(rows, choice, 0.01 * rates)
+    np.testing.assert_allclose(other.axes, one.axes, atol=1e-9)
+    np.testing.assert_allclose(other.strength, 0.01 * one.strength)
+
+
 def test_a_variable_that_the_choice_tells_already_is_left_out() -> None:
     rows = pd.DataFrame({"stimulus": ["go", "nogo"] * 4, "trial": np.arange(8)})
     assert design(rows, np.array([1.0, 0.0] * 4)).names == ("choice",)
