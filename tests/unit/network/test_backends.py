@@ -227,8 +227,8 @@ def test_noise_on_rates_reaches_x_through_the_weights_the_less_the_longer_tau_is
     start = initialise(chosen, 1, 1, seed=1)
     W = np.zeros((50, 50), np.float32)
     W[0, 1:] = 2
-    b_rec = np.full(50, 5, np.float32)  # far from relu's kink
-    b_rec[0] -= 2 * 5 * 49
+    b_rec = np.ones(50, np.float32)
+    b_rec[0] = 5 - 2 * 49  # which leaves unit 0 at 5, far from relu's kink
     network = Network(start.wiring, {**start.weights, "W_rec": W, "b_rec": b_rec})
     trials = Trials(np.zeros((10 * tau, 640, 1), np.float32), 1)
     (activity,) = NativeBackend(None).activity([network], [trials])
