@@ -159,7 +159,6 @@ class Covered(NamedTuple):
 def _pytest(arguments: Sequence[str], log: Path, mutated: bool) -> None:
     """Run pytest in a process group of its own, its words in a file."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     sys.dont_write_bytecode = mutated  # of a file that is back within the same second
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
@@ -276,6 +275,7 @@ def main() -> None:
         "--rooms", nargs="+", choices=ROOMS, default=DEFAULT, help=f"({' '.join(DEFAULT)})"
     )
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     root = Path(__file__).resolve().parents[1]
     commit = subprocess.check_output(
         ["git", "-C", root, "rev-parse", given.commit], text=True
