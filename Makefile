@@ -30,9 +30,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 init: $(STAMP)
-	@PYTHONPATH=src python -m ctrnn.tidy
+	@PYTHONPATH=src python -m ctrnn.tidy $(ALONE)
 	@PYTHONPATH=src python -m ctrnn.tracking init
 
+repro relock: ALONE := --alone
 repro: init  ## run the pipeline: what a change affects, and nothing else
 	dvc repro
 	@echo
@@ -42,7 +43,7 @@ repro: init  ## run the pipeline: what a change affects, and nothing else
 	@echo "To compare runs: make ui"
 
 test: $(STAMP)  ## run the tests; ARGS="-k name" picks some
-	python -m pytest $(ARGS)
+	python -m pytest --numprocesses 2 --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	ruff check .

@@ -10,23 +10,68 @@ Results of such a task are removed, which DVC's cache holds. All else that is in
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from configparser import ConfigParser, Error
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import yaml
 
 from ctrnn import lock, params
-from ctrnn.complaints import one_sentence
+from ctrnn.complaints import Complaint, one_sentence
 from ctrnn.params import Params, TaskSettings
 
 ASIDE = Path(".dvc", "tmp", "aside")
 WHOLE = Path(".dvc", "tmp", "whole.json")  # what of DVC's cache was found whole: name -> its ctime
+
+
+class BusyError(Complaint):
+    """Another DVC command works in this checkout."""
+
+
+@contextmanager
+def undisturbed(root: Path) -> Iterator[None]:
+    """Keep DVC from its files meanwhile.
+
+    Raises BusyError where a DVC command is at work: what looks torn may be half written.
+    """
+    own = root / ".dvc" / "tmp"
+    with ExitStack() as held:
+        # DVC holds the first while no stage of it runs, the second while it writes its note of locks.
+        for name in ("lock", "rwlock.lock"):
+            with suppress(FileNotFoundError):
+                file = held.enter_context((own / name).open("r+b"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise BusyError(
+                        "another DVC command works in this checkout; wait for its end"
+                    ) from None
+        for process in at_work(own / "rwlock"):
+            raise BusyError(
+                f"another DVC command works in this checkout; wait for its end, or end it with kill {process}"
+            )
+        yield
+
+
+def at_work(locks: Path) -> Iterator[int]:
+    """Living processes of DVC that its note of locks names.
+
+    Dead ones stay noted, and their ids may be those of other programs by now.
+    """
+    with suppress(OSError, ValueError):
+        noted = json.loads(locks.read_text())
+        readers = [one for some in noted.get("read", {}).values() for one in some]
+        for one in [*noted.get("write", {}).values(), *readers]:
+            with suppress(psutil.Error):
+                if "dvc" in " ".join(psutil.Process(one["pid"]).cmdline()):
+                    yield one["pid"]
 
 
 def tidy(root: Path, settings: Params) -> Iterator[str]:
@@ -160,7 +205,9 @@ def _md5(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    argparse.ArgumentParser(prog="python -m ctrnn.tidy", description=__doc__).parse_args()
-    with one_sentence("tidy"):
+    parser = argparse.ArgumentParser(prog="python -m ctrnn.tidy", description=__doc__)
+    parser.add_argument("--alone", action="store_true", help="fail where another DVC command works")
+    quiet = () if parser.parse_args().alone else (BusyError,)
+    with one_sentence("tidy"), suppress(*quiet), undisturbed(Path()):
         for sentence in tidy(Path(), params.load()):
             print(sentence)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,24 @@ def test_a_full_disk_is_said_with_its_remedy() -> None:
         one_sentence("train"),
     ):
         FULL.write_bytes(b"x")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_is_named_and_heeded_only_meanwhile(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    text = f"^train: interrupted by {number.name}; the same command starts it again$"
+    with pytest.raises(SystemExit, match=text), one_sentence("train"):
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_a_thread_without_signals_of_its_own_gets_the_sentence_too() -> None:
+    def work() -> None:
+        with one_sentence("train"):
+            raise Complaint("it is so")
+
+    with ThreadPoolExecutor() as pool, pytest.raises(SystemExit, match=r"^train: it is so$"):
+        pool.submit(work).result()
 
 
 def test_another_error_keeps_its_traceback() -> None:

@@ -100,14 +100,40 @@ def test_a_curriculum_goes_on_where_it_was_with_the_same_bits(tmp_path: Path, at
     assert_same(undisturbed, resumed)
 
 
-def test_ctrl_c_leaves_a_checkpoint_of_the_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "named"),
+    [
+        ([signal.SIGINT], ()),
+        ([signal.SIGTERM], ("SIGTERM",)),
+        # A terminal that closes sends the one, and DVC, which ends by it, then the other.
+        ([signal.SIGHUP, signal.SIGTERM], ("SIGHUP",)),
+    ],
+)
+def test_who_tells_training_to_stop_finds_a_checkpoint_of_the_step(
+    tmp_path: Path, numbers: list[signal.Signals], named: tuple[str, ...]
+) -> None:
     undisturbed, _ = run(tmp_path / "a")
     rare = {"train__checkpoint_every": 1000}
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "b", rare, at=6, act=lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    def tell() -> None:
+        for number in numbers:
+            signal.raise_signal(number)
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        run(tmp_path / "b", rare, at=6, act=tell)
+    assert stopped.value.args == named
     resumed, steps = run(tmp_path / "b")
     assert steps == 6
     assert_same(undisturbed, resumed)
+
+
+def test_a_hangup_that_nohup_ignores_stops_nothing(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        _, steps = run(tmp_path, at=6, act=lambda: signal.raise_signal(signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert steps == 12
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path: Path) -> None:
