@@ -1,9 +1,13 @@
-"""What holds in every test: array annotations are checked, and no global random state is touched."""
+"""What holds in every test: array annotations are checked, and no global random state is touched.
+
+`make test` runs two processes side by side; here it is said which tests share one.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,3 +45,24 @@ def untouched_global_random_state() -> Iterator[None]:
             f"{', '.join(changed)} changed its global state; draw from a generator of ctrnn.streams",
             pytrace=False,
         )
+
+
+# What these tests share, a run of the small pipeline or a server, would be made once in each process.
+TOGETHER = (
+    ("tests/pipeline/test_clones.py", "tests/pipeline/test_contract.py", "tests/pipeline/test_pipeline.py",
+     "tests/pipeline/test_recovery.py"),
+    ("tests/unit/tracking/",),
+)  # fmt: skip
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands the tests to processes by file, and those that are TOGETHER to one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((some[0] for some in TOGETHER if file.startswith(some)), file)
+
+    return Scheduler(config, log)

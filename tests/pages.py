@@ -50,7 +50,7 @@ class Pages:
 
     def points(self, at_least: int) -> int:
         """Points of the first curve that is open, once there are so many: the page looks every 30 s."""
-        self.browser.until(f"{POINTS} >= {at_least}", seconds=90)
+        self.browser.until(f"{POINTS} >= {at_least}")
         self._picture("curve")
         return int(self.browser.ask(POINTS))
 

@@ -13,6 +13,10 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from ctrnn.tracking import place
+from ctrnn.tracking.__main__ import NO_JOBS
+from tests.clock import PATIENCE
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -38,8 +42,8 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
-    def start(self, seconds: float = 90) -> None:
-        """Returns when it answers."""
+    def start(self, seconds: float = PATIENCE) -> None:
+        """Returns when it answers what it is asked first; later answers are faster."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--workers", "1"]
         command += ["--backend-store-uri", self.database]
@@ -49,7 +53,7 @@ class Server:
         with log.open("ab") as file:
             self._process = subprocess.Popen(
                 command,
-                env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true"},
+                env={**environment, **NO_JOBS, "MLFLOW_DISABLE_TELEMETRY": "true"},
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
@@ -57,7 +61,7 @@ class Server:
         end = time.monotonic() + seconds
         while True:
             try:
-                with urlopen(f"{self.uri}/health", timeout=5):
+                with urlopen(self.uri + place.PROBE, timeout=PATIENCE):
                     return
             except (URLError, OSError):
                 assert self._process.poll() is None and time.monotonic() < end, log.read_text()

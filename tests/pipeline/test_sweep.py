@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from ctrnn.sweep.checkout import Checkout as SweepCheckout
+from tests.clock import PATIENCE
 from tests.pipeline.checkout import Checkout
 
 TASK = "go_nogo"
@@ -211,7 +212,7 @@ def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path)
     time.sleep(2)
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while list(processes("ctrnn.sweep.runner")) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not list(processes("ctrnn.sweep.runner"))  # what the driver had started is gone

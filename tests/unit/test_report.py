@@ -213,6 +213,12 @@ def built(root: Path, params: Params, *failed: tuple[str, int]) -> str:
 
 
 @pytest.fixture(scope="module")
+def undrawn(params: Params) -> Params:
+    """The same without figures, which take most of the time."""
+    return params.model_copy(update={"report": params.report.model_copy(update={"figures": False})})
+
+
+@pytest.fixture(scope="module")
 def root(params: Params, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a run in which every network converged, with its report."""
     folder = tmp_path_factory.mktemp("run")
@@ -277,11 +283,10 @@ assert "matplotlib" not in sys.modules
 
 
 def test_a_report_without_figures_says_so_and_imports_nothing_that_draws(
-    tmp_path: Path, params: Params
+    tmp_path: Path, undrawn: Params
 ) -> None:
-    fabricate(tmp_path, params)
-    none = params.report.model_copy(update={"figures": False})
-    told = pickle.dumps(params.model_copy(update={"report": none}))
+    fabricate(tmp_path, undrawn)
+    told = pickle.dumps(undrawn)
     # In a process of its own, since this one draws.
     subprocess.run(
         [sys.executable, "-c", WITHOUT], input=told, cwd=tmp_path, env=SOURCES, check=True
@@ -293,8 +298,8 @@ def test_a_report_without_figures_says_so_and_imports_nothing_that_draws(
     assert text.count("Figures were not drawn") == 2
 
 
-def test_networks_that_did_not_converge_are_red_and_named(tmp_path: Path, params: Params) -> None:
-    page = built(tmp_path, params, ("xor", 1))
+def test_networks_that_did_not_converge_are_red_and_named(tmp_path: Path, undrawn: Params) -> None:
+    page = built(tmp_path, undrawn, ("xor", 1))
     xor = page[page.index('<section id="xor">') :]
     assert page.count('<tr class="missed">') == 2  # a line of the tasks' table, and the network's
     assert '<p class="missed">Not converged: network 1 (seed 2, 0.610 on' in xor
@@ -307,9 +312,9 @@ def test_where_all_converged_nothing_is_red(page: str) -> None:
 
 
 def test_where_none_converged_there_is_no_number_of_iterations(
-    tmp_path: Path, params: Params
+    tmp_path: Path, undrawn: Params
 ) -> None:
-    page = built(tmp_path, params, ("xor", 0), ("xor", 1))
+    page = built(tmp_path, undrawn, ("xor", 0), ("xor", 1))
     assert "not reached" in page
     assert "0 of 2 networks reached accuracy 0.98; accuracy on test trials 0.600 ± 0.000." in page
 
@@ -343,6 +348,7 @@ def test_the_mechanism_of_every_network_is_in_a_table(page: str) -> None:
 
 
 def test_what_a_run_lacks_is_not_drawn(tmp_path: Path, params: Params) -> None:
+    params = params.model_copy(update={"tasks": {"xor": params.tasks["xor"]}})
     fabricate(tmp_path, params)
     path = artifacts.folder("analyze", "xor", tmp_path) / "fixed_points.npz"
     nowhere = artifacts.read_arrays(path) | {"linearised": np.full((2, 1), -1)}

@@ -12,6 +12,8 @@ from ctrnn.complaints import one_sentence
 from ctrnn.tracking import TrackingError, live, place
 
 HOST = "127.0.0.1"  # the page is for this machine only
+# Else MLflow starts eight processes beside its server, for judges of language models.
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,7 +64,7 @@ def open_page(port: int) -> None:
     # Its other look is for language models.
     print(f"Open http://{HOST}:{port}/#/experiments?workflowType=machine_learning", flush=True)
     place.prepare_environment(where)
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = where.uri
+    os.environ |= NO_JOBS | {"MLFLOW_BACKEND_STORE_URI": where.uri}
     os.execvp("mlflow", ["mlflow", "ui", "--host", HOST, "--port", str(port)])
 
 

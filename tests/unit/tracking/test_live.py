@@ -21,6 +21,7 @@ from ctrnn import diary, params, tracking
 from ctrnn.artifacts import read_table
 from ctrnn.diary import Diary
 from ctrnn.tracking import metrics, place, runs, store
+from tests.clock import PATIENCE
 from tests.tracked import (
     TASK,
     all_runs,
@@ -73,7 +74,7 @@ def killed_training(root: Path, some: list[list[diary.Row]]) -> Callable[[], Non
     return kill
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> None:
+def until(true: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Wait for something. Fails the test where it does not come."""
     end = time.monotonic() + seconds
     while not true():

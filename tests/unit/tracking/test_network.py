@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock import PATIENCE
 from tests.tracked import REPOSITORY, all_runs
 
 # Of SQLAlchemy in MLflow.
@@ -36,10 +37,10 @@ def test_no_name_is_looked_up(checkout: Path, tmp_path: Path) -> None:
     for name in ("MLFLOW_DISABLE_TELEMETRY", "PYTEST_CURRENT_TEST", "CI", "GITHUB_ACTIONS"):
         environment.pop(name, None)  # with any of these MLflow would be silent anyway
     command = [*ALONE, sys.executable, "-m", "ctrnn.tracking", "init"]
-    subprocess.run(command, cwd=checkout, env=environment, check=True, timeout=120)
+    subprocess.run(command, cwd=checkout, env=environment, check=True, timeout=PATIENCE)
     publish = "import time; from ctrnn import params, tracking; tracking.publish('mante', params.load()); time.sleep(1)"
     command = [*ALONE, sys.executable, "-c", publish]
-    subprocess.run(command, cwd=checkout, env=environment, check=True, timeout=120)
+    subprocess.run(command, cwd=checkout, env=environment, check=True, timeout=PATIENCE)
     assert [run.info.status for run in all_runs(checkout)] == ["FINISHED"]
     assert (tmp_path / "watched").exists()
     looked_up = (tmp_path / "names").read_text() if (tmp_path / "names").exists() else ""
