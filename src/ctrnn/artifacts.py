@@ -179,7 +179,7 @@ def _digest(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> st
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for name, array in sorted(arrays.items()):
         digest.update(f"\0{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(array.tobytes())
+        digest.update(array.data)
     return digest.hexdigest()
 
 

@@ -110,6 +110,17 @@ def test_what_cannot_be_loaded_is_one_sentence(where: str, index: int, sentence:
         ctrnn.load(where, index)
 
 
+def test_a_damaged_file_of_a_run_is_one_sentence(lab: Path) -> None:
+    run_id = ctrnn.runs()["run_id"].item()
+    (path,) = lab.glob("mlartifacts/**/weights/network-0.safetensors")
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + b"!")
+    fault = rf"weights/network-0.safetensors of run {run_id} is damaged: .*; load the network from"
+    with pytest.raises(notebook.NotebookError, match=fault):
+        ctrnn.load(run_id)
+    path.write_bytes(before)
+
+
 def test_a_setting_that_the_task_does_not_have_is_named(lab: Path) -> None:
     model = ctrnn.load(lab / "artifacts/train/mante")
     with pytest.raises(ParamsError, match=r"evidnce is not a setting; did you mean"):

@@ -40,7 +40,12 @@ def read_with_settings(path: Path) -> tuple[Network, dict[str, Any]]:
         raise artifacts.error(path, "does not have the settings of a network") from None
     if fault := _fault(arrays, network) or _owner_fault(path, *own):
         raise artifacts.error(path, fault)
-    return from_arrays(arrays, settings["network"]), settings
+    made = from_arrays(arrays, settings["network"])
+    if not np.array_equal(made.W_eff, arrays["W_eff"]):
+        raise artifacts.error(
+            path, "has a W_eff that does not follow from its W_rec, mask and sign"
+        )
+    return made, settings
 
 
 def read_network(path: Path) -> Network:
@@ -81,8 +86,6 @@ def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str |
         tau = time_constants(settings, arrays["sign"])
     if (arrays["tau"] != tau).any():
         return f"has time constants that contradict network.tau = {settings.tau:g} in it"
-    if (from_arrays(arrays, settings.model_dump()).W_eff != arrays["W_eff"]).any():
-        return "has a W_eff that does not follow from its W_rec, mask and sign"
     return None
 
 

@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 from ctrnn.complaints import one_sentence
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.points import SweepError
+from ctrnn.tidy import damaged_cache
 
 GRACE = 5  # seconds that training has to write a checkpoint
 RUNNING = re.compile(r"^Running stage '([^']+)'")
@@ -69,7 +70,11 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
                     stages.append((begun[1], time.monotonic()))
         ended = time.monotonic()
         if process.returncode:
-            return {"name": name, "seconds": ended - began, "failure": sentence(log.read_text())}
+            failure = sentence(log.read_text())
+            told.writelines(
+                f"{one}\n" for one in damaged_cache(clone)
+            )  # DVC would restore it again
+            return {"name": name, "seconds": ended - began, "failure": failure}
         made = [ref for ref in refs(clone) if ref.split("/")[-1] == name]
         # In place of one of the same name: an earlier experiment is there until this one is.
         git(clone, "push", "--quiet", str(checkout.repository), *[f"+{ref}:{ref}" for ref in made])
