@@ -1,12 +1,12 @@
 """analyze@<task>: every network opened up: state space, fixed points, roles of units, lesions, generalisation."""
 
-from ctrnn import analysis, artifacts, network, params, tasks
+from ctrnn import analysis, artifacts, memory, network, params, tasks
 from ctrnn.complaints import run_stage
 
 
 def main(name: str) -> None:
     """Write artifacts/analyze/<task>/ and reports/analyze/<task>.json."""
-    settings = params.load()
+    settings = memory.check(params.load())
     weights, folder = artifacts.folder("train", name), artifacts.folder("analyze", name)
     result = analysis.analyze(
         tasks.get_task(name, settings),

@@ -1,12 +1,12 @@
 """evaluate@<task>: the outcome of every test trial, and the accuracies that follow from it."""
 
-from ctrnn import artifacts, evaluation, network, params, tasks
+from ctrnn import artifacts, evaluation, memory, network, params, tasks
 from ctrnn.complaints import run_stage
 
 
 def main(name: str) -> None:
     """Write artifacts/evaluate/<task>/ and reports/evaluate/<task>.json."""
-    settings = params.load()
+    settings = memory.check(params.load())
     weights, folder = artifacts.folder("train", name), artifacts.folder("evaluate", name)
     result = evaluation.evaluate(
         tasks.get_task(name, settings),

@@ -1,12 +1,12 @@
 """generate@<task>: trial tables of every split, and the test trials rendered."""
 
-from ctrnn import artifacts, params, tasks
+from ctrnn import artifacts, memory, params, tasks
 from ctrnn.complaints import run_stage
 
 
 def main(name: str) -> None:
     """Write artifacts/generate/<task>/."""
-    settings = params.load()
+    settings = memory.check(params.load())
     tasks.save(artifacts.folder("generate", name), tasks.get_task(name, settings), settings.seed)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from ctrnn import artifacts, diary, network, params, tasks, training
+from ctrnn import artifacts, diary, memory, network, params, tasks, training
 from ctrnn.complaints import run_stage
 
 # By command: an import would make training depend on the tracking of runs.
@@ -11,7 +11,7 @@ FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
 
 def main(name: str) -> None:
     """Write artifacts/train/<task>/."""
-    settings = params.load()
+    settings = memory.check(params.load())
     task = tasks.get_task(name, settings)
     trials = artifacts.folder("generate", name)
     with diary.Diary(name, settings, FOLLOWER) as entries:

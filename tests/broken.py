@@ -139,7 +139,7 @@ def noise(random: np.random.Generator, lines: list[str]) -> bytes:
 
 def coded(random: np.random.Generator, lines: list[str]) -> bytes:
     text = "\n".join([*lines, "# é"])
-    return text.encode(pick(random, ["utf-16", "utf-8-sig", "latin-1", "utf-32", "utf-7"]))
+    return text.encode(pick(random, ["utf-16", "utf-8-sig", "latin-1", "utf-32"]), "replace")
 
 
 def nested(random: np.random.Generator, lines: list[str]) -> list[str]:

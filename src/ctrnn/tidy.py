@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import yaml
 
-from ctrnn import lock, params
+from ctrnn import lock, memory, params
 from ctrnn.complaints import Complaint, one_sentence
 from ctrnn.params import Params, TaskSettings
 
@@ -206,8 +206,12 @@ def _md5(path: Path) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tidy", description=__doc__)
-    parser.add_argument("--alone", action="store_true", help="fail where another DVC command works")
-    quiet = () if parser.parse_args().alone else (BusyError,)
+    parser.add_argument("--alone", action="store_true", help="before a run: fail where it cannot be")
+    alone = parser.parse_args().alone
+    quiet = () if alone else (BusyError,)
     with one_sentence("tidy"), suppress(*quiet), undisturbed(Path()):
-        for sentence in tidy(Path(), params.load()):
+        settings = params.load()
+        if alone:
+            memory.check(settings)
+        for sentence in tidy(Path(), settings):
             print(sentence)
