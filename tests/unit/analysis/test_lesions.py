@@ -9,7 +9,7 @@ import pytest
 from ctrnn import tasks
 from ctrnn.analysis.generalisation import new_trials
 from ctrnn.analysis.lesions import controls, half_width, lesions, silenced
-from ctrnn.network import Trials, initialise
+from ctrnn.network import Network, Trials, initialise
 from ctrnn.network.native_backend import NativeBackend
 from ctrnn.params import LesionSettings
 from tests.settings import settings
@@ -102,3 +102,30 @@ def test_controls_of_the_same_weight_come_nearest_to_it() -> None:
     assert len(stronger) == 2
     _, nobody = controls(np.array([0]), np.array([0.4, 1.0, 1.0]), np.random.default_rng(0))
     assert len(nobody) == 0
+
+
+class ThreeSilent:
+    """Networks that answer right where exactly three of their units are silenced."""
+
+    def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
+        return [
+            np.ones((*one.inputs.shape[:2], 1), np.float32)
+            * ((~network.W_eff.any(axis=0)).sum() == 3)
+            for network, one in zip(networks, trials, strict=True)
+        ]
+
+
+def test_the_weight_of_a_unit_is_what_it_sends_and_not_what_it_receives() -> None:
+    """Unit 0 sends 3 to every unit, the others 0.1: all three together are the nearest to it."""
+    free = initialise(
+        settings(network__n_units=4, network__p_rec=1.0, network__dale=False).network, 1, 1, seed=1
+    )
+    W = np.full((4, 4), 0.1, np.float32)
+    W[:, 0] = 3
+    network = Network(free.wiring, {**free.weights, "W_rec": W})
+    go = new_trials(TASK, 2, 1)
+    go = dataclasses.replace(go, conditions=go.conditions.assign(stimulus="go"))
+    once = LesionSettings(doses=[0.25], draws=1, trials_per_condition=2)
+    backend: Any = ThreeSilent()
+    found = lesions(TASK, go, network, {"choice": np.array([9.0, 0, 0, 0])}, 1, once, backend)
+    assert found.accuracy[-1, 0, :, 0].tolist() == [0, 0, 1]

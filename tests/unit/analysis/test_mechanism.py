@@ -23,15 +23,20 @@ TASK = get_task("go_nogo", settings())
 EPOCH = Epoch("a", (0.0,), {"context": "a"})
 
 
-def points(unstable: list[int], q: list[float], outside: list[bool] | None = None) -> FixedPoints:
+def points(
+    unstable: list[int], q: list[float], outside: list[bool] | None = None, slope: float = 1.0
+) -> FixedPoints:
     """Points of three units with so many unstable modes each; fixed where q is 0.
 
-    The leading mode of the first point grows or decays by 1 per tau, that of the second by 2, and so on; of those that
-    decay the second mode does so 1.5 times as fast, the third twice.
+    The leading mode of the first point grows or decays by `slope` per tau, that of the second by twice as much, and so
+    on; of those that decay the second mode does so 1.5 times as fast, the third twice.
     """
     n, alpha = len(unstable), 0.01
     rates = np.array(
-        [[(i + 1) * (1 if m < u else -1 - m / 2) for m in range(3)] for i, u in enumerate(unstable)]
+        [
+            [slope * (i + 1) * (1 if m < u else -1 - m / 2) for m in range(3)]
+            for i, u in enumerate(unstable)
+        ]
     )
     return FixedPoints(
         x=np.arange(3.0 * n).reshape(n, 3),

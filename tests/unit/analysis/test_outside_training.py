@@ -89,6 +89,7 @@ def test_metrics_of_generalisation_are_means_over_networks() -> None:
     for setting, curve in report["generalisation"].items():
         assert curve["values"] == arrays[f"{setting}_values"].tolist()
         accuracy = arrays[f"{setting}_accuracy"]
+        assert accuracy.shape == (2, len(curve["values"]), 2)
         np.testing.assert_allclose(curve["correct"], accuracy[..., 0].mean(axis=0))
         np.testing.assert_allclose(curve["right_side"], accuracy[..., 1].mean(axis=0))
     assert arrays["delay_trained"].tolist() == [task.settings.delay]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.network import Network, Trials, get_backend
+from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.params import Hopeless, Params
 from ctrnn.tasks import Batch, get_task, trial_table
 from ctrnn.training import TrainingError, train
@@ -157,6 +157,17 @@ def test_the_gradient_of_the_weight_penalties_is_that_of_their_value() -> None:
         ends = [value({name: network.weights[name] + sign * step / 10}) for sign in (1, -1)]
         expected = float((gradient.astype(float) * step / 5).sum())
         assert ends[0] - ends[1] == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_network_without_synapses_has_no_penalty_on_them() -> None:
+    nothing = settings(network__n_units=5, network__p_rec=0, train__penalties={
+        "rates": 0.0, "W_rec": 1.0, "W_out": 0.0
+    })  # fmt: skip
+    network = initialise(nothing.network, 1, 1, seed=1)
+    zero = {"W_rec": np.zeros((5, 5), np.float32)}
+    loss, gradients = with_weight_penalties(0.5, zero, network, nothing.train.penalties)
+    assert loss == 0.5
+    assert not gradients["W_rec"].any()
 
 
 def test_a_network_does_not_know_how_many_others_there_are() -> None:
