@@ -74,6 +74,7 @@ def test_a_temporary_experiment_leaves_its_run_in_the_store_of_the_checkout(
     set_version(lab, "0.1.temporary")
     lab.run("dvc", "exp", "run", "--temp", "--set-param", "network.p_inh=0.4")
     lab.run("git", "checkout", "--quiet", "--", "src")
+    assert lab.run("git", "status", "--porcelain", "--", ":!.dvc") == ""
     client, found = runs(lab)
     assert_artifacts_open(lab, client, found["0.4", "0.1.temporary"])
 
