@@ -206,7 +206,9 @@ def _md5(path: Path) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tidy", description=__doc__)
-    parser.add_argument("--alone", action="store_true", help="before a run: fail where it cannot be")
+    parser.add_argument(
+        "--alone", action="store_true", help="before a run: fail where it cannot be"
+    )
     alone = parser.parse_args().alone
     quiet = () if alone else (BusyError,)
     with one_sentence("tidy"), suppress(*quiet), undisturbed(Path()):

@@ -53,8 +53,8 @@ def follow(database: Path, place: Place) -> None:
                 _take_over(connection, f"{folder}/", *place.identity)
     for there, runs in left.items():
         print(
-            f"The files of {runs} runs of {database} are still in {there}; copy them to {path(here)}, where the next "
-            "command finds them",
+            f"The files of {runs} run{'s' * (runs > 1)} of {database} are still in {there}; copy them to "
+            f"{path(here)}, where the next command finds them",
             file=sys.stderr,
         )
 

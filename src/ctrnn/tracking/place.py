@@ -136,7 +136,7 @@ def find(root: str | Path = ".") -> Place:
     from sqlalchemy.exc import ArgumentError
 
     checkout = main_checkout(root)
-    given = os.environ.get("MLFLOW_TRACKING_URI")
+    given = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
     if not given:
         return _sqlite(URL.create("sqlite", database="mlflow.db"), checkout)
     refused = TrackingError(
@@ -269,9 +269,11 @@ def _check_database(place: Place) -> None:
         raise TrackingError(unreachable(place, str(getattr(failure, "orig", failure))))
 
 
-def unreachable(place: Place, reason: str) -> str:
-    """The sentence for a store that does not do what it is asked."""
-    if re.search(r"\b40[13]\b", reason) and place.is_server:
+def unreachable(place: Place, reason: str, unknown: bool = False) -> str:
+    """The sentence for a store that does not do what it is asked. unknown: since it has no such run."""
+    if unknown:
+        remedy = "take a run of ctrnn.runs()"
+    elif re.search(r"\b40[13]\b", reason) and place.is_server:
         remedy = "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD that it takes"
     elif place.database is None:
         what = "server" if place.is_server else "database"

@@ -16,6 +16,7 @@ import yaml
 from ctrnn import lock
 from ctrnn.params import Params
 from ctrnn.tracking import content, place, runs, store
+from ctrnn.tracking.place import TrackingError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -28,10 +29,20 @@ PAGE = 25  # runs asked for at once; one of ten networks takes a server up to 60
 
 def file(run_id: str, path: str, folder: str | Path, root: str | Path = ".") -> Path:
     """A file of a run, copied into a folder. Raises TrackingError where the store has no such run or file."""
+    from mlflow.exceptions import MlflowException
+
     where = place.find(root)
     client = store.open_store(where)
     with store.sentences(where):
-        return Path(client.download_artifacts(run_id, path, str(folder)))
+        sought = client.get_run(run_id).info.artifact_uri
+        try:
+            return Path(client.download_artifacts(run_id, path, str(folder)))
+        except MlflowException as error:
+            reason = " ".join(where.hide(str(error)).split())[:200]
+            raise TrackingError(
+                f"Run {run_id} has no {path} in {sought} ({reason}); put its files back there, or take another run of "
+                "ctrnn.runs()"
+            ) from None
 
 
 def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:

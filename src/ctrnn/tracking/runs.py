@@ -56,7 +56,7 @@ def put(client: MlflowClient, experiment: str, content: Content, where: Place) -
             _fill(client, run, content)
         redraw = run.data.tags.get(FIGURES) != content.figures_digest
         if redraw:
-            _upload(client, run_id, content.figures)
+            upload(client, run_id, content.figures)
             client.set_tag(run_id, FIGURES, content.figures_digest)
     except KeyboardInterrupt:
         with suppress(Exception):
@@ -157,7 +157,7 @@ def _fill(client: MlflowClient, run: Run, content: Content) -> None:
 
     log_points(client, run, _missing(client, run, content.final + content.curves))
 
-    _upload(client, run_id, content.files, content.texts)
+    upload(client, run_id, content.files, content.texts)
 
 
 def log_points(client: MlflowClient, run: Run, points: Sequence[Point]) -> None:
@@ -174,7 +174,7 @@ def log_points(client: MlflowClient, run: Run, points: Sequence[Point]) -> None:
         client.log_batch(run.info.run_id, metrics=part, synchronous=True)
 
 
-def _upload(
+def upload(
     client: MlflowClient,
     run_id: str,
     files: Mapping[str, Path],

@@ -96,13 +96,9 @@ def sentences(place: Place) -> Iterator[None]:
 
     try:
         yield
-    except (
-        MlflowException,
-        SQLAlchemyError,
-        OSError,
-        sqlite3.Error,
-    ) as error:  # requests' are OSErrors
-        raise TrackingError(places.unreachable(place, str(error))) from None
+    except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error) as error:
+        unknown = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+        raise TrackingError(places.unreachable(place, str(error), unknown)) from None
 
 
 def _prepare(database: Path, place: Place, check: bool) -> None:

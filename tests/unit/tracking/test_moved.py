@@ -68,7 +68,7 @@ def test_runs_whose_files_were_not_copied_are_told_and_still_read_from_the_origi
     copy = checkout.with_name("a copy")
     shutil.copytree(checkout, copy, ignore=shutil.ignore_patterns("mlartifacts"))
     assert reading.file(first.run_id, "history.csv", copy, copy).is_file()
-    told = f"The files of 1 runs of {copy}/mlflow.db are still in {checkout}/mlartifacts; copy them"
+    told = f"The files of 1 run of {copy}/mlflow.db are still in {checkout}/mlartifacts; copy them"
     assert told in capsys.readouterr().err
     fabricate(copy, p_inh=0.3)
     assert (copy / "mlartifacts" / publish(copy).run_id).is_dir()

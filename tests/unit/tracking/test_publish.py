@@ -357,6 +357,16 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
     server.server_close()
 
 
+def test_a_sweep_is_registered_with_its_regular_files_only(checkout: Path) -> None:
+    folder = checkout / "reports" / "sweeps" / "a"
+    folder.mkdir(parents=True)
+    (folder / "networks.csv").write_text("a\n")
+    (folder / "link").symlink_to(checkout / "mlflow.id")
+    run_id = sweeps.register("a", "ctrnn", {"x": "1" * 7000}, {"n": 1.0}, folder, checkout)
+    assert holdings(checkout, run_id)["files"] == ["networks.csv"]
+    assert sweeps.register("a", "ctrnn", {}, {}, folder, checkout) == run_id
+
+
 def test_a_missing_file_is_named_before_anything_is_written(checkout: Path) -> None:
     (checkout / "artifacts/train/mante/history.csv").unlink()
     with pytest.raises(lock.LockError, match=r"history.csv does not exist; run dvc repro"):

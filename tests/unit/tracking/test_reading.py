@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 from ctrnn import artifacts, params
 from ctrnn.tracking import reading
+from ctrnn.tracking.place import TrackingError
 from tests.tracked import TASK, client_of, publish, record
 
 # Of SQLAlchemy in MLflow.
@@ -70,3 +72,13 @@ def test_a_run_that_finishes_while_they_are_read_makes_no_row_twice(
 
     monkeypatch.setattr(reading, "_row", meanwhile)
     assert reading.table("ctrnn", checkout)["run_id"].tolist() == made[::-1]
+
+
+def test_a_run_or_a_file_that_is_not_there_is_named(checkout: Path) -> None:
+    run_id = publish(checkout).run_id
+    with pytest.raises(TrackingError, match=r"not found\); take a run of ctrnn.runs\(\)"):
+        reading.file("0" * 32, "history.csv", checkout, checkout)
+    shutil.rmtree(checkout / "mlartifacts")
+    told = rf"Run {run_id} has no history.csv in file:.*mlartifacts.*; put its files back there"
+    with pytest.raises(TrackingError, match=told):
+        reading.file(run_id, "history.csv", checkout, checkout)
