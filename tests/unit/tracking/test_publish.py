@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ctrnn import lock, params, tracking
-from ctrnn.tracking import content, metrics, place, runs, store
+from ctrnn.tracking import content, metrics, place, runs, store, sweeps
 from tests.clock import waited
 from tests.tracked import (
     FIGURES,
@@ -361,7 +361,7 @@ def test_a_sweep_is_registered_with_its_regular_files_only(checkout: Path) -> No
     folder = checkout / "reports" / "sweeps" / "a"
     folder.mkdir(parents=True)
     (folder / "networks.csv").write_text("a\n")
-    (folder / "link").symlink_to(checkout / "mlflow.id")
+    (folder / "link").symlink_to(checkout / "params.yaml")
     run_id = sweeps.register("a", "ctrnn", {"x": "1" * 7000}, {"n": 1.0}, folder, checkout)
     assert holdings(checkout, run_id)["files"] == ["networks.csv"]
     assert sweeps.register("a", "ctrnn", {}, {}, folder, checkout) == run_id
