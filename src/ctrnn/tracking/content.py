@@ -101,16 +101,17 @@ def gather(task: str, present: Params, root: Path, in_stage: bool = False) -> Co
     evaluated = read_json(files["metrics/evaluate.json"])
     analyzed = read_json(files["metrics/analyze.json"])
     training = read_json(files["training.json"])
-    networks = {"seeds": [one["seed"] for one in training["networks"]]}
-    checks.made_with(
-        files["training.json"], networks, {"seeds": made.network_seeds}, f"train@{task}"
-    )
+    same_code = in_stage or checks.same_code(entries, root)
+    if same_code:  # else a seed may follow otherwise from that of params.yaml
+        kept = {"seeds": [one["seed"] for one in training["networks"]]}
+        told = {"seeds": made.network_seeds}
+        checks.made_with(files["training.json"], kept, told, f"train@{task}")
     trained_for = [one["iterations"] for one in training["networks"]]
     iterations = {"mean": fmean(trained_for), "per_network": trained_for}
     key = lock.content_key(entries)
     history = _with_times(read_table(files["history.csv"]), diary.path(task, made, root))
     backend = f"{made.train.backend} on {made.train.device}"
-    tags = provenance.tags(root, backend, in_stage or checks.same_code(entries, root))
+    tags = provenance.tags(root, backend, same_code)
     settings = flat_params(task, made)
     now = flat_params(task, present)
     return Content(
