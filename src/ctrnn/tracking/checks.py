@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,11 @@ def hash_of(path: Path, root: Path) -> str:
     """DVC's hash of a file or a folder of the checkout. Raises LockError where a file is none of its own."""
     if path.is_symlink() or not path.is_dir():
         regular(path, root)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "md5").hexdigest()
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "md5").hexdigest()
+        except OSError as error:
+            raise LockError(f"{path} cannot be read ({error.strerror}); make it readable") from None
     listed = [
         {"md5": hash_of(file, root), "relpath": file.relative_to(path).as_posix()}
         for file in _files(path, root)
@@ -95,6 +99,10 @@ def regular(path: Path, root: Path) -> None:
         target = path.resolve()
     except (FileNotFoundError, NotADirectoryError):
         raise LockError(f"{path} does not exist; run dvc repro, or dvc checkout, first") from None
+    except OSError as error:  # of links in a circle, for one
+        raise LockError(
+            f"{path} cannot be read ({error.strerror}); remove it, then run dvc repro, or dvc checkout"
+        ) from None
     own = target == root.resolve() / path.relative_to(root)
     if not sound or not (own or (link and target.is_relative_to(_cache(root)))):
         raise LockError(
@@ -114,6 +122,7 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
                 yield path
 
 
+@cache
 def _cache(root: Path) -> Path:
     """DVC's cache, to which artifacts are links where cache.type says so. It takes DVC a second to tell."""
     command = [sys.executable, "-m", "dvc", "cache", "dir"]

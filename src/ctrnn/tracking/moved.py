@@ -34,20 +34,16 @@ def follow(database: Path, place: Place) -> None:
         for table, number, column in COLUMNS:
             elsewhere = f"select {number}, {column} from {table} where substr({column}, 1, ?) != ?"
             for row, address in connection.execute(elsewhere, (len(here), here)).fetchall():
-                parts = ADDRESS.fullmatch(address)
+                parts = ADDRESS.fullmatch(str(address))
                 if parts is None or _same(parts[1], here):
                     continue
-                there = path(parts[1])
-                if (
-                    table == "runs"
-                    and path(address).exists()
-                    and not path(here + parts[2]).exists()
-                ):
+                there, now = path(parts[1]), here + parts[2]
+                if table == "runs" and path(address).exists() and not path(now).exists():
                     left[there] = left.get(there, 0) + 1
                     continue
                 before.add(there.parent)
                 mended = f"update {table} set {column} = ? where {number} = ?"
-                connection.execute(mended, (here + parts[2], row))
+                connection.execute(mended, (now, row))
         if database.parent == place.checkout:
             for folder in before:
                 _take_over(connection, f"{folder}/", *place.identity)

@@ -29,9 +29,8 @@ DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 # Not /health, which is well where the database is not.
 PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
 WAIT = 4  # seconds for an answer of the store; one call of a server is tried twice, so that 10 s bound it
-LONGEST = (
-    490  # bytes of an SQLite file's path: SQLite takes 511, with what it and we append to the name
-)
+# Bytes of the path of an SQLite file. SQLite takes 511, with what it and we append to the name.
+LONGEST = 490
 
 _INHERITED = ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 _DEFAULTS = {
@@ -237,9 +236,8 @@ def _check_server(place: Place) -> None:
     except OSError as error:  # all of requests' errors are
         reason = str(error).rpartition("(Caused by ")[2]
         raise TrackingError(unreachable(place, reason)) from None
-    if (
-        answer.status_code >= 500
-    ):  # below, it answers: MLflow, which knows more ways to log in, will tell
+    # Below 500, it answers: MLflow, which knows more ways to log in, will tell.
+    if answer.status_code >= 500:
         raise TrackingError(unreachable(place, f"HTTP {answer.status_code}"))
 
 
@@ -293,19 +291,12 @@ def _read_identity(file: Path) -> dict[str, Any]:
     """What mlflow.id holds: owner, before, path, inode. Empty where it is missing or damaged."""
     try:
         text = file.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
-    except ValueError:
-        return {}
-    if re.fullmatch(
-        "[0-9a-f]{32}", text
-    ):  # until this was JSON, its hash with the path was the owner
-        return {
-            "owner": _hash(f"{text} {file}"),
-            "before": None,
-            "path": str(file.parent),
-            "inode": None,
-        }
+    # Until this was JSON, it was a number, whose hash with the path was the owner.
+    if re.fullmatch("[0-9a-f]{32}", text):
+        owner = _hash(f"{text} {file}")
+        return {"owner": owner, "before": None, "path": str(file.parent), "inode": None}
     try:
         known = json.loads(text)
         return {key: known[key] for key in ("owner", "before", "path", "inode")}

@@ -27,9 +27,8 @@ else:
 def open_store(place: Place, check: bool = False) -> MlflowClient:
     """A client of the store, whose tables exist and are those of the installed MLflow.
 
-    check: whether to read through all of an SQLite file, for damage; a second for 400 MB.
-
-    Raises TrackingError where the server is down (10 s at most) or the database cannot be used.
+    check: whether to read through all of an SQLite file, for damage; a second for 400 MB. Raises TrackingError where
+    the server is down (10 s at most) or the database cannot be used.
     """
     places.prepare_environment(place)
     places.check(place)

@@ -254,6 +254,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "a folder": replace(Path.mkdir),
     "a pipe": replace(os.mkfifo),
     "a link to nothing": replace(lambda path: path.symlink_to("nothing")),
+    "a link to itself": replace(lambda path: path.symlink_to(path.name)),
 }
 
 
@@ -272,8 +273,10 @@ def test_every_input_that_is_damaged_is_one_sentence(root: Path, damage: str) ->
         with pytest.raises(Complaint) as caught:
             gather(root)
         assert "\n" not in str(caught.value), name
-        shutil.rmtree(root)
-        shutil.copytree(kept, root)
+        if (root / name).is_dir():
+            (root / name).rmdir()
+        (root / name).unlink(missing_ok=True)
+        shutil.copy(kept / name, root / name)
     gather(root)
 
 
@@ -281,7 +284,7 @@ def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(roo
     before, whole = gather(root), (root / "dvc.lock").read_bytes()
     random = np.random.default_rng(0)
     refused = 0
-    for position in random.integers(len(whole), size=60):
+    for position in random.integers(len(whole), size=30):
         flipped = bytearray(whole)
         flipped[position] ^= 1 << random.integers(8)
         (root / "dvc.lock").write_bytes(flipped)
@@ -291,7 +294,7 @@ def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(roo
             refused += 1
         else:
             assert (after.params, after.files) == (before.params, before.files)
-    assert refused > 40
+    assert refused > 20
 
 
 @pytest.mark.parametrize(
