@@ -70,9 +70,10 @@ results: $(STAMP)  ## run the experiments of docs/results.md that are missing (h
 verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks, --small the small configuration
 	PYTHONPATH=src python -m ctrnn.verify $(ARGS)
 
-relock: init  ## run the shipped and the small configuration; write both locks and all metrics anew
+relock: init  ## run the shipped and the small configuration; write both locks, all metrics and the README's picture anew
 	rm -f dvc.lock  # DVC would keep the entries of stages that are gone
 	dvc repro
+	cp reports/figures/mante/state_space.png docs/mante-state-space.png
 	PYTHONPATH=src python -m tests.pipeline.relock
 
 # What torch brings along on some platforms is left out with it, and so is pip-compile's remark on torch.

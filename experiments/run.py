@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import itertools
 import json
+import math
 import os
 import re
 import subprocess
@@ -175,18 +176,17 @@ def text(value: Any) -> str:
 
 
 def missing(some: list[Point], table: pd.DataFrame) -> list[Point]:
-    """Points whose rows the table lacks."""
-    have: dict[tuple[str, str], set[int]] = {}
+    """Points of which the table has fewer networks than they ask for, and no error."""
+    have: dict[tuple[str, str], float] = {}
     if not table.empty:
         failed = table["failure"].notna()
         for (experiment, key), rows in table.groupby(["experiment", "key"]):
             ended = failed[rows.index].any()
-            have[str(experiment), str(key)] = {-1} if ended else set(rows["seed"])
+            have[str(experiment), str(key)] = math.inf if ended else rows["seed"].nunique()
     return [
         point
         for point in some
-        if (seeds := have.get((point.experiment, point.key), set())) != {-1}
-        and not seeds >= set(point.settings.network_seeds)
+        if have.get((point.experiment, point.key), 0) < point.settings.train.n_networks
     ]
 
 

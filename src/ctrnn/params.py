@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from ctrnn import dialect
+from ctrnn import dialect, streams
 from ctrnn.complaints import ParamsError, nearest, shown, shown_key
 from ctrnn.schema import first_complaint, keys_of
 
@@ -333,8 +333,11 @@ class Params(Section):
 
     @property
     def network_seeds(self) -> list[int]:
-        """Seeds of the networks 0 .. n_networks - 1."""
-        return [self.seed + index for index in range(self.train.n_networks)]
+        """Seeds of the networks 0 .. n_networks - 1: 53 bits, which every float holds exactly.
+
+        Each is a hash of (seed, index), so that populations of neighbouring seeds share no network.
+        """
+        return [streams.key(self.seed, "network", i) >> 11 for i in range(self.train.n_networks)]
 
     def task(self, name: str) -> TaskSettings:
         """Settings of a task. Raises ParamsError where params.yaml has no such section."""

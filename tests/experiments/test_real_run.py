@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ctrnn import params
 from tests.pipeline.checkout import ROOT, Checkout
 
 EXPERIMENTS = """
@@ -38,13 +39,16 @@ def table(checkout: Checkout) -> Path:
     return checkout.folder / "reports" / "results" / "networks.csv"
 
 
-def test_every_network_has_a_row_with_its_settings_and_what_was_measured(table: Path) -> None:
+def test_every_network_has_a_row_with_its_settings_and_what_was_measured(
+    checkout: Checkout, table: Path
+) -> None:
     rows = pd.read_csv(table).query("experiment == 'gain'")
+    first, second = sorted(params.load(checkout.folder / "params.yaml").network_seeds)
     assert list(zip(rows["w_gain"], rows["seed"], strict=True)) == [
-        (0.5, 1),
-        (0.5, 2),
-        (1.5, 1),
-        (1.5, 2),
+        (0.5, first),
+        (0.5, second),
+        (1.5, first),
+        (1.5, second),
     ]
     assert (rows["iterations"] == 10).all()
     assert rows[["accuracy", "right_side", "mean_rate", "seconds"]].notna().all(axis=None)

@@ -44,6 +44,10 @@ def test_a_point_is_missing_until_every_network_has_its_row() -> None:
     failed = rows.head(1).assign(failure="the loss is not finite")
     assert missing(some, failed) == some[1:]
     assert missing(some, rows.assign(key="of other settings")) == some
+    assert (
+        missing(some, rows.assign(seed=range(len(rows)))) == some[1:]
+    )  # of when i added to the seed
+    assert missing(some, rows.assign(seed=1)) == some  # one network, however often it stands there
 
 
 def test_changes_go_where_their_keys_say_and_leave_the_rest() -> None:

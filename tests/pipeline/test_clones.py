@@ -13,7 +13,6 @@ from tests.pipeline.checkout import TASKS, Checkout
 ELSEWHERE = {
     "ATEN_CPU_CAPABILITY": "default",
     "CTRNN_ISA": "baseline",
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
     "LC_ALL": "C",
     "MKL_CBWR": "COMPATIBLE",
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import ctrnn
-from ctrnn import artifacts, network, notebook, tasks, training
+from ctrnn import artifacts, network, notebook, params, tasks, training
 from ctrnn.complaints import Complaint, ParamsError
 from tests.settings import settings
 from tests.tracked import REPOSITORY, fabricate, publish, record
@@ -64,7 +64,9 @@ def test_a_run_and_a_folder_give_the_same_network(lab: Path) -> None:
     from_run, from_folder = ctrnn.load(run_id, 1), ctrnn.load(lab / "artifacts/train/mante", 1)
     for name, array in from_folder.network.arrays().items():
         np.testing.assert_array_equal(from_run.network.arrays()[name], array)
-    assert from_run.settings["training"]["seed"] == 2
+    assert (
+        from_run.settings["training"]["seed"] == params.load(lab / "params.yaml").network_seeds[1]
+    )
 
 
 def test_it_runs_new_trials_of_other_strength(lab: Path) -> None:
@@ -196,7 +198,10 @@ def test_what_a_network_cannot_run_is_one_sentence(dmts: notebook.Model) -> None
 
 def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: notebook.Model) -> None:
     shown = repr(ctrnn.load(lab / "artifacts/train/mante"))
-    assert shown.startswith("Model of mante, network 0, seed 1\nNetwork of 24 sigmoid units (19 ex")
+    seed = params.load(lab / "params.yaml").network_seeds[0]
+    assert shown.startswith(
+        f"Model of mante, network 0, seed {seed}\nNetwork of 24 sigmoid units (19 ex"
+    )
     assert "inputs: motion, colour, context_motion, context_colour; outputs: answer" in shown
     assert "training did not converge in 2 iterations" in shown
     for one in (shown, repr(dmts), repr(dmts.network), repr(dmts.network.wiring)):
@@ -205,12 +210,12 @@ def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: noteboo
 
 
 def test_the_outcomes_of_several_outputs_have_columns_of_their_own() -> None:
-    params = settings(network__n_units=12)
+    small = settings(network__n_units=12)
     model = notebook.Model(
-        network.initialise(params.network, 3, 3, seed=1),
-        tasks.get_task("flip_flop", params),
+        network.initialise(small.network, 3, 3, seed=1),
+        tasks.get_task("flip_flop", small),
         {},
-        network.get_backend(params.train),
+        network.get_backend(small.train),
     )
     outcomes = model.outcomes(model.trials(test_trials=8))
     assert {"response_bit_1", "choice_bit_3", "correct"} <= set(outcomes)

@@ -473,3 +473,16 @@ def test_a_long_curriculum_is_refused_at_once(raw: dict[str, Any]) -> None:
 
 def test_every_key_of_the_shipped_file_is_known(raw: dict[str, Any]) -> None:
     assert set(leaves(raw)) <= set(params.every_key())
+
+
+def test_populations_of_neighbouring_seeds_share_no_network() -> None:
+    populations = [settings(seed=seed, train__n_networks=3).network_seeds for seed in (1, 2, 3)]
+    assert len({seed for population in populations for seed in population}) == 9
+
+
+def test_the_seed_of_a_network_is_exact_as_a_float_and_does_not_depend_on_how_many_there_are() -> (
+    None
+):
+    many = settings(seed=1, train__n_networks=100).network_seeds
+    assert many[:3] == settings(seed=1, train__n_networks=3).network_seeds
+    assert all(0 <= seed < 2**53 and int(float(seed)) == seed for seed in many)

@@ -17,7 +17,7 @@ from tests.settings import settings
 SMALL: dict[str, Any] = {
     "network__n_units": 60,
     "train__n_networks": 1,
-    "train__max_iterations": 200,
+    "train__max_iterations": 600,
     "tasks__mante_graded__T": 160,
     "tasks__mante_graded__stim_on": 10,
     "tasks__mante_graded__stim_dur": 80,

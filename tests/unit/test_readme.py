@@ -1,0 +1,30 @@
+"""What the README says of the shipped configuration is what its committed results say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ctrnn import artifacts, params
+
+ROOT = Path(__file__).parents[2]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (ROOT / "README.md").read_text().splitlines()
+    if line.startswith("| `") and " of 3 | " in line
+]
+
+
+def test_the_table_has_a_row_for_every_task() -> None:
+    assert [row[0].strip("`") for row in ROWS] == list(params.load(ROOT / "params.yaml").tasks)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_of_the_table_has_the_numbers_of_the_committed_results(row: list[str]) -> None:
+    task, _, learned, iterations, accuracy = row
+    found = artifacts.read_json(artifacts.metrics_path("evaluate", task.strip("`"), ROOT))
+    fewest, *_, most = sorted(found["iterations_to_criterion"]["per_network"])
+    assert learned == f"{sum(found['converged'])} of {len(found['converged'])}"
+    assert iterations == (f"{fewest}" if fewest == most else f"{fewest}-{most}")
+    assert accuracy == f"{found['accuracy']['mean']:.3f}"
