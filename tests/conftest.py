@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,14 @@ import pytest
 from jaxtyping import install_import_hook
 
 import tests.annotations
+
+# A shell ignores Ctrl-C in what it runs in the background, and nohup a hang-up: tests send both.
+for number, usual in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, usual)
 
 # Before any test module imports ctrnn: its functions then check the axes and kinds of their arrays.
 install_import_hook("ctrnn", f"{tests.annotations.__name__}.check")

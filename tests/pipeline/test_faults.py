@@ -77,9 +77,16 @@ class Lab:
         return digest.hexdigest()
 
     def train(
-        self, uri: str, live: bool = True, meanwhile: Callable[[Any], None] | None = None
+        self,
+        uri: str,
+        live: bool = True,
+        until: Callable[[], bool] = lambda: True,
+        then: Callable[[], None] = lambda: None,
     ) -> float:
-        """Train from nothing, with that tracking server. Returns the seconds that it waited for something."""
+        """Train from nothing, with that tracking server. Returns the seconds that it waited for something.
+
+        until: what `then` waits for while training runs; training is made to wait too, where the machine is busy.
+        """
         self.checkout.run("rm", "-rf", ".checkpoints", "artifacts/train")
         self.checkout.change("publish.live", live)
         environment = {**self.checkout.environment, "PYTHONPATH": "src", "MLFLOW_TRACKING_URI": uri}
@@ -92,8 +99,16 @@ class Lab:
                 stdout=log,
                 stderr=log,
             )
-        if meanwhile is not None:
-            meanwhile(training)
+        stopped = None
+        while not until() and not ended(training) and time.monotonic() < start + PATIENCE:
+            if stopped is None and time.monotonic() > start + 4:
+                training.send_signal(signal.SIGSTOP)
+                stopped = time.monotonic()
+            time.sleep(0.2)
+        then()
+        if stopped is not None:
+            training.send_signal(signal.SIGCONT)
+            start += time.monotonic() - stopped
         os.waitid(os.P_PID, training.pid, os.WEXITED | os.WNOWAIT)
         seconds = waited(training.pid) - start
         assert training.wait() == 0, self.log.read_text()
@@ -200,7 +215,7 @@ def test_a_server_that_fails_from_the_start(
 ) -> None:
     asked: Asked = []
     with fault(asked) as uri:
-        seconds = lab.train(uri)
+        seconds = lab.train(uri, until=lambda: bool(asked))
     assert asked
     assert_unharmed(lab, seconds)
     assert lab.publish() == {**lab.run, "said": "created"}
@@ -214,28 +229,17 @@ def ended(process: subprocess.Popen[bytes]) -> bool:
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_a_server_that_is_killed_while_training_runs(lab: Lab, comes_back: bool) -> None:
     seen: list[str] = []
-    stood = 0.0  # seconds
 
-    def kill(training: Any) -> None:
-        """Kill the server once the run has points, for which training is made to wait where the machine is busy."""
-        nonlocal stood
-        started, stopped = time.monotonic(), None
-        while not ended(training) and not seen and time.monotonic() < started + PATIENCE:
-            if stopped is None and time.monotonic() > started + 4:
-                training.send_signal(signal.SIGSTOP)
-                stopped = time.monotonic()
-            seen.extend(
-                run.info.run_id for run in lab.runs("status = 'RUNNING'") if run.data.metrics
-            )
-            time.sleep(0.2)
+    def has_points() -> bool:
+        seen.extend(run.info.run_id for run in lab.runs("status = 'RUNNING'") if run.data.metrics)
+        return bool(seen)
+
+    def kill() -> None:
         lab.server.kill()
-        if stopped is not None:
-            training.send_signal(signal.SIGCONT)
-            stood = time.monotonic() - stopped
         if comes_back:
             lab.server.start()
 
-    seconds = lab.train(lab.server.uri, meanwhile=kill) - stood
+    seconds = lab.train(lab.server.uri, until=has_points, then=kill)
     if not comes_back:
         lab.server.start()
     assert seen, "training ended before its run was seen"
