@@ -277,7 +277,18 @@ def outcome(path: Path) -> tuple[str, str]:
     except Exception:
         return "traceback", traceback.format_exc()
     told = load_yaml(str(path))
-    return ("accepted", "") if dumped(settings) == told else ("changed", str(told))
+    return ("accepted", "") if same(dumped(settings), told) else ("changed", str(told))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether settings are equal, whole numbers as floats where they are read as such."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and type(other) is int:
+        return one == float(other)
+    return type(one) is type(other) and bool(one == other)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ MOST_UNITS = 46_340  # whose square, the number of places for a synapse, is at m
 MOST_IN_LIST = 10_000
 MOST_OF_NAME = 250  # characters of an experiment's name: the column of MLflow's store has 256
 MOST_STRENGTHS = 100  # of evidence, of which some tasks show every combination
-MOST_STEPS_OF_TAU = 1_000_000
+MOST_STEPS_OF_TAU = 100_000  # the linearisation runs twice as many
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST)]
@@ -142,7 +142,7 @@ class NetworkSettings(Section):
             if tau is not None and tau > MOST_STEPS_OF_TAU * self.dt:
                 raise ValueError(
                     f"{key} = {tau:g} is longer than {MOST_STEPS_OF_TAU} steps of {{section}}.dt = {self.dt:g}, "
-                    f"of which one changes nothing in 32-bit floats; give {key} <= {MOST_STEPS_OF_TAU} dt"
+                    f"of which one changes next to nothing; give {key} <= {MOST_STEPS_OF_TAU} dt"
                 )
         return self
 

@@ -15,6 +15,7 @@ from ctrnn.analysis.dynamics import Dynamics
 
 PULSE = 0.1  # of the simulated perturbation, in units of the input
 TAUS = 2  # its length, in time constants
+AT_ONCE = 1000  # steps of it that are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ def perturbation_errors(
     n_channels = dynamics.W_in.shape[1]
     steps = max(2, round(TAUS / dynamics.per_tau))
     # A trial per channel, and one without a pulse.
-    trials = np.tile(inputs, (steps, n_channels + 1, 1))
+    trials = np.tile(inputs, (min(steps, AT_ONCE), n_channels + 1, 1))
     trials[0, np.arange(n_channels), np.arange(n_channels)] += pulse
-    x0 = np.tile(x, (n_channels + 1, 1))
-    last = dynamics.simulate(trials, x0)[-1]
+    last = np.tile(x, (n_channels + 1, 1))
+    for start in range(0, steps, AT_ONCE):
+        last = dynamics.simulate(trials[: steps - start], last)[-1]
+        trials[0] = inputs
     moved = last[:-1] - last[-1]
     linear = (
         pulse * np.linalg.matrix_power(M, steps - 1) @ (dynamics.alpha[:, None] * dynamics.W_in)

@@ -19,7 +19,10 @@ from ctrnn.analysis.state_space import StateSpace
 
 @dataclass(frozen=True)
 class Targeted:
-    """axes: orthogonal unit vectors; strength: length of the coefficients; peak: the bin where that is largest."""
+    """axes: orthogonal unit vectors; strength: length of the coefficients; peak: the bin where that is largest.
+
+    Of more regressors than units, the axes of the last ones are 0: no direction is left for them.
+    """
 
     axes: Float[np.ndarray, "regressor unit"]
     strength: Float[np.ndarray, "bin regressor"]
@@ -37,8 +40,10 @@ def targeted_axes(
     longest = betas[peak, np.arange(betas.shape[1])]
     if not len(longest):
         return Targeted(longest, strength, peak)
-    axes, along = np.linalg.qr(longest.T)
-    return Targeted((axes * np.where(np.diag(along) < 0, -1, 1)).T, strength, peak)
+    found, along = np.linalg.qr(longest.T)
+    axes = np.zeros_like(longest)
+    axes[: found.shape[1]] = (found * np.where(np.diag(along) < 0, -1, 1)).T
+    return Targeted(axes, strength, peak)
 
 
 def project(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ctrnn.analysis import linearisation
 from ctrnn.analysis.linearisation import linearise
 from tests.unit.analysis import known
 
@@ -55,3 +56,11 @@ def test_a_pulse_is_compared_after_two_time_constants() -> None:
     error = linearise(unit, np.array([0.02, 0.0]), np.zeros(1)).error[0]
     assert error == pytest.approx(abs(moved - linear) / moved)
     assert error > 0.1
+
+
+def test_a_long_pulse_response_is_simulated_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = linearise(known.bistable(), np.zeros(2), np.zeros(1)).error
+    monkeypatch.setattr(linearisation, "AT_ONCE", 3)  # of 20 steps
+    np.testing.assert_array_equal(
+        linearise(known.bistable(), np.zeros(2), np.zeros(1)).error, whole
+    )

@@ -45,6 +45,12 @@ def test_planted_axes_are_recovered() -> None:
     np.testing.assert_allclose(found.strength.max(axis=0), SIZES, rtol=0.01)
 
 
+def test_a_variable_without_a_direction_left_has_an_axis_of_zeros() -> None:
+    rows, choice = trials()
+    found = axes_of(rows, choice, planted(rows, choice)[..., :2])
+    np.testing.assert_allclose(found.axes @ found.axes.T, np.diag([1, 1, 0]), atol=1e-12)
+
+
 def test_projections_are_the_planted_variables() -> None:
     rows, choice = trials()
     rates = planted(rows, choice)
