@@ -169,19 +169,20 @@ def test_a_sweep_runs_its_points_as_experiments_and_only_what_is_missing(lab: Ch
 
 
 def test_failing_points_are_told_with_their_sentence_and_the_others_finish(lab: Checkout) -> None:
-    values = "train.penalties.W_rec=0.0,1e300,-1.0"  # the second is infinite in single precision
-    status, said = sweep(lab, "-S", values, "-S", "seed=5", "--name", "failing")
+    sets = ("-S=train.require_convergence=true,false", "-S=train.penalties.W_rec=0.0,-1.0")
+    status, said = sweep(lab, *sets, "-S=seed=5", "--name=failing")
     assert status == 1
-    assert "3 points: 0 cached, 2 to run, 1 not allowed" in said
-    assert "failed: train@go_nogo: the loss of network 0 of go_nogo is not finite" in said
-    assert "2 of 3 points failed" in said
-    names = [name for name in shown(lab) if name.startswith("W_rec")]
-    assert len(names) == 1
-    assert names[0].startswith("W_rec0.0")
-    (log,) = (lab.folder / ".dvc" / "tmp" / "exps" / "sweep" / "logs").glob("W_rec1e*.log")
-    assert "is not finite" in log.read_text()
+    assert "4 points: 0 cached, 2 to run, 2 not allowed" in said
+    assert "sweep: 2 points not allowed: train.penalties.W_rec = -1.0 is not allowed" in said
+    assert "failed: train@go_nogo: networks [0, 1] of go_nogo missed the criterion" in said
+    assert "3 of 4 points failed" in said
+    (name,) = (name for name in shown(lab) if name.startswith("require"))
+    assert name.startswith("require_convergenceFalse-W_rec0.0")
+    logs = lab.folder / ".dvc" / "tmp" / "exps" / "sweep" / "logs"
+    (log,) = logs.glob("require_convergenceTrue-W_rec0.0*.log")
+    assert "missed the criterion" in log.read_text()
     page = lab.folder / "reports" / "sweeps" / "failing" / "index.html"
-    assert "Without results: W_rec" in page.read_text()
+    assert "Without results: require_convergenceTrue-W_rec" in page.read_text()
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes in /proc")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from ctrnn.sweep.points import Point, SweepError
 from ctrnn.tracking import place
 
 RETRIES = 3  # of a point whose worker or node is lost
+STARTS = 3  # of Ray on this machine, which may take longer than Ray waits where it is busy
 
 
 def run(
@@ -58,19 +60,7 @@ def run(
     waiting: dict[Any, str] = {}
     try:
         interrupt_at_signals()
-        try:
-            ray.init(
-                address=address or "local",
-                num_cpus=None if address else usable_cores(),
-                include_dashboard=None if address else False,
-                log_to_driver=False,
-                configure_logging=False,
-            )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise SweepError(
-                f"Ray does not start at {address or 'this machine'} ({' '.join(str(error).split())[:200]}); "
-                "start the cluster first (see docs/cluster.md), or leave --address out"
-            ) from None
+        start(ray, address)
         interrupt_at_signals()  # Ray sets a handler of its own
         if address:
             check_store(checkout.root)
@@ -92,6 +82,36 @@ def run(
         ray.shutdown()
         if address is None:
             wait_for(checkout, waiting.values())
+
+
+def start(ray: Any, address: str | None) -> None:
+    """Connect to a cluster, or start Ray on this machine. Raises SweepError where that fails."""
+    for attempt in range(1 if address else STARTS):
+        try:
+            if address and (
+                told := re.fullmatch(r"([^/:]+):(\d+)", address)
+            ):  # Ray would try for minutes
+                socket.create_connection((told[1], int(told[2])), timeout=10).close()
+            ray.init(
+                address=address or "local",
+                num_cpus=None if address else usable_cores(),
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+            return
+        except Exception as error:  # Ray raises no narrower one where it has waited for too long
+            said = " ".join(str(error).split())[:200]
+            if address:
+                raise SweepError(
+                    f"Ray does not answer at {address} ({said}); start the cluster first (see docs/cluster.md), or "
+                    "leave --address out"
+                ) from None
+            if attempt == STARTS - 1:
+                raise SweepError(
+                    f"Ray does not start on this machine ({said}); repeat the command when it is less busy"
+                ) from None
+            ray.shutdown()
 
 
 def interrupt_at_signals() -> None:
