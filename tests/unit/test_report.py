@@ -306,6 +306,20 @@ def test_networks_that_did_not_converge_are_red_and_named(tmp_path: Path, undraw
     assert "1 of 2 networks reached accuracy 0.98 after 100 iterations; accuracy on test" in xor
 
 
+def test_what_a_network_that_did_not_converge_lacks_is_named(
+    tmp_path: Path, undrawn: Params
+) -> None:
+    fabricate(tmp_path, undrawn, (("xor", 1),))
+    path = artifacts.metrics_path("analyze", "xor", tmp_path)
+    lacks = [["only 3 units"], ["no recurrent synapses", "no inhibitory units"]]
+    artifacts.write_json(path, artifacts.read_json(path) | {"lacks": lacks})
+    report.build(undrawn, tmp_path)
+    page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    said = "after 125 iterations; it has no recurrent synapses, no inhibitory units)."
+    assert said in page
+    assert "only 3 units" not in page  # network 0 converged
+
+
 def test_where_all_converged_nothing_is_red(page: str) -> None:
     assert 'class="missed"' not in page
     assert "2 of 2 networks reached accuracy 0.98 after 100–125 iterations" in page

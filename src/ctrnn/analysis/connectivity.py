@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Complex
+from jaxtyping import Complex, Float
 
 from ctrnn.network import Network
 from ctrnn.statistics import spread
 
 POPULATIONS = {"excitatory": 1, "inhibitory": -1}  # name, sign of the presynaptic unit
+FEW = 10  # units
 
 
 def spectra(networks: Sequence[Network]) -> Complex[np.ndarray, "network unit"]:
@@ -39,8 +40,12 @@ def weight_distributions(
 
 
 def connectivity_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
-    """Spectral radius and weight statistics per network, and whether sign and pattern were kept exactly."""
+    """Spectral radius and weight statistics per network, and whether sign and pattern were kept exactly.
+
+    `lacks` is there where a network lacks something: a list of it for every network.
+    """
     both = (("before", before), ("after", after))
+    lacking = [lacks(network) for network in after]
     return {
         "spectral_radius": {
             when: spread([float(np.abs(row[0])) for row in spectra(networks)])
@@ -53,21 +58,51 @@ def connectivity_metrics(before: Sequence[Network], after: Sequence[Network]) ->
             for population, sign in POPULATIONS.items()
         },
         "dale": dale_check(after),
+        **({"lacks": lacking} if any(lacking) else {}),
     }
 
 
 def weight_statistics(network: Network, sign: int) -> dict[str, float]:
     """Units, existing synapses, density among possible ones, mean and standard deviation of W_eff of one population."""
     existing = synapses(network, sign)
+    mean, sd = moments(existing)
     units = int((network.wiring.sign == sign).sum())
     possible = units * network.wiring.settings.n_units
     return {
         "units": units,
         "synapses": len(existing),
         "density": len(existing) / possible if possible else 0.0,
-        "mean": float(existing.mean()) if len(existing) else 0.0,
-        "sd": float(existing.std()) if len(existing) else 0.0,
+        "mean": mean,
+        "sd": sd,
     }
+
+
+def moments(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
+    """Mean and standard deviation; 0 of none.
+
+    Taken of the values over a power of two, which changes no bit, so that the squares of large ones do not overflow.
+    """
+    if not len(values):
+        return 0.0, 0.0
+    _, power = np.frexp(np.abs(values).max())
+    small = np.ldexp(values, -power)
+    return float(np.ldexp(small.mean(), power)), float(np.ldexp(small.std(), power))
+
+
+def lacks(network: Network) -> list[str]:
+    """What a network does without that most tasks need, in words; empty for most networks."""
+    wiring, acting = network.wiring, network.acting.weights
+    n, dale = len(wiring.sign), wiring.settings.dale
+    found = {
+        "no input weights other than 0": not acting["W_in"].any(),
+        "no recurrent synapses": not wiring.mask.any(),
+        "no recurrent weights other than 0": wiring.mask.any() and not network.W_eff.any(),
+        "no readout weights other than 0": not acting["W_out"].any(),
+        "no excitatory units": dale and not (wiring.sign > 0).any(),
+        "no inhibitory units": dale and not (wiring.sign < 0).any(),
+        f"only {n} unit{'s' * (n > 1)}": n < FEW,
+    }
+    return [words for words, true in found.items() if true]
 
 
 def dale_check(networks: Sequence[Network]) -> dict[str, Any]:

@@ -99,9 +99,8 @@ def metrics(
                 task.channels.index(n) for n in (epoch.relevant, epoch.irrelevant)
             )
             report.setdefault("selection_ratio", {})[epoch.name] = [
-                None if one.linear is None else float(one.linear.overlap[relevant] / one.linear.overlap[irrelevant])
-                for one in row
-            ]  # fmt: skip
+                _ratio(one, relevant, irrelevant) for one in row
+            ]
     return report
 
 
@@ -115,6 +114,13 @@ def _by_output(outputs: np.ndarray, names: Sequence[str]) -> list[float] | dict[
     if len(names) == 1:
         return list(outputs[:, 0].tolist())
     return {name: outputs[:, i].tolist() for i, name in enumerate(names)}
+
+
+def _ratio(one: Portrait, relevant: int, irrelevant: int) -> float | None:
+    """Overlap of the selection vector with one channel over that with the other; None where there is none."""
+    if one.linear is None or not one.linear.overlap[irrelevant]:
+        return None
+    return float(one.linear.overlap[relevant] / one.linear.overlap[irrelevant])
 
 
 def _kind(one: Portrait) -> str | None:

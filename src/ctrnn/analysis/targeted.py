@@ -21,7 +21,7 @@ from ctrnn.analysis.state_space import StateSpace
 class Targeted:
     """axes: orthogonal unit vectors; strength: length of the coefficients; peak: the bin where that is largest.
 
-    Of more regressors than units, the axes of the last ones are 0: no direction is left for them.
+    Of more regressors than units, the later ones have no direction left: their axes are 0.
     """
 
     axes: Float[np.ndarray, "regressor unit"]
@@ -38,11 +38,10 @@ def targeted_axes(
     strength = np.linalg.norm(betas, axis=2)
     peak = np.round(strength, 6).argmax(axis=0)
     longest = betas[peak, np.arange(betas.shape[1])]
-    if not len(longest):
-        return Targeted(longest, strength, peak)
-    found, along = np.linalg.qr(longest.T)
     axes = np.zeros_like(longest)
-    axes[: found.shape[1]] = (found * np.where(np.diag(along) < 0, -1, 1)).T
+    if len(longest):
+        found, along = np.linalg.qr(longest.T)
+        axes[: found.shape[1]] = (found * np.where(np.diag(along) < 0, -1, 1)).T
     return Targeted(axes, strength, peak)
 
 

@@ -38,13 +38,15 @@ def training_curves(
             known = rows & np.isfinite(values)
             marker = "." if axes is panels[1] else ""
             axes.plot(iteration[known], values[known], lw=1, marker=marker, ms=4, **line)
-    panels[0].set(ylabel="loss (mean squared error)", yscale="log")
+    panels[0].set(ylabel="loss (mean squared error)")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
     panels[1].set_title(f"criterion {accuracy_criterion:g} dotted", fontsize=8)
     panels[1].set(ylabel="accuracy, validation trials", ylim=(-0.03, 1.03))
-    panels[2].set(ylabel="gradient norm", yscale="log")
-    for axes in (panels[0], panels[2]):
-        style.plain_decades(axes.yaxis)
+    panels[2].set(ylabel="gradient norm")
+    for axes, values in ((panels[0], loss), (panels[2], gradient_norm)):
+        if (values > 0).any():  # else a logarithmic axis has no place for them
+            axes.set_yscale("log")
+            style.plain_decades(axes.yaxis)
     for axes in panels:
         axes.set_xlabel("iteration")
         axes.set_xlim(left=0)

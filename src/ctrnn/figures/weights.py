@@ -20,7 +20,8 @@ def weights(
     """Share of synapses per bin of absolute effective weight, before and after training.
 
     bins [bin + 1]: edges. Lines are means over networks, bands span lowest to highest network. The
-    scale of shares is logarithmic, since most synapses are weak and the few strong ones matter.
+    scale of shares is logarithmic, since most synapses are weak and the few strong ones matter. A panel
+    without synapses says so.
     """
     figure = style.blank(2.6)
     panels = figure.subplots(1, 2, sharey=True)
@@ -30,6 +31,11 @@ def weights(
     )
     smallest = 1.0
     for axes, (title, before, after, colour) in zip(panels, kinds, strict=True):
+        axes.set_title(title, loc="left")
+        axes.set_xlabel("absolute effective weight")
+        if not before.any() and not after.any():
+            axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", va="center")
+            continue
         times = (("before training", before, style.GREY), ("after training", after, colour))
         for label, counts, shade in times:
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -39,8 +45,6 @@ def weights(
             axes.stairs(shares.mean(axis=0), bins, color=shade, lw=1.3, label=label)
         used = np.flatnonzero(before.any(axis=0) | after.any(axis=0))
         axes.set_xlim(0, bins[used[-1] + 1] if len(used) else bins[-1])
-        axes.set_title(title, loc="left")
-        axes.set_xlabel("absolute effective weight")
         axes.legend(loc="upper right")
     panels[0].set(ylabel="share of synapses in the bin", yscale="log", ylim=(smallest / 2, 1.2))
     style.plain_decades(panels[0].yaxis)

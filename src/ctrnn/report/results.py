@@ -58,6 +58,12 @@ class Results:
         return np.stack([epoch.picks(conditions) for epoch in self.task.epochs()])
 
     @property
+    def lacks(self) -> list[list[str]]:
+        """What each network lacks: see `connectivity.lacks`."""
+        nothing: list[list[str]] = [[] for _ in self.networks]
+        return list(self.analysis.get("lacks", nothing))
+
+    @property
     def left_out(self) -> str:
         """What analyses left out of the task, as a sentence that follows another one; empty where nothing."""
         said = self.analysis.get("left_out", "")

@@ -53,11 +53,13 @@ def headline(results: Results) -> str:
 
 
 def shortfall(results: Results) -> str:
-    """The networks that did not converge, in a sentence; empty where there are none."""
-    missed = [
-        f"network {run['network']} (seed {run['seed']}, {run['validation_accuracy']:.3f} on "
-        f"validation trials after {run['iterations']} iterations)"
-        for run in results.networks
-        if not run["converged"]
-    ]
+    """The networks that did not converge, with what they lack, in a sentence; empty where there are none."""
+    missed = []
+    for run in results.networks:
+        if not run["converged"]:
+            lacks = results.lacks[run["network"]]
+            missed.append(
+                f"network {run['network']} (seed {run['seed']}, {run['validation_accuracy']:.3f} on validation trials "
+                f"after {run['iterations']} iterations{'; it has ' * bool(lacks)}{', '.join(lacks)})"
+            )
     return f"Not converged: {', '.join(missed)}." if missed else ""

@@ -27,6 +27,7 @@ def write(
             _what(params, analyzed),
             _learning(training, params),
             _table(training, evaluated),
+            *_lacking(training, analyzed),
             _accuracy(evaluated),
             *([analyzed["left_out"]] if "left_out" in analyzed else []),
             _connectivity(analyzed),
@@ -86,6 +87,15 @@ def _table(training: Mapping[str, Any], evaluated: Mapping[str, Any]) -> str:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _lacking(training: Mapping[str, Any], analyzed: Mapping[str, Any]) -> list[str]:
+    """A sentence for each network that did not converge and lacks something."""
+    return [
+        f"Network {network['network']} did not converge; it has {', '.join(lacks)}."
+        for network, lacks in zip(training["networks"], analyzed.get("lacks", ()), strict=False)
+        if lacks and not network["converged"]
+    ]
 
 
 def _accuracy(evaluated: Mapping[str, Any]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from ctrnn.analysis.connectivity import (
     connectivity_metrics,
     dale_check,
+    lacks,
+    moments,
     spectra,
     weight_distributions,
     weight_statistics,
@@ -95,6 +99,40 @@ def test_a_wrong_sign_is_found(network: Network) -> None:
     check = dale_check([broken])
     assert not check["holds"]
     assert check["sign_changes"] == (network.W_eff != 0).sum()
+
+
+def test_the_moments_of_large_weights_do_not_overflow_and_those_of_others_keep_their_bits() -> None:
+    values = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
+    assert moments(values) == (values.mean(), values.std())
+    assert moments(1e-3 * values) == ((1e-3 * values).mean(), (1e-3 * values).std())
+    mean, sd = moments(np.float32(1e30) * values)
+    assert (mean, sd) == pytest.approx((1e30 * values.mean(), 1e30 * values.std()), rel=1e-5)
+    assert moments(np.zeros(0, np.float32)) == moments(np.zeros(3, np.float32)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, []),
+        ({"p_inh": 0}, ["no inhibitory units"]),
+        ({"p_inh": 0, "dale": False}, []),
+        ({"p_inh": 1, "balance_rows": False}, ["no excitatory units"]),
+        ({"p_rec": 0}, ["no recurrent synapses"]),
+        ({"w_gain": 0}, ["no recurrent weights other than 0"]),
+        ({"W_in_sd": 0}, ["no input weights other than 0"]),
+        ({"readout_sd": 0}, ["no readout weights other than 0"]),
+        ({"n_units": 9}, ["only 9 units"]),
+        ({"n_units": 10}, []),
+        (
+            {"n_units": 1, "p_rec": 0},
+            ["no recurrent synapses", "no inhibitory units", "only 1 unit"],
+        ),
+    ],
+)
+def test_what_a_network_lacks_is_counted_in_it(changes: dict[str, Any], found: list[str]) -> None:
+    network = initialise(network_settings(**{"n_units": 20, **changes}), 1, 1, seed=1)
+    assert lacks(network) == found
+    assert connectivity_metrics([network], [network]).get("lacks", [[]]) == [found]
 
 
 def test_weight_statistics(network: Network) -> None:

@@ -68,6 +68,23 @@ def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) 
     assert analysis.metrics.get("left_out", "") == task.left_out
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"n_units": 1}, {"n_units": 2}, {"n_units": 3}, {"p_rec": 0}, {"p_inh": 1}, {"W_in_sd": 0},
+     {"w_gain": 0}, {"w_gain": 1e30}],
+    ids=str,
+)  # fmt: skip
+def test_networks_that_cannot_learn_are_analysed_without_a_warning(
+    params: Params, changes: dict[str, Any]
+) -> None:
+    odd = params.network.model_copy(update=changes)
+    analysis = opened(params.model_copy(update={"network": odd}), "mante")
+    json.dumps(analysis.metrics, allow_nan=False)
+    names = analysis.arrays["targeted"]["variables"]
+    assert analysis.arrays["targeted"]["projections"].shape[:2] == (2, len(names))
+    assert ("lacks" in analysis.metrics) == (changes != {"w_gain": 1e30})
+
+
 def test_the_metrics_of_mante_have_a_value_per_network(mante: Analysis) -> None:
     report = mante.metrics
     for context in ("motion", "colour"):

@@ -173,6 +173,24 @@ def test_weights_are_shares_of_the_synapses() -> None:
     assert figure.axes[0].get_xlim() == (0, 2)
 
 
+def test_a_population_without_synapses_has_an_empty_panel_that_says_so() -> None:
+    some, none = np.array([[3, 1, 0]]), np.zeros((1, 3), np.int64)
+    for excitatory, inhibitory in ((some, none), (none, some), (none, none)):
+        figure = figures.weights(np.linspace(0, 3, 4), excitatory, inhibitory, none, none)
+        style.png(figure, 40)
+        said = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+        assert said == [[] if counts.any() else ["none"] for counts in (excitatory, inhibitory)]
+
+
+def test_curves_of_a_network_that_does_not_move_are_drawn() -> None:
+    """A logarithmic axis has no place for gradients that are all 0."""
+    zero, iteration = np.zeros(4, np.float32), np.arange(1, 5)
+    figure = figures.training_curves(iteration, 0 * iteration, zero, zero, zero, 0.98)
+    style.png(figure, 40)
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear"] * 3
+    assert [axes.get_yscale() for axes in training_curves().axes] == ["log", "linear", "log"]
+
+
 def test_contexts_set_the_dashes_and_evidence_the_colour() -> None:
     looks = style.lines(MANTE)
     assert len({str(look) for look in looks}) == 8

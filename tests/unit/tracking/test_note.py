@@ -56,6 +56,14 @@ def written(
     return note.write("mante", params, training, evaluated, analyzed, tags or TAGS, "key")
 
 
+def test_what_a_network_that_did_not_converge_lacks_is_told() -> None:
+    lacks = {"lacks": [["only 3 units"], ["no recurrent synapses", "no inhibitory units"]]}
+    said = "Network 1 did not converge; it has no recurrent synapses, no inhibitory units."
+    assert f"\n\n{said}\n\n" in written(more=lacks)
+    assert "3 units" not in written(more=lacks)
+    assert "did not converge" not in written()
+
+
 def test_a_note_tells_the_networks_and_how_they_learned() -> None:
     text = written()
     assert text.startswith("### mante\n\n2 networks (")
