@@ -162,7 +162,7 @@ def main() -> None:
                 f"kill {number + 1}: {stage} after {share:.0%} of its time: {verdict}", flush=True
             )
     print(f"{survived.total()} of {arguments.count} kills lost nothing: {dict(survived)}")
-    print(f"{rehearsal.tidied} of them left a torn file of DVC's, which ctrnn.tidy removed")
+    print(f"{rehearsal.tidied} of them left a torn file of DVC's, which ctrnn.tidy put aside")
     sys.exit(survived.total() != arguments.count)
 
 
