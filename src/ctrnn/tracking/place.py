@@ -116,8 +116,9 @@ class Place:
 
             url = make_url(self.uri)
             user = url.username or ""
-            secrets += [self.uri, str(url.password or ""), *map(str, url.query.values())]
-        for secret in filter(None, secrets):
+            quoted = urlsplit(self.uri).password or ""
+            secrets += [self.uri, quoted, str(url.password or ""), *map(str, url.query.values())]
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):  # one may hold another
             text = text.replace(secret, "***")
         return re.sub(rf"(?<!\w){re.escape(user)}(?!\w)", "***", text) if user else text
 

@@ -67,6 +67,22 @@ def test_an_address_is_shown_without_what_it_holds_of_user_and_password(
 
 
 @pytest.mark.parametrize(
+    "given", ["http://alice:pa%3Ass@h", "mysql+pymysql://alice:pa%3Ass@h/db?ssl_key=s3cret"]
+)
+def test_a_reason_that_names_user_or_password_is_told_without(
+    tmp_path: Path, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cret")
+    found = place.find(tmp_path)
+    for reason in (found.uri, f"{found.uri}/", "alice:pa:ss@h"):
+        assert_no_secret(place.unreachable(found, reason))
+    told = place.unreachable(found, f"access denied for alice, pa:ss, s3cret at {found.uri}")
+    assert_no_secret(told)
+    assert "(access denied for ***, ***, *** at " in told
+
+
+@pytest.mark.parametrize(
     "given",
     [
         "http://127.0.0.1:abc",
