@@ -206,6 +206,9 @@ def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path)
     assert "sweep: interrupted; the same command starts it again" in said
     left = {int(folder.name) for folder in Path("/proc").glob("[0-9]*")}
     assert not left & started
+    deadline = time.monotonic() + PATIENCE  # who shows the curves goes on for some seconds
+    while list(processes("", lab.folder)) and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert not list(processes("", lab.folder))
 
     process = start(lab, *sets, "--name", "killed")
