@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 # Seconds until a test gives up what should come soon, on a machine that has much else to do.
 PATIENCE = 300
 
-# Nanoseconds that a thread has run, and that it was ready to and no processor was free.
-BUSY = "/proc/{}/schedstat"
 
+def waited() -> float:
+    """Seconds that this thread was neither computing nor held up by a busy machine, from an unknown start.
 
-def waited(process: int | str = "thread-self") -> float:
-    """Seconds that a thread (this one, or the first of a process) was neither computing nor held up by a busy machine.
-
-    Of an unknown start: take differences. Where the system is not Linux, all seconds count.
+    Where the system is not Linux, all seconds count.
     """
     now = time.monotonic()
     try:
-        ran, queued, _ = map(int, Path(BUSY.format(process)).read_text().split())
+        ran, queued, _ = map(int, Path("/proc/thread-self/schedstat").read_text().split())
     except FileNotFoundError:
         return now
     return now - (ran + queued) / 1e9
+
+
+class Sleep(Thread):
+    """Counts the seconds that all threads of another process sleep at once, from `start` to its end.
+
+    It waits then, and not for a processor, the disk or a thread of its own. Where the system is not Linux, none count.
+    """
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self.seconds = 0.0
+        self._tasks = Path(f"/proc/{process}/task")
+
+    def run(self) -> None:
+        slept, last = False, time.monotonic()
+        while (states := self._states()) - {"Z"}:
+            sleeps, now = states == {"S"}, time.monotonic()
+            if sleeps and slept:  # once only may be by chance, in a look that comes late
+                self.seconds += now - last
+            slept, last = sleeps, now
+            time.sleep(0.02)
+
+    def _states(self) -> set[str]:
+        found = set()
+        for thread in self._tasks.glob("*/stat"):
+            with suppress(OSError):  # it has ended
+                found.add(thread.read_text().rpartition(")")[2].split()[0])
+        return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import socket
 import subprocess
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.clock import PATIENCE, waited
+from tests.clock import PATIENCE, Sleep
 from tests.pipeline.checkout import Checkout
 from tests.server import Server, free_port
 
@@ -52,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 class Lab:
     """A checkout whose training lasts for some ten seconds, and what it gives where nothing disturbs it.
 
-    seconds: that two undisturbed trainings waited for something, the disk mostly.
+    seconds: that two undisturbed trainings waited for something.
     """
 
     def __init__(self, folder: Path, server: Server) -> None:
@@ -99,20 +98,19 @@ class Lab:
                 stdout=log,
                 stderr=log,
             )
-        stopped = None
-        while not until() and not ended(training) and time.monotonic() < start + PATIENCE:
-            if stopped is None and time.monotonic() > start + 4:
+        sleep, stopped = Sleep(training.pid), False
+        sleep.start()
+        while not until() and training.poll() is None and time.monotonic() < start + PATIENCE:
+            if not stopped and time.monotonic() > start + 4:
                 training.send_signal(signal.SIGSTOP)
-                stopped = time.monotonic()
+                stopped = True
             time.sleep(0.2)
         then()
-        if stopped is not None:
+        if stopped:
             training.send_signal(signal.SIGCONT)
-            start += time.monotonic() - stopped
-        os.waitid(os.P_PID, training.pid, os.WEXITED | os.WNOWAIT)
-        seconds = waited(training.pid) - start
         assert training.wait() == 0, self.log.read_text()
-        return seconds
+        sleep.join()
+        return sleep.seconds
 
     def publish(self) -> dict[str, Any]:
         """Publish to the sound server; what the run holds there. The run is deleted then, to be made again."""
@@ -219,11 +217,6 @@ def test_a_server_that_fails_from_the_start(
     assert asked
     assert_unharmed(lab, seconds)
     assert lab.publish() == {**lab.run, "said": "created"}
-
-
-def ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it has, with its times left to be read."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 @pytest.mark.parametrize("comes_back", [True, False])

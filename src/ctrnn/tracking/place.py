@@ -272,6 +272,8 @@ def unreachable(place: Place, reason: str, unknown: bool = False) -> str:
     """The sentence for a store that does not do what it is asked. unknown: since it has no such run."""
     if unknown:
         remedy = "take a run of ctrnn.runs()"
+    elif re.search("disk is full|No space left|Disk quota exceeded", reason):
+        remedy = "make room"
     elif re.search(r"\b40[13]\b", reason) and place.is_server:
         remedy = "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD that it takes"
     elif place.database is None:
@@ -279,7 +281,7 @@ def unreachable(place: Place, reason: str, unknown: bool = False) -> str:
         remedy = f"start the {what}, or unset MLFLOW_TRACKING_URI to use the checkout's own store"
     else:
         remedy = "see that the file is writable and not in use"
-    reason = " ".join(place.hide(reason).split())[:200]
+    reason = " ".join(place.hide(reason).partition("[SQL:")[0].split())[:200]
     return f"The tracking store {place.shown} failed ({reason}); {remedy}, then repeat the command."
 
 
