@@ -43,7 +43,7 @@ def problem(size: Size) -> tuple[list[Any], list[Any]]:
     from ctrnn.network.initialise import initialise
 
     changed = {"n_units": size.n, "p_rec": size.density}
-    settings = params.load("params.yaml").network.model_copy(update=changed)
+    settings = params.read("params.yaml").network.model_copy(update=changed)
     rng = np.random.default_rng(0)
     batch = TaughtTrials(
         inputs=rng.standard_normal((size.T, size.trials, CHANNELS)).astype(np.float32),

@@ -22,12 +22,13 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from ctrnn import artifacts, params, tasks
+from ctrnn import params, tasks
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.mechanism import visited_states
 from ctrnn.analysis.search import distinct, search
+from ctrnn.core import artifacts
+from ctrnn.core.rng import generator
 from ctrnn.network import read_population
-from ctrnn.streams import generator
 
 TASKS = ("mante", "dmts")
 TOLERANCE = 1e-9  # of FixedPointFinder's q, half the squared length of a step of the network
@@ -110,12 +111,12 @@ def main(checkout: Path) -> None:
     sys.path.insert(0, str(checkout))
     from FixedPointFinderTorch import FixedPointFinderTorch
 
-    settings = params.load()
+    settings = params.read()
     print("| task | network | input | ours | theirs | ours that they find | theirs that we find |")
     print("|---|---|---|---|---|---|---|")
     totals = np.zeros(4, int)
     for name in TASKS:
-        task = tasks.get_task(name, settings)
+        task = tasks.get_task(name, settings.tasks)
         test = tasks.read_test(artifacts.folder("generate", name))
         networks = read_population(artifacts.folder("train", name), settings.train.n_networks)
         for i, (network, seed) in enumerate(zip(networks, settings.network_seeds, strict=True)):

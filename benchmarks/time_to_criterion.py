@@ -26,20 +26,30 @@ SEEDS = (1, 2, 3)
 def train_one(name: str, seed: int) -> dict[str, Any]:
     """Train one network of the shipped settings on one thread; what took how long, in seconds."""
     begun = time.perf_counter()
-    from ctrnn import network, params, tasks, training
+    from ctrnn import network, params, tasks
+    from ctrnn.training import loop
 
     imported = time.perf_counter()
-    shipped = params.load("params.yaml")
+    shipped = params.read("params.yaml")
     changed = {"n_networks": 1, "threads": 1}
     settings = shipped.model_copy(
         update={"seed": seed, "train": shipped.train.model_copy(update=changed)}
     )
-    task = tasks.get_task(name, settings)
+    task = tasks.get_task(name, settings.tasks)
     train, validation = (tasks.trial_table(task, split, seed) for split in ("train", "validation"))
     drawn = time.perf_counter()
     with tempfile.TemporaryDirectory() as store:
         backend = network.get_backend(settings.train)
-        (one,) = training.train(task, train, validation, settings, backend, Path(store))
+        (one,) = loop.train(
+            task,
+            train,
+            validation,
+            settings.seed,
+            settings.network,
+            settings.train,
+            backend,
+            Path(store),
+        )
     return {
         "task": name,
         "seed": seed,
@@ -93,7 +103,7 @@ def main() -> None:
     from benchmarks.training_step import measure as measure_step
     from ctrnn import params
 
-    settings = params.load("params.yaml")
+    settings = params.read("params.yaml")
     rows = []
     for name in TASKS:
         size = Size(T=settings.task(name).T)

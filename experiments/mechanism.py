@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ctrnn import dialect, tasks
 from ctrnn import params as settings
-from ctrnn.analysis import analyze, mechanism, points_report
+from ctrnn import tasks
+from ctrnn.analysis import mechanism, points_report
+from ctrnn.analysis.analyze import analyze
 from ctrnn.analysis.dynamics import dynamics_of
 from ctrnn.analysis.generalisation import generalisation
+from ctrnn.core.population import rounded
 from ctrnn.network import Network, Trials, get_backend
-from ctrnn.params import Params
-from ctrnn.statistics import rounded
+from ctrnn.params import Params, dialect
 from ctrnn.sweep.points import changed
 from ctrnn.tasks import Batch, Task, trial_table
-from ctrnn.training import train
+from ctrnn.training.loop import train
 from experiments.portraits import both, saddle_values, selection_at_saddles, span, verdicts
 
 PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
@@ -87,11 +88,19 @@ def with_changes(changes: dict[str, Any], only: str) -> Params:
 
 def trained(params: Params, name: str) -> tuple[Task[Any], Batch, list[Network], dict[str, Any]]:
     """The task, its test trials, the networks, and how well they answer."""
-    task, backend = tasks.get_task(name, params), get_backend(params.train)
+    task, backend = tasks.get_task(name, params.tasks), get_backend(params.train)
     tables = {
         split: trial_table(task, split, params.seed) for split in ("train", "validation", "test")
     }
-    done = train(task, tables["train"], tables["validation"], params, backend)
+    done = train(
+        task,
+        tables["train"],
+        tables["validation"],
+        params.seed,
+        params.network,
+        params.train,
+        backend,
+    )
     networks, test = [one.network for one in done], task.render(tables["test"])
     outputs = backend.outputs(
         networks, [Trials(test.inputs, seed) for seed in params.network_seeds]
@@ -110,7 +119,9 @@ def mante(changes: dict[str, Any], name: str) -> dict[str, Any]:
     params = with_changes(changes, "mante")
     task, test, networks, result = trained(params, "mante")
     if name == "as shipped":
-        whole = analyze(task, test, networks, networks, params, get_backend(params.train)).metrics
+        whole = analyze(
+            task, test, networks, networks, params.seed, params.analyze, get_backend(params.train)
+        ).metrics
         kept = (
             "fixed_points",
             "selection_ratio",

@@ -28,9 +28,10 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from ctrnn import artifacts, dialect, params
-from ctrnn.complaints import Complaint, nearest, one_sentence
-from ctrnn.params import Params
+from ctrnn import params
+from ctrnn.core import artifacts
+from ctrnn.errors import UserError, exit_on_user_error, nearest
+from ctrnn.params import Params, dialect
 from ctrnn.sweep.points import changed
 from ctrnn.training import checkpoint
 from experiments import page
@@ -41,13 +42,12 @@ TABLE = ROOT / "reports" / "results" / "networks.csv"
 AT_A_TIME = 2  # combinations of settings, with a thread each
 SHOWN = ("p_inh", "tau", "w_gain", "n_units", "p_rec", "dale", "activation")  # columns of network.*
 MEASURED = ("accuracy", "right_side", "mean_rate", "saturated_rates", "vanished_synapses")
-NOT_IN_KEY = {"n_networks", "threads", "checkpoint_every"}  # decide nothing of one network
 # What training says: of a network that has ended, and of an error.
 TOOK = re.compile(r"train@(\w+): network (\d+) \(seed \d+\): .* iterations, ([\d.]+) s")
 FAILED = re.compile(r"^train@(\w+): (?!network \d)(.*)", re.MULTILINE)
 
 
-class ExperimentError(Complaint):
+class ExperimentError(UserError):
     """An experiment cannot be run."""
 
 
@@ -63,8 +63,9 @@ class Point:
     @property
     def key(self) -> str:
         """Hash of the settings that decide its rows. The code does too: column `commit` tells which."""
-        settings = self.settings.model_dump(include={"seed", "network", "train", "evaluate"})
-        settings["train"] = {k: v for k, v in settings["train"].items() if k not in NOT_IN_KEY}
+        settings = self.settings.only("seed", "network", "evaluate").decisive()
+        settings["train"] = self.settings.train.of_one_network()
+        settings["train"]["require_convergence"] = self.settings.train.require_convergence
         settings["task"] = {"name": self.task, **self.settings.tasks[self.task].model_dump()}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -244,5 +245,5 @@ def git(*command: str) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m experiments.run", description=__doc__)
     parser.add_argument("name", nargs="*", help="of an experiment; all where none is named")
-    with one_sentence("experiments"):
+    with exit_on_user_error("experiments"):
         main(parser.parse_args().name)

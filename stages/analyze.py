@@ -1,22 +1,25 @@
 """analyze@<task>: every network opened up: state space, fixed points, roles of units, lesions, generalisation."""
 
-from ctrnn import analysis, artifacts, memory, network, params, tasks
-from ctrnn.complaints import run_stage
+from ctrnn import network, params, tasks
+from ctrnn.analysis.analyze import analyze
+from ctrnn.core import artifacts
+from ctrnn.errors import run_stage
 
 
 def main(name: str) -> None:
     """Write artifacts/analyze/<task>/ and reports/analyze/<task>.json."""
-    settings = memory.check(params.load())
+    settings = params.load("seed", "tasks", "train", "analyze")
     weights, folder = artifacts.folder("train", name), artifacts.folder("analyze", name)
-    result = analysis.analyze(
-        tasks.get_task(name, settings),
+    result = analyze(
+        tasks.get_task(name, settings.tasks),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks, "initial"),
         network.read_population(weights, settings.train.n_networks),
-        settings,
+        settings.seed,
+        settings.analyze,
         network.get_backend(settings.train),
     )
-    artifacts.write_json(folder / "settings.json", settings.analyze.model_dump())
+    artifacts.write_json(folder / "settings.json", settings.analyze.decisive())
     for stem, arrays in result.arrays.items():
         artifacts.write_arrays(folder / f"{stem}.npz", arrays)
     artifacts.write_sums(folder)

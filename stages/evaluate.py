@@ -1,25 +1,27 @@
 """evaluate@<task>: the outcome of every test trial, and the accuracies that follow from it."""
 
-from ctrnn import artifacts, evaluation, memory, network, params, tasks
-from ctrnn.complaints import run_stage
+from ctrnn import network, params, tasks
+from ctrnn.core import artifacts
+from ctrnn.errors import run_stage
+from ctrnn.evaluation import performance
 
 
 def main(name: str) -> None:
     """Write artifacts/evaluate/<task>/ and reports/evaluate/<task>.json."""
-    settings = memory.check(params.load())
+    settings = params.load("seed", "tasks", "train", "evaluate")
     weights, folder = artifacts.folder("train", name), artifacts.folder("evaluate", name)
-    result = evaluation.evaluate(
-        tasks.get_task(name, settings),
+    result = performance.evaluate(
+        tasks.get_task(name, settings.tasks),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks),
         settings.network_seeds,
         settings.evaluate.sample_trials,
         network.get_backend(settings.train),
     )
-    artifacts.write_json(folder / "settings.json", settings.evaluate.model_dump())
+    artifacts.write_json(folder / "settings.json", settings.evaluate.decisive())
     artifacts.write_table(folder / "outcomes.csv", result.outcomes)
     artifacts.write_arrays(folder / "outputs.npz", result.samples())
-    metrics = evaluation.metrics(result, artifacts.read_json(weights / "summary.json"))
+    metrics = performance.metrics(result, artifacts.read_json(weights / "summary.json"))
     artifacts.write_sums(folder)
     artifacts.write_json(artifacts.metrics_path("evaluate", name), metrics)
 

@@ -1,13 +1,15 @@
 """generate@<task>: trial tables of every split, and the test trials rendered."""
 
-from ctrnn import artifacts, memory, params, tasks
-from ctrnn.complaints import run_stage
+from ctrnn import params, tasks
+from ctrnn.core import artifacts
+from ctrnn.errors import run_stage
 
 
 def main(name: str) -> None:
     """Write artifacts/generate/<task>/."""
-    settings = memory.check(params.load())
-    tasks.save(artifacts.folder("generate", name), tasks.get_task(name, settings), settings.seed)
+    settings = params.load("seed", "tasks")
+    task = tasks.get_task(name, settings.tasks)
+    tasks.save(artifacts.folder("generate", name), task, settings.seed)
 
 
 if __name__ == "__main__":

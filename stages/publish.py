@@ -1,14 +1,13 @@
 """publish@<task>: results of a task -> one MLflow run."""
 
-from __future__ import annotations
-
-from ctrnn import params, tracking
-from ctrnn.complaints import run_stage
+from ctrnn import params
+from ctrnn.errors import run_stage
+from ctrnn.tracking import publishing
 
 
 def main(task: str) -> None:
     """Publish the results in the current folder."""
-    done = tracking.publish(task, params.load(), in_stage=True)
+    done = publishing.publish(task, params.read(), in_stage=True)
     print(f"publish@{task}: run {done.run_id} ({done.name}) {done.action}")
 
 

@@ -1,12 +1,14 @@
 """report: figures of every task and the page that shows them."""
 
-from ctrnn import params, report
-from ctrnn.complaints import run_stage
+from ctrnn import params
+from ctrnn.errors import run_stage
+from ctrnn.report import page
 
 
 def main() -> None:
     """Write reports/figures/ and reports/index.html."""
-    report.build(params.load())
+    sections = ("seed", "tasks", "network", "train", "evaluate", "analyze", "report")
+    page.build(params.read().only(*sections))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 import sys
 
-from ctrnn import artifacts, diary, memory, network, params, tasks, training
-from ctrnn.complaints import run_stage
+from ctrnn import diary, network, params, tasks
+from ctrnn.core import artifacts
+from ctrnn.errors import run_stage
+from ctrnn.training import files, loop
 
 # By command: an import would make training depend on the tracking of runs.
 FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
@@ -11,19 +13,22 @@ FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
 
 def main(name: str) -> None:
     """Write artifacts/train/<task>/."""
-    settings = memory.check(params.load())
-    task = tasks.get_task(name, settings)
+    settings = params.load("seed", "tasks", "network", "train", "publish")  # the last: live curves
+    task = tasks.get_task(name, settings.tasks)
     trials = artifacts.folder("generate", name)
     with diary.Diary(name, settings, FOLLOWER) as entries:
-        trainees = training.train(
+        trained = loop.train(
             task,
             artifacts.read_table(trials / "train.csv"),
             artifacts.read_table(trials / "validation.csv"),
-            settings,
+            settings.seed,
+            settings.network,
+            settings.train,
             network.get_backend(settings.train),
             tell=entries.write,
         )
-        training.save(artifacts.folder("train", name), name, trainees, settings)
+        folder = artifacts.folder("train", name)
+        files.save(folder, task, trained, settings.network, settings.train)
 
 
 if __name__ == "__main__":

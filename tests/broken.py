@@ -21,8 +21,8 @@ import numpy as np
 import yaml
 
 from ctrnn import params, tasks  # noqa: F401  (imported late by params, which takes a second)
-from ctrnn.complaints import ParamsError
-from ctrnn.streams import generator
+from ctrnn.core.rng import generator
+from ctrnn.errors import ParamsError
 from ctrnn.sweep.points import dumped
 
 FILE = Path(__file__).parents[1] / "params.yaml"
@@ -267,7 +267,7 @@ def outcome(path: Path) -> tuple[str, str]:
 
     try:
         with time_limit():
-            settings = params.load(path)
+            settings = params.read(path)
     except ParamsError as error:
         said = str(error)
         sound = said.isprintable() and len(said) < 1500 and ";" in said

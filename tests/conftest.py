@@ -51,7 +51,7 @@ def untouched_global_random_state() -> Iterator[None]:
     changed = sorted(name for name in before if after[name] != before[name])
     if changed:
         pytest.fail(
-            f"{', '.join(changed)} changed its global state; draw from a generator of ctrnn.streams",
+            f"{', '.join(changed)} changed its global state; draw from a generator of ctrnn.core.rng",
             pytrace=False,
         )
 

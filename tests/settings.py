@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from ctrnn import params
-from ctrnn.params import NetworkSettings, Params
+from ctrnn.network.settings import NetworkSettings
+from ctrnn.params import Params
 
 FILE = Path(__file__).parents[1] / "params.yaml"
 MORE_TASKS = FILE.parent / "experiments" / "tasks.yaml"

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ctrnn import artifacts, lock, params, tracking
+from ctrnn import lock, params
+from ctrnn.core import artifacts
 from ctrnn.diary import Diary
-from ctrnn.tracking import checks, live, place, store
+from ctrnn.tracking import checks, live, place, publishing, runs, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
@@ -36,7 +37,7 @@ def fabricate(
     for folder in (trained, evaluated, generated, drawn, *reports):
         folder.mkdir(parents=True, exist_ok=True)
     (root / "params.yaml").write_text(yaml.safe_dump(settings))
-    made = params.load(root / "params.yaml")
+    made = params.read(root / "params.yaml")
 
     table = pd.DataFrame({"trial": [0, 1], "motion": [0.5, -0.5], "condition": LABELS})
     for split in ("train", "validation", "test"):
@@ -118,8 +119,8 @@ def _dump(path: Path, what: Any) -> None:
     path.write_text(json.dumps(what))
 
 
-def publish(root: Path) -> tracking.Published:
-    return tracking.publish(TASK, params.load(root / "params.yaml"), root)
+def publish(root: Path) -> runs.Published:
+    return publishing.publish(TASK, params.read(root / "params.yaml"), root)
 
 
 def client_of(root: Path) -> tuple[Any, str]:

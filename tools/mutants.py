@@ -72,7 +72,7 @@ ROOMS = {
         ("-k", "not server and not eight and not killed"),
     ),
     "settings": Room(
-        ("params.py", "complaints.py", "artifacts.py"),
+        ("params", "errors.py", "core"),
         tuple(f"tests/unit/test_{name}.py" for name in ("params", "complaints", "artifacts")),
     ),
     "report": Room(("report", "statistics.py"), ("tests/unit/test_report.py",)),

@@ -31,19 +31,9 @@ Row = dict[str, Any]
 
 def path(task: str, params: Params, root: str | Path = ".") -> Path:
     """Absolute path of the diary of a task: one file for all settings that its training depends on."""
-    told = json.dumps(settings(task, params), sort_keys=True)
+    told = json.dumps(params.of_training(task), sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
     return Path(root).resolve() / ".checkpoints" / f"{task}-{digest}.diary"
-
-
-def settings(task: str, params: Params) -> dict[str, Any]:
-    """What the training of a task depends on, by the keys of params.yaml."""
-    return {
-        "seed": params.seed,
-        "tasks": {task: params.task(task).model_dump()},
-        "network": params.network.model_dump(),
-        "train": params.train.model_dump(exclude={"threads", "checkpoint_every"}),
-    }
 
 
 class Diary:
@@ -57,8 +47,8 @@ class Diary:
         self, task: str, params: Params, follower: Sequence[str] = (), root: str | Path = "."
     ) -> None:
         self.path = path(task, params, root)
-        tasks = {task: params.task(task).model_dump()}
-        self._settings = {**params.model_dump(), "tasks": tasks}  # as a params.yaml of this task
+        sections = params.only("seed", "network", "train", "publish").model_dump()
+        self._settings = sections | {"tasks": {task: params.task(task).model_dump()}}
         self._follower = follower if params.publish.live else ()
         self._file: IO[bytes] | None = None
 

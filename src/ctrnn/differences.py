@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 
 
 def first_difference(one: Path, other: Path) -> str:

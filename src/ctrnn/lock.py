@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 
 STAGES = ("generate", "train", "evaluate", "analyze")
 FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML has it
@@ -23,7 +23,7 @@ FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML has it
 Entry = dict[str, Any]
 
 
-class LockError(Complaint, ValueError):
+class LockError(UserError, ValueError):
     """dvc.lock is missing or damaged, or it does not hold the results of a task, or not such as fit together."""
 
 

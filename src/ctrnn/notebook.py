@@ -13,17 +13,18 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from ctrnn import artifacts, params, streams, tracking
-from ctrnn.artifacts import ArtifactError
-from ctrnn.complaints import Complaint, ParamsError
+from ctrnn import params
+from ctrnn.core import artifacts, rng
+from ctrnn.core.artifacts import ArtifactError
+from ctrnn.errors import ParamsError, UserError, format_validation_error
 from ctrnn.evaluation.performance import by_output
 from ctrnn.network import Activity, Backend, Network, Trials, get_backend, read_with_settings
-from ctrnn.params import TrainSettings
-from ctrnn.schema import first_complaint
 from ctrnn.tasks import TASKS, Batch, Task, trial_table
+from ctrnn.tracking import reading
+from ctrnn.training.settings import TrainSettings
 
 
-class NotebookError(Complaint, ValueError):
+class NotebookError(UserError, ValueError):
     """There is no such network or no checkout here, or a network is given what it cannot run."""
 
 
@@ -59,7 +60,7 @@ class Model:
             task = type(self.task)(settings.varied(**changes))
         except ValidationError as error:
             where = f"tasks.{self.task.name}"
-            told = first_complaint(error, type(settings), where, params.every_key())
+            told = format_validation_error(error, type(settings), where, params.every_key())
             raise ParamsError(told) from None
         return task.render(trial_table(task, "test", seed))
 
@@ -83,7 +84,7 @@ class Model:
                 f"the inputs have shape {list(shape)}; give [time, trial, channel] with the {len(channels)} channels "
                 f"{', '.join(channels)}"
             )
-        noise = None if seed is None else streams.key(seed, "notebook")
+        noise = None if seed is None else rng.key(seed, "notebook")
         inputs = np.asarray(trials.inputs, np.float32)
         return self.backend.activity([self.network], [Trials(inputs, noise)])[0]
 
@@ -122,7 +123,7 @@ def load(where: str | Path, index: int = 0) -> Model:
             "run_id of ctrnn.runs()"
         )
     with TemporaryDirectory() as temporary:
-        path = tracking.reading.file(str(where), f"weights/{name}", temporary, checkout())
+        path = reading.file(str(where), f"weights/{name}", temporary, checkout())
         try:
             return _model(path)
         except ArtifactError as error:
@@ -133,10 +134,10 @@ def load(where: str | Path, index: int = 0) -> Model:
 
 
 def runs() -> pd.DataFrame:
-    """The finished runs of this checkout's store, a row each: settings and metrics; see `tracking.reading.table`."""
+    """The finished runs of this checkout's store, a row each: settings and metrics; see `reading.table`."""
     root = checkout()
-    experiment = params.load(root / "params.yaml").publish.experiment
-    return tracking.reading.table(experiment, root)
+    experiment = params.read(root / "params.yaml").publish.experiment
+    return reading.table(experiment, root)
 
 
 def checkout() -> Path:
@@ -156,7 +157,7 @@ def _model(path: Path) -> Model:
     try:
         task = TASKS[name](params.check_task(name, own))
         train = TrainSettings.model_validate(settings["train"] | native)
-    except (Complaint, KeyError, TypeError, ValidationError) as wrong:
+    except (UserError, KeyError, TypeError, ValidationError) as wrong:
         fault = f"holds settings that this version does not know ({' '.join(str(wrong).split())})"
         raise artifacts.error(path, fault.replace(";", ",")) from None
     if (channels, len(network.weights["W_out"])) != (len(task.channels), len(task.outputs)):

@@ -23,15 +23,16 @@ from pathlib import Path
 import psutil
 import yaml
 
-from ctrnn import lock, memory, params
-from ctrnn.complaints import Complaint, one_sentence
-from ctrnn.params import Params, TaskSettings
+from ctrnn import lock, params
+from ctrnn.errors import UserError, exit_on_user_error
+from ctrnn.params import Params, memory
+from ctrnn.tasks.settings import TaskSettings
 
 ASIDE = Path(".dvc", "tmp", "aside")
 WHOLE = Path(".dvc", "tmp", "whole.json")  # what of DVC's cache was found whole: name -> its ctime
 
 
-class BusyError(Complaint):
+class BusyError(UserError):
     """Another DVC command works in this checkout."""
 
 
@@ -211,8 +212,8 @@ if __name__ == "__main__":
     )
     alone = parser.parse_args().alone
     quiet = () if alone else (BusyError,)
-    with one_sentence("tidy"), suppress(*quiet), undisturbed(Path()):
-        settings = params.load()
+    with exit_on_user_error("tidy"), suppress(*quiet), undisturbed(Path()):
+        settings = params.read()
         if alone:
             memory.check(settings)
         for sentence in tidy(Path(), settings):

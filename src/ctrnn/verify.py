@@ -21,18 +21,19 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from ctrnn import dialect, lock, params
+from ctrnn import lock, params
 from ctrnn.analysis.blas import CHOICE, same_everywhere
-from ctrnn.complaints import Complaint, one_sentence
 from ctrnn.differences import distance, first_difference
+from ctrnn.errors import UserError, exit_on_user_error
 from ctrnn.kernel.build import NEEDS, best_isa
+from ctrnn.params import dialect
 
 TOLERANCE = 1e-6  # of analyze where it is not exact, relative to the largest element
 FIRST = "from nothing"  # the way that runs all stages; the others run those that are exact
 SMALL = Path("tests/pipeline/small")  # lock and metrics of the small configuration
 
 
-class VerifyError(Complaint):
+class VerifyError(UserError):
     """The results did not come out again."""
 
 
@@ -208,7 +209,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--small", action="store_true", help="on the small configuration")
     given = parser.parse_args(arguments)
     root = Path.cwd()
-    settings = params.load(root / "params.yaml")
+    settings = params.read(root / "params.yaml")
     tasks = given.task or list(settings.tasks)
     for name in tasks:
         settings.task(name)
@@ -221,5 +222,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    with one_sentence("verify"):
+    with exit_on_user_error("verify"):
         main(sys.argv[1:])

@@ -43,7 +43,7 @@ def test_every_network_has_a_row_with_its_settings_and_what_was_measured(
     checkout: Checkout, table: Path
 ) -> None:
     rows = pd.read_csv(table).query("experiment == 'gain'")
-    first, second = sorted(params.load(checkout.folder / "params.yaml").network_seeds)
+    first, second = sorted(params.read(checkout.folder / "params.yaml").network_seeds)
     assert list(zip(rows["w_gain"], rows["seed"], strict=True)) == [
         (0.5, first),
         (0.5, second),

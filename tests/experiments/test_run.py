@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 from ctrnn.sweep.points import changed
 from experiments.run import missing, points
 
@@ -23,7 +23,7 @@ def test_the_same_settings_have_the_same_key_in_every_experiment() -> None:
 
 
 def test_an_unknown_experiment_names_the_nearest() -> None:
-    with pytest.raises(Complaint, match="gird is not an experiment; did you mean grid?"):
+    with pytest.raises(UserError, match="gird is not an experiment; did you mean grid?"):
         list(points(["gird"]))
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
+
+# Modules that read and check all of params.yaml, word errors, or name the version. They end a stage or let it go on,
+# and pass every value on as DVC records it: they can change no result, and are therefore no deps of any stage. Through
+# them a stage imports the settings.py of every room; it depends on that of a room of which it imports more.
+CHECKS = ("ctrnn/__init__.py", "ctrnn/errors.py", "ctrnn/params")
 
 
 @cache
@@ -20,15 +26,27 @@ def code_files() -> tuple[str, ...]:
 
 @cache
 def closure(stage: str) -> frozenset[Path]:
-    """Every file of the project that a stage's script imports, itself included, relative to the root."""
-    files: set[Path] = set()
-    todo = [ROOT / "stages" / f"{stage}.py"]
+    """Every file that can change a stage's result: its script and what that imports, relative to the root."""
+    return closure_of((ROOT / "stages" / f"{stage}.py",))
+
+
+def closure_of(files: Iterable[Path]) -> frozenset[Path]:
+    """These files and what they import, without what only checks, relative to the root."""
+    found: set[Path] = set()
+    todo = list(files)
     while todo:
         file = todo.pop()
-        if file not in files:
-            files.add(file)
+        if file not in found and not only_checks(file):
+            found.add(file)
             todo += filter(None, map(module_file, imported(file)))
-    return frozenset(file.relative_to(ROOT) for file in files)
+    rooms = {file.parent for file in found if file.is_relative_to(SRC)}
+    found |= {room / "settings.py" for room in rooms if (room / "settings.py").exists()}
+    return frozenset(file.relative_to(ROOT) for file in found)
+
+
+def only_checks(file: Path) -> bool:
+    """Whether a file is one of CHECKS, or in a folder of them."""
+    return any(file.is_relative_to(SRC / check) for check in CHECKS)
 
 
 def imported(file: Path) -> set[str]:

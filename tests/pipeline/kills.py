@@ -22,7 +22,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctrnn.streams import generator
+from ctrnn.core.rng import generator
 from ctrnn.training import checkpoint
 from tests.pipeline.checkout import Checkout
 

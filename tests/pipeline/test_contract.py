@@ -19,7 +19,8 @@ import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from ctrnn import artifacts, params
+from ctrnn import params
+from ctrnn.core import artifacts
 from tests.pipeline.checkout import TASKS, Checkout
 from tests.pipeline.contract import (
     TABLE,
@@ -107,8 +108,8 @@ def test_a_setting_or_file_without_a_line_in_the_table_says_where_to_add_it() ->
 def test_settings_stand_in_what_was_made_with_them(checkout: Checkout) -> None:
     """So that a stage which reads that, and does not name them, runs where they change."""
     told = yaml.safe_load((checkout.folder / "params.yaml").read_text())
-    seeds = params.load(checkout.folder / "params.yaml").network_seeds
-    train = {k: v for k, v in told["train"].items() if k not in ("threads", "checkpoint_every")}
+    seeds = params.read(checkout.folder / "params.yaml").network_seeds
+    train = params.read(checkout.folder / "params.yaml").train.decisive()
     for task in TASKS:
         for stage in ("evaluate", "analyze"):
             folder = artifacts.folder(stage, task, checkout.folder)
@@ -131,7 +132,8 @@ def assert_within(told: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
 
 def test_the_import_closure_sees_what_it_should() -> None:
     assert Path("src/ctrnn/kernel/run.py") in closure("train")
-    assert Path("src/ctrnn/tasks/mante.py") in closure("publish")  # params imports tasks by name
+    assert Path("src/ctrnn/tasks/mante.py") in closure("generate")
+    assert not any("params" in file.parts for file in closure("train"))
     assert not any("analysis" in file.parts for file in closure("train"))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from tests.pipeline.checkout import TASKS, Checkout
 
 CHAIN = ("generate", "train", "evaluate", "analyze", "publish")

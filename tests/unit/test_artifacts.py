@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn import artifacts
-from ctrnn.artifacts import ArtifactError
+from ctrnn.core import artifacts
+from ctrnn.core.artifacts import ArtifactError
 
 ARRAYS: dict[str, np.ndarray] = {
     "rates": np.arange(12.0).reshape(3, 4),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 from ctrnn.tracking import __main__ as tracking_command
 from tests.tracked import REPOSITORY
 
@@ -78,5 +78,5 @@ def test_the_page_of_a_server_is_not_opened_a_second_time(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
-    with pytest.raises(Complaint, match="names a server, which shows its runs itself"):
+    with pytest.raises(UserError, match="names a server, which shows its runs itself"):
         tracking_command.open_page(5000)

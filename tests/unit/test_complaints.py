@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.complaints import Complaint, nearest, one_sentence, run_stage
+from ctrnn.errors import UserError, exit_on_user_error, nearest, run_stage
 
 FULL = Path("/dev/full")  # of Linux: every write finds no space
 
 
 def test_a_complaint_is_the_last_line() -> None:
-    with pytest.raises(SystemExit, match=r"^train: it is so$"), one_sentence("train"):
-        raise Complaint("it is so")
+    with pytest.raises(SystemExit, match=r"^train: it is so$"), exit_on_user_error("train"):
+        raise UserError("it is so")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_said_with_its_remedy() -> None:
     with (
         pytest.raises(SystemExit, match=r"^train: .*No space left on device.*make room"),
-        one_sentence("train"),
+        exit_on_user_error("train"),
     ):
         FULL.write_bytes(b"x")
 
@@ -32,7 +32,7 @@ def test_a_signal_to_end_is_named_and_heeded_only_meanwhile(number: signal.Signa
     before = signal.signal(number, signal.SIG_DFL)  # nohup has it ignored
     text = f"^train: interrupted by {number.name}; the same command starts it again$"
     try:
-        with pytest.raises(SystemExit, match=text), one_sentence("train"):
+        with pytest.raises(SystemExit, match=text), exit_on_user_error("train"):
             signal.raise_signal(number)
         assert signal.getsignal(number) is signal.SIG_DFL
     finally:
@@ -41,15 +41,15 @@ def test_a_signal_to_end_is_named_and_heeded_only_meanwhile(number: signal.Signa
 
 def test_a_thread_without_signals_of_its_own_gets_the_sentence_too() -> None:
     def work() -> None:
-        with one_sentence("train"):
-            raise Complaint("it is so")
+        with exit_on_user_error("train"):
+            raise UserError("it is so")
 
     with ThreadPoolExecutor() as pool, pytest.raises(SystemExit, match=r"^train: it is so$"):
         pool.submit(work).result()
 
 
 def test_another_error_keeps_its_traceback() -> None:
-    with pytest.raises(FileNotFoundError), one_sentence("train"):
+    with pytest.raises(FileNotFoundError), exit_on_user_error("train"):
         Path("/nowhere/at/all").read_bytes()
 
 
@@ -74,7 +74,7 @@ def test_a_stage_that_is_given_no_task_says_what_to_give(
 
 def test_a_stage_names_a_strange_task_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(task: str) -> None:
-        raise Complaint("it is no task")
+        raise UserError("it is no task")
 
     monkeypatch.setattr("sys.argv", ["stages/train.py", "train@a\nb"])
     with pytest.raises(SystemExit, match=r"^train@'a\\nb': it is no task$"):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from dvc.utils.serialize import parse_yaml
 
-from ctrnn import dialect
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
+from ctrnn.params import dialect
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
 

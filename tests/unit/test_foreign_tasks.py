@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from ctrnn import artifacts, tasks
-from ctrnn.params import TaskSettings
+from ctrnn import tasks
+from ctrnn.core import artifacts
 from ctrnn.report import drawings
+from ctrnn.tasks.settings import TaskSettings
 from tests import produced_interval, three_choices
 from tests.settings import FILE
 from tests.unit.tracking.test_note import written

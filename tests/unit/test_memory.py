@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
-from ctrnn import analysis, evaluation, memory, params, tasks, training
-from ctrnn.complaints import ParamsError
+from ctrnn import params, tasks
+from ctrnn.analysis.analyze import analyze
+from ctrnn.errors import ParamsError
+from ctrnn.evaluation import performance
 from ctrnn.kernel import library
 from ctrnn.network import get_backend
+from ctrnn.params import memory
 from ctrnn.tasks import trial_table
+from ctrnn.training import loop
 from tests.settings import settings
 
 TASK = "mante"
@@ -62,20 +66,24 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
     # Threads keep their scratch memory: that of tests before this one would not be counted.
     monkeypatch.setattr(library, "_of_thread", threading.local())
     chosen = settings(**FEW, **MUCH)
-    task, backend = tasks.get_task(TASK, chosen), get_backend(chosen.train)
+    task, backend = tasks.get_task(TASK, chosen.tasks), get_backend(chosen.train)
     took = {}
     took["generate"], _ = peak(lambda: tasks.save(tmp_path, task, 1))
     taught, validation = (trial_table(task, split, 1) for split in ("train", "validation"))
     took["train"], trainees = peak(
-        lambda: training.train(task, taught, validation, chosen, backend, tmp_path)
+        lambda: loop.train(
+            task, taught, validation, chosen.seed, chosen.network, chosen.train, backend, tmp_path
+        )
     )
     after, before = ([getattr(one, n) for one in trainees] for n in ("network", "start"))
     seeds = chosen.network_seeds
     took["evaluate"], _ = peak(
-        lambda: evaluation.evaluate(task, tasks.read_test(tmp_path), after, seeds, 4, backend)
+        lambda: performance.evaluate(task, tasks.read_test(tmp_path), after, seeds, 4, backend)
     )
     took["analyze"], _ = peak(
-        lambda: analysis.analyze(task, tasks.read_test(tmp_path), before, after, chosen, backend)
+        lambda: analyze(
+            task, tasks.read_test(tmp_path), before, after, chosen.seed, chosen.analyze, backend
+        )
     )
     needs = list(memory.needs(task, chosen))
     for stage, taken in took.items():
@@ -125,7 +133,7 @@ def test_what_the_disk_does_not_hold_is_refused_with_the_key() -> None:
 
 
 def test_the_shipped_settings_need_less_than_a_small_machine_has() -> None:
-    memory.check(params.load(Path(__file__).parents[2] / "params.yaml"), memory=1e9, disk=1e9)
+    memory.check(params.read(Path(__file__).parents[2] / "params.yaml"), memory=1e9, disk=1e9)
 
 
 def test_this_machine_has_some_memory() -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 import ctrnn
-from ctrnn import artifacts, network, notebook, params, tasks, training
-from ctrnn.complaints import Complaint, ParamsError
+from ctrnn import network, notebook, params, tasks
+from ctrnn.core import artifacts
+from ctrnn.errors import ParamsError, UserError
+from ctrnn.training import files, loop
 from tests.settings import settings
 from tests.tracked import REPOSITORY, fabricate, publish, record
 
@@ -35,17 +37,26 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fabricate(root)
     shutil.copy(REPOSITORY / "dvc.yaml", root)
     small = settings(network__n_units=24, train__n_networks=2, train__max_iterations=2)
-    task = tasks.get_task(TASK, small)
+    task = tasks.get_task(TASK, small.tasks)
     train, validation = (
         tasks.trial_table(task, split, small.seed).head(64) for split in ("train", "validation")
     )
     backend = network.get_backend(small.train)
-    trained = training.train(task, train, validation, small, backend, root / ".checkpoints")
+    trained = loop.train(
+        task,
+        train,
+        validation,
+        small.seed,
+        small.network,
+        small.train,
+        backend,
+        root / ".checkpoints",
+    )
     folder = artifacts.folder("train", TASK, root)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(root)
-        training.save(folder, TASK, trained, small)
+        files.save(folder, task, trained, small.network, small.train)
         record(root, small)
         publish(root)
     return root
@@ -65,7 +76,7 @@ def test_a_run_and_a_folder_give_the_same_network(lab: Path) -> None:
     for name, array in from_folder.network.arrays().items():
         np.testing.assert_array_equal(from_run.network.arrays()[name], array)
     assert (
-        from_run.settings["training"]["seed"] == params.load(lab / "params.yaml").network_seeds[1]
+        from_run.settings["training"]["seed"] == params.read(lab / "params.yaml").network_seeds[1]
     )
 
 
@@ -108,7 +119,7 @@ def test_a_store_without_runs_gives_an_empty_table(
     ],
 )
 def test_what_cannot_be_loaded_is_one_sentence(where: str, index: int, sentence: str) -> None:
-    with pytest.raises(Complaint, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         ctrnn.load(where, index)
 
 
@@ -143,7 +154,7 @@ def dmts() -> notebook.Model:
     }
     return notebook.Model(
         network.initialise(params.network, 2, 1, seed=1),
-        tasks.get_task("dmts", params),
+        tasks.get_task("dmts", params.tasks),
         {"training": training},
         backend,
     )
@@ -198,7 +209,7 @@ def test_what_a_network_cannot_run_is_one_sentence(dmts: notebook.Model) -> None
 
 def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: notebook.Model) -> None:
     shown = repr(ctrnn.load(lab / "artifacts/train/mante"))
-    seed = params.load(lab / "params.yaml").network_seeds[0]
+    seed = params.read(lab / "params.yaml").network_seeds[0]
     assert shown.startswith(
         f"Model of mante, network 0, seed {seed}\nNetwork of 24 sigmoid units (19 ex"
     )
@@ -213,7 +224,7 @@ def test_the_outcomes_of_several_outputs_have_columns_of_their_own() -> None:
     small = settings(network__n_units=12)
     model = notebook.Model(
         network.initialise(small.network, 3, 3, seed=1),
-        tasks.get_task("flip_flop", small),
+        tasks.get_task("flip_flop", small.tasks),
         {},
         network.get_backend(small.train),
     )

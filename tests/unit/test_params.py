@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from ctrnn import params
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
 from tests.pipeline.contract import leaves
 from tests.settings import settings
 
@@ -45,7 +45,7 @@ def sentence(raw: dict[str, Any]) -> str:
 
 
 def test_the_shipped_file_is_valid_and_holds_the_notebooks_settings() -> None:
-    settings = params.load(FILE)
+    settings = params.read(FILE)
     assert set(settings.tasks) >= {"go_nogo", "dmts", "mante", "xor"}
     network = settings.network
     assert (network.n_units, network.dt, network.tau) == (200, 1, 20)
@@ -59,7 +59,7 @@ def test_a_number_as_dvc_writes_it_is_a_number(tmp_path: Path, written: str, val
     line = next(line for line in text.splitlines() if line.startswith("  learning_rate:"))
     path = tmp_path / "params.yaml"
     path.write_text(text.replace(line, f"  learning_rate: {written}"))
-    assert params.load(path).train.learning_rate == value
+    assert params.read(path).train.learning_rate == value
 
 
 def test_an_unknown_key_names_the_nearest(raw: dict[str, Any]) -> None:
@@ -305,14 +305,14 @@ def test_no_task_is_refused(raw: dict[str, Any], tasks: Any) -> None:
 
 def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="does not exist"):
-        params.load(tmp_path / "params.yaml")
+        params.read(tmp_path / "params.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("network: [1, 2\n")
     with pytest.raises(ParamsError, match="is not YAML"):
-        params.load(broken)
+        params.read(broken)
     broken.write_text("- 1\n")
     with pytest.raises(ParamsError, match="is not a mapping"):
-        params.load(broken)
+        params.read(broken)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import artifacts, params
+from ctrnn import params
+from ctrnn.core import artifacts
 
 ROOT = Path(__file__).parents[2]
 ROWS = [
@@ -17,7 +18,7 @@ ROWS = [
 
 
 def test_the_table_has_a_row_for_every_task() -> None:
-    assert [row[0].strip("`") for row in ROWS] == list(params.load(ROOT / "params.yaml").tasks)
+    assert [row[0].strip("`") for row in ROWS] == list(params.read(ROOT / "params.yaml").tasks)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn import artifacts, report, tasks
+from ctrnn import tasks
+from ctrnn.core import artifacts
+from ctrnn.core.population import mean_sd
 from ctrnn.params import Params
+from ctrnn.report.page import build
 from ctrnn.report.results import Results
 from ctrnn.report.units import generalisation, held
 from ctrnn.report.words import span, tally
-from ctrnn.statistics import spread
 from tests.settings import settings
 
-SOURCES = {**os.environ, "PYTHONPATH": str(Path(report.__file__).parents[2])}
+SOURCES = {**os.environ, "PYTHONPATH": str(Path(tasks.__file__).parents[2])}
 FIGURES = [
     "circuit", "fixed_points", "generalisation", "lesions", "outputs", "roles", "sample_trials", "selection",
     "similarity", "slow_points", "spectrum", "state_space", "targeted", "training_curves", "weights",
@@ -42,7 +44,7 @@ def params() -> Params:
 def fabricate(root: Path, params: Params, failed: tuple[tuple[str, int], ...] = ()) -> None:
     """The files of every stage before the report; `failed` names networks by task and number."""
     for name in params.tasks:
-        task = tasks.get_task(name, params)
+        task = tasks.get_task(name, params.tasks)
         test = tasks.save(artifacts.folder("generate", name, root), task, params.seed)
         labels = sorted(set(test.conditions["condition"]))
         converged = [(name, network) not in failed for network in (0, 1)]
@@ -80,8 +82,8 @@ def evaluate(name: str, root: Path, converged: list[bool], labels: list[str], te
     arrays = {"trials": np.arange(2), "outputs": np.stack(2 * [targets]), "targets": targets}
     artifacts.write_arrays(artifacts.folder("evaluate", name, root) / "outputs.npz", arrays)
     metrics = {
-        "accuracy": spread([0.99 if done else 0.6 for done in converged]),
-        "iterations_to_criterion": spread([100 if done else None for done in converged]),
+        "accuracy": mean_sd([0.99 if done else 0.6 for done in converged]),
+        "iterations_to_criterion": mean_sd([100 if done else None for done in converged]),
         "converged": converged,
         "accuracy_by_condition": dict.fromkeys(labels, 1.0) | {labels[0]: 0.875},
     }
@@ -113,8 +115,8 @@ def analyze(name: str, root: Path, labels: list[str]) -> None:
     }
     metrics = {
         "explained_variance": space["explained_variance"].tolist(),
-        "participation_ratio": spread([2.0, 3.0]),
-        "spectral_radius": {"before": spread([5.0, 3.0]), "after": spread([10.0, 6.0])},
+        "participation_ratio": mean_sd([2.0, 3.0]),
+        "spectral_radius": {"before": mean_sd([5.0, 3.0]), "after": mean_sd([10.0, 6.0])},
         "weights": {"excitatory": statistics, "inhibitory": statistics},
         "dale": {"applies": True, "holds": True, "sign_changes": 0, "off_pattern": 0},
         **MECHANISM,
@@ -136,12 +138,12 @@ MECHANISM = {
         }
     },
     "selective_units": {
-        "choice": {"excitatory": spread([0.5, 0.7]), "inhibitory": spread([None, None])}
+        "choice": {"excitatory": mean_sd([0.5, 0.7]), "inhibitory": mean_sd([None, None])}
     },
-    "inhibition_over_excitation": spread([0.9, 1.1]),
-    "current_tracking": spread([0.4, 0.6]),
+    "inhibition_over_excitation": mean_sd([0.9, 1.1]),
+    "current_tracking": mean_sd([0.4, 0.6]),
     "generalisation": {"noise": {}},
-    "similarity": {"before": spread([0.9]), "after": spread([0.7])},
+    "similarity": {"before": mean_sd([0.9]), "after": mean_sd([0.7])},
 }
 
 
@@ -208,7 +210,7 @@ def open_up(folder: Path, labels: list[str], random: np.random.Generator) -> Non
 
 def built(root: Path, params: Params, *failed: tuple[str, int]) -> str:
     fabricate(root, params, failed)
-    report.build(params, root)
+    build(params, root)
     return (root / "reports" / "index.html").read_text(encoding="utf-8")
 
 
@@ -276,8 +278,8 @@ def test_every_figure_is_in_the_folder_of_its_task(root: Path) -> None:
 
 WITHOUT = """
 import pickle, sys
-from ctrnn import report
-report.build(pickle.load(sys.stdin.buffer))
+from ctrnn.report.page import build
+build(pickle.load(sys.stdin.buffer))
 assert "matplotlib" not in sys.modules
 """
 
@@ -313,7 +315,7 @@ def test_what_a_network_that_did_not_converge_lacks_is_named(
     path = artifacts.metrics_path("analyze", "xor", tmp_path)
     lacks = [["only 3 units"], ["no recurrent synapses", "no inhibitory units"]]
     artifacts.write_json(path, artifacts.read_json(path) | {"lacks": lacks})
-    report.build(undrawn, tmp_path)
+    build(undrawn, tmp_path)
     page = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
     said = "after 125 iterations; it has no recurrent synapses, no inhibitory units)."
     assert said in page
@@ -367,7 +369,7 @@ def test_what_a_run_lacks_is_not_drawn(tmp_path: Path, params: Params) -> None:
     path = artifacts.folder("analyze", "xor", tmp_path) / "fixed_points.npz"
     nowhere = artifacts.read_arrays(path) | {"linearised": np.full((2, 1), -1)}
     artifacts.write_arrays(path, nowhere)
-    report.build(params, tmp_path)
+    build(params, tmp_path)
     figures = artifacts.figures_folder("xor", tmp_path)
     assert not (figures / "selection.png").exists()
     assert not (figures / "psychometric.png").exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from ctrnn.tidy import ASIDE, tidy
 from tests.settings import settings
 

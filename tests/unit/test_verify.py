@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from ctrnn import artifacts, verify
+from ctrnn import verify
+from ctrnn.core import artifacts
 from ctrnn.differences import distance, first_difference
 
 STAGES = ("generate", "train", "evaluate", "analyze")

@@ -1,5 +1,1 @@
-"""Opening trained networks up: arrays in, arrays out."""
-
-from ctrnn.analysis.analyze import Analysis, analyze
-
-__all__ = ["Analysis", "analyze"]
+"""Opening trained networks up, arrays in and arrays out: `analyze`."""

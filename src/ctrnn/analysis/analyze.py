@@ -13,10 +13,11 @@ from ctrnn.analysis.blas import same_blas
 from ctrnn.analysis.connectivity import connectivity_metrics, spectra, weight_distributions
 from ctrnn.analysis.late_selection import late_selection
 from ctrnn.analysis.recording import record
+from ctrnn.analysis.settings import AnalyzeSettings
 from ctrnn.analysis.similarity import similarities
+from ctrnn.core import rng
+from ctrnn.core.population import mean_sd, rounded
 from ctrnn.network import Backend, Network
-from ctrnn.params import Params
-from ctrnn.statistics import rounded, spread
 from ctrnn.tasks import Batch, Task
 
 
@@ -34,13 +35,14 @@ def analyze(
     test: Batch,
     before: Sequence[Network],
     after: Sequence[Network],
-    params: Params,
+    seed: int,
+    settings: AnalyzeSettings,
     backend: Backend,
 ) -> Analysis:
     """Open up the networks before and after training, and say what is left out of this task."""
     if task.left_out:
         print(f"analyze@{task.name}: {task.left_out}", flush=True)
-    settings, seeds = params.analyze, params.network_seeds
+    seeds = rng.network_seeds(seed, len(after))
     runs = [
         record(task, test, nets, seeds, settings.trials_per_condition, settings.time_bin, backend)
         for nets in (before, after)
@@ -57,10 +59,11 @@ def analyze(
     epochs = task.epochs()
     found = mechanism.portraits(task, test, after, seeds, settings.fixed_points)
     lesions, lesion_metrics = outside_training.silence(
-        task, test, after, names, roles["d_prime"], params, backend
+        task, test, after, names, roles["d_prime"], seeds, settings.lesions, backend
     )
-    curves, curve_metrics = outside_training.generalise(task, after, params, backend)
-    psychometric, psychometric_metrics = outside_training.choose(task, after, params, backend)
+    tested = (seed, seeds, settings.generalisation, backend)
+    curves, curve_metrics = outside_training.generalise(task, after, *tested)
+    psychometric, psychometric_metrics = outside_training.choose(task, after, *tested)
     alike = {
         when: similarities([one.averages for one in run])
         for when, run in zip(("before", "after"), runs, strict=True)
@@ -88,15 +91,15 @@ def analyze(
     late = late_selection(recordings, names, targeted["projections"], epochs)
     metrics = {
         "explained_variance": [space.explained_variance.tolist() for space in spaces],
-        "participation_ratio": spread([space.participation_ratio for space in spaces]),
-        "mean_rate": spread(rates.mean(axis=(1, 2, 3), dtype=np.float64).tolist()),
+        "participation_ratio": mean_sd([space.participation_ratio for space in spaces]),
+        "mean_rate": mean_sd(rates.mean(axis=(1, 2, 3), dtype=np.float64).tolist()),
         **points_report.metrics(found, epochs, task),
         **({"late_selection": late} if late else {}),
         **psychometric_metrics,
         **representation.role_metrics(names, roles),
         **lesion_metrics,
         **curve_metrics,
-        "similarity": {when: spread(_pairs(matrix)) for when, matrix in alike.items()},
+        "similarity": {when: mean_sd(_pairs(matrix)) for when, matrix in alike.items()},
         **connectivity_metrics(before, after),
         **({"left_out": task.left_out} if task.left_out else {}),
     }

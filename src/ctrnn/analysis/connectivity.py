@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex, Float
 
+from ctrnn.core.population import mean_sd
 from ctrnn.network import Network
-from ctrnn.statistics import spread
 
 POPULATIONS = {"excitatory": 1, "inhibitory": -1}  # name, sign of the presynaptic unit
 FEW = 10  # units
@@ -48,7 +48,7 @@ def connectivity_metrics(before: Sequence[Network], after: Sequence[Network]) ->
     lacking = [lacks(network) for network in after]
     return {
         "spectral_radius": {
-            when: spread([float(np.abs(row[0])) for row in spectra(networks)])
+            when: mean_sd([float(np.abs(row[0])) for row in spectra(networks)])
             for when, networks in both
         },
         "weights": {

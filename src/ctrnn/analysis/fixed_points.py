@@ -15,8 +15,8 @@ from jaxtyping import Complex, Float, Int
 
 from ctrnn.analysis.dynamics import Dynamics
 from ctrnn.analysis.search import distinct, search
+from ctrnn.analysis.settings import FixedPointSettings
 from ctrnn.kernel import log
-from ctrnn.params import FixedPointSettings
 
 PAIRS = 16  # of stable points, at most, between which a saddle is looked for
 SLOW_MERGE = 10  # minima above zero are flat: those within so many merge distances are one

@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from ctrnn.analysis.psychometric import Psychometric, fit
 from ctrnn.analysis.scoring import accuracies
+from ctrnn.analysis.settings import GeneralisationSettings
+from ctrnn.core.rng import generator, key
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.params import GeneralisationSettings
-from ctrnn.streams import generator, key
 from ctrnn.tasks import Batch, Task, table_of
 
 TRIALS_AT_ONCE = 512

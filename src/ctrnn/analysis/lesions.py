@@ -14,10 +14,10 @@ from jaxtyping import Float, Int
 from scipy.special import stdtrit
 
 from ctrnn.analysis.scoring import accuracies, measures
+from ctrnn.analysis.settings import LesionSettings
+from ctrnn.core.population import rounded
+from ctrnn.core.rng import generator, key
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.params import LesionSettings
-from ctrnn.statistics import rounded
-from ctrnn.streams import generator, key
 from ctrnn.tasks import Batch, Task
 
 KINDS = ("group", "same_size", "same_weight")

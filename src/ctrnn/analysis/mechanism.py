@@ -15,10 +15,10 @@ from tqdm import tqdm
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
 from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
 from ctrnn.analysis.linearisation import Linearisation, linearise
+from ctrnn.analysis.settings import FixedPointSettings
+from ctrnn.core.rng import generator
 from ctrnn.kernel import log, usable_cores
 from ctrnn.network import Network
-from ctrnn.params import FixedPointSettings
-from ctrnn.streams import generator
 from ctrnn.tasks import Batch, Epoch, Task
 
 # Trials seen under an input, whose states count as visited: half of them with noise, half without.

@@ -12,9 +12,9 @@ from ctrnn.analysis.generalisation import Curve, generalisation, psychometrics
 from ctrnn.analysis.lesions import KINDS, half_width, lesions
 from ctrnn.analysis.psychometric import Psychometric
 from ctrnn.analysis.scoring import accuracies, measures
+from ctrnn.analysis.settings import GeneralisationSettings, LesionSettings
+from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.params import Params
-from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
 
 Arrays = dict[str, np.ndarray]
@@ -26,17 +26,17 @@ def silence(
     networks: Sequence[Network],
     names: Sequence[str],
     d_prime: np.ndarray,
-    params: Params,
+    seeds: Sequence[int],
+    settings: LesionSettings,
     backend: Backend,
 ) -> tuple[Arrays, dict[str, Any]]:
     """lesions.npz and its metrics. d_prime: [network, regressor, unit], regressors by their names.
 
     Metrics and half widths are of the last of the task's measures: by side, or else of correct trials.
     """
-    settings = params.analyze.lesions
     trials = first_trials(test, settings.trials_per_condition)
     found, intact = [], []
-    pairs = list(zip(networks, params.network_seeds, d_prime, strict=True))
+    pairs = list(zip(networks, seeds, d_prime, strict=True))
     for network, seed, d in tqdm(pairs, desc="lesions", unit="network"):
         by_name = dict(zip(names, d, strict=True))
         found.append(lesions(task, trials, network, by_name, seed, settings, backend))
@@ -75,13 +75,17 @@ def first_trials(test: Batch, per_condition: int) -> Batch:
 
 
 def generalise(
-    task: Task[Any], networks: Sequence[Network], params: Params, backend: Backend
+    task: Task[Any],
+    networks: Sequence[Network],
+    seed: int,
+    seeds: Sequence[int],
+    settings: GeneralisationSettings,
+    backend: Backend,
 ) -> tuple[Arrays, dict[str, Any]]:
     """generalisation.npz and its metrics, mean over networks of each measure of accuracy."""
     arrays: Arrays = {}
     report: dict[str, Any] = {}
-    settings, seeds = params.analyze.generalisation, params.network_seeds
-    curves = generalisation(task, networks, seeds, params.seed, settings, backend)
+    curves = generalisation(task, networks, seeds, seed, settings, backend)
     for setting, curve in tqdm(curves, desc="generalisation", unit="setting"):
         arrays |= _of_curve(setting, curve)
         means = zip(measures(task), curve.accuracy.mean(axis=0).T.tolist(), strict=True)
@@ -90,15 +94,17 @@ def generalise(
 
 
 def choose(
-    task: Task[Any], networks: Sequence[Network], params: Params, backend: Backend
+    task: Task[Any],
+    networks: Sequence[Network],
+    seed: int,
+    seeds: Sequence[int],
+    settings: GeneralisationSettings,
+    backend: Backend,
 ) -> tuple[Arrays, dict[str, Any]]:
     """psychometric.npz and its metrics; empty where the task has no curve, or no strengths are given."""
-    settings = params.analyze.generalisation
     if not task.has_curve or not settings.evidence:
         return {}, {}
-    kinds, evidence, positive, fits = psychometrics(
-        task, networks, params.network_seeds, params.seed, settings, backend
-    )
+    kinds, evidence, positive, fits = psychometrics(task, networks, seeds, seed, settings, backend)
     levels = np.unique(evidence[:, 0])
     shown, fitted = np.zeros((2, len(networks), len(kinds), len(levels)))
     for i, one in enumerate(fits):

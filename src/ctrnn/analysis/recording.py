@@ -11,8 +11,8 @@ import pandas as pd
 from jaxtyping import Float
 from tqdm import tqdm
 
+from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
 
 

@@ -18,12 +18,12 @@ from ctrnn.analysis.roles import (
     silent_and_saturated,
     tracking,
 )
+from ctrnn.analysis.settings import AnalyzeSettings
 from ctrnn.analysis.state_space import StateSpace, principal_components
 from ctrnn.analysis.targeted import project, targeted_axes
+from ctrnn.core.population import mean_sd
+from ctrnn.core.rng import generator
 from ctrnn.network import Network
-from ctrnn.params import AnalyzeSettings
-from ctrnn.statistics import spread
-from ctrnn.streams import generator
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str
     kinds = {"excitatory": roles["sign"] > 0, "inhibitory": roles["sign"] < 0}
 
     def share(flags: np.ndarray, of: np.ndarray) -> dict[str, Any]:
-        return spread(
+        return mean_sd(
             [float(f[o].mean()) if o.any() else None for f, o in zip(flags, of, strict=True)]
         )
 
@@ -124,6 +124,6 @@ def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str
         },
         "silent_units": {kind: share(roles["silent"], of) for kind, of in kinds.items()},
         "saturated_units": {kind: share(roles["saturated"], of) for kind, of in kinds.items()},
-        "inhibition_over_excitation": spread(ratio.tolist()),
-        "current_tracking": spread(np.median(roles["tracking"], axis=1).tolist()),
+        "inhibition_over_excitation": mean_sd(ratio.tolist()),
+        "current_tracking": mean_sd(np.median(roles["tracking"], axis=1).tolist()),
     }

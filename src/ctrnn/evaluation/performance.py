@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from ctrnn.core.population import mean_sd
+from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.statistics import spread
-from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task, right_side
 
 TABLE_COLUMNS = ("split", "noise_seed")  # of the trial table, that outcomes leave out
@@ -126,16 +126,16 @@ def metrics(evaluation: Evaluation, summary: dict[str, Any]) -> dict[str, Any]:
     reached = [run["iterations"] if run["converged"] else None for run in trained]
     by_condition = outcomes.groupby("condition")["correct"].mean()
     return {
-        "accuracy": spread(outcomes.groupby("network")["correct"].mean().tolist()),
-        "iterations_to_criterion": spread(reached),
+        "accuracy": mean_sd(outcomes.groupby("network")["correct"].mean().tolist()),
+        "iterations_to_criterion": mean_sd(reached),
         "converged": [run["converged"] for run in trained],
         **{
-            name: spread(outcomes.groupby("network")[name].mean().tolist())
+            name: mean_sd(outcomes.groupby("network")[name].mean().tolist())
             for name in ("right_side",)
             if name in outcomes
         },
         **{
-            name: spread([one[name] for one in evaluation.activity])
+            name: mean_sd([one[name] for one in evaluation.activity])
             for name in evaluation.activity[0]
         },
         "accuracy_by_condition": {label: float(share) for label, share in by_condition.items()},

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ctrnn.network.network import Network
-from ctrnn.params import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,24 @@ class Signed:
         ]
 
 
-def get_backend(settings: TrainSettings) -> Backend:
-    """The backend that `train.backend` names. Raises a Complaint where this machine cannot run it."""
+class ChoosesBackend(Protocol):
+    """Settings that name a backend, its device and its threads, as section `train` does."""
+
+    @property
+    def backend(self) -> str:
+        """native or torch."""
+
+    @property
+    def device(self) -> str:
+        """Of torch; the native backend runs on the CPU."""
+
+    @property
+    def threads(self) -> int | None:
+        """Of the native backend; None for all cores that the process may use."""
+
+
+def get_backend(settings: ChoosesBackend) -> Backend:
+    """The backend that `train.backend` names. Raises a UserError where this machine cannot run it."""
     if settings.backend == "torch":  # importing torch takes seconds: only where it is used
         from ctrnn.network.torch_backend import TorchBackend
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
+from ctrnn.errors import format_validation_error, keys_of
 from ctrnn.network.network import WEIGHT_NAMES, Network, from_arrays, time_constants
-from ctrnn.params import NetworkSettings
-from ctrnn.schema import first_complaint, keys_of
+from ctrnn.network.settings import NetworkSettings
 
 KINDS = {
     "network": "trained",
@@ -32,7 +32,7 @@ def read_with_settings(path: Path) -> tuple[Network, dict[str, Any]]:
         network = NetworkSettings.model_validate(settings["network"])
         own = settings["task"]["name"], settings.get("kind"), settings["training"]["network"]
     except ValidationError as wrong:
-        complaint = first_complaint(
+        complaint = format_validation_error(
             wrong, NetworkSettings, "network", keys_of(NetworkSettings, "network")
         ).replace(";", ",")
         raise artifacts.error(path, f"has settings that are not allowed ({complaint})") from None

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from ctrnn.core.rng import generator
 from ctrnn.network.network import Network, Wiring, time_constants
-from ctrnn.params import NetworkSettings, PairDensities
-from ctrnn.streams import generator
+from ctrnn.network.settings import NetworkSettings, PairDensities
 
 RATE_AT_ZERO = {"sigmoid": 0.5, "relu": 0.0}  # f(0)
 SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # f'(0); of the active side for relu

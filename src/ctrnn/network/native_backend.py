@@ -10,13 +10,13 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn import kernel
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 from ctrnn.kernel.library import library
 from ctrnn.network.backends import Activity, TaughtTrials, Trials
 from ctrnn.network.network import Network, Wiring
 
 
-class BackendError(Complaint, RuntimeError):
+class BackendError(UserError, RuntimeError):
     """This machine cannot run the backend."""
 
 

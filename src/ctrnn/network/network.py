@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ctrnn.artifacts import locked
-from ctrnn.params import NetworkSettings
+from ctrnn.core.artifacts import locked
+from ctrnn.network.settings import NetworkSettings
 
 Weights = Mapping[str, np.ndarray]
 WEIGHT_NAMES = ("W_in", "W_rec", "b_rec", "W_out", "b_out")

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
 from ctrnn.network.backends import Activity, TaughtTrials, Trials
 from ctrnn.network.initialise import RATE_AT_ZERO
 from ctrnn.network.network import Network

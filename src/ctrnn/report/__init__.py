@@ -1,5 +1,1 @@
 """Figures of every task, and the page that shows them: reports/figures/<task>/*.png and reports/index.html."""
-
-from ctrnn.report.page import build
-
-__all__ = ["build"]

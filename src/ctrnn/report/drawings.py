@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ctrnn import artifacts, figures
+from ctrnn import figures
+from ctrnn.core import artifacts
 from ctrnn.figures.sample_trials import MOST
 from ctrnn.figures.style import MOST_ENTRIES
 from ctrnn.report import mechanisms, units

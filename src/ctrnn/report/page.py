@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tqdm import tqdm
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
 from ctrnn.report.results import Results, read
@@ -42,9 +42,7 @@ def build(params: Params, root: str | Path = ".") -> None:
             each = stack.enter_context(pool).map
         coming = each(_section, names, repeat(params), repeat(root))
         sections = list(tqdm(coming, desc="report", unit="task", total=len(names)))
-    shared = params.model_dump(include={"seed", "network", "train", "evaluate", "analyze"})
-    for key in ("threads", "checkpoint_every"):  # they change no result
-        shared["train"].pop(key)
+    shared = params.only("seed", "network", "train", "evaluate", "analyze").decisive()
     page = render(TEMPLATE, tasks=sections, settings=flat(shared))
     artifacts.replace(root / "reports" / "index.html", page + "\n")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, Task, get_task, one_of_each, read_test
 
@@ -88,7 +88,7 @@ def read(task: str, params: Params, root: Path) -> Results:
     return Results(
         name=task,
         params=params,
-        task=get_task(task, params),
+        task=get_task(task, params.tasks),
         networks=[{**run, "accuracy": a} for run, a in zip(runs, accuracies, strict=True)],
         history=artifacts.read_table(trained / "history.csv"),
         test=trials.conditions,

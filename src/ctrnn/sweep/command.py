@@ -15,14 +15,13 @@ from typing import Any
 from filelock import Timeout
 from pandas import DataFrame
 
-from ctrnn import tracking
-from ctrnn.complaints import nearest, one_sentence
+from ctrnn.errors import exit_on_user_error, nearest
 from ctrnn.sweep import engine, page, table
 from ctrnn.sweep.checkout import Checkout, Experiment
 from ctrnn.sweep.plan import plan
 from ctrnn.sweep.points import Point, SweepError, labels, points
 from ctrnn.sweep.progress import Progress
-from ctrnn.tracking import place, reading, sweeps
+from ctrnn.tracking import place, publishing, reading, sweeps
 
 FOLDER = Path("reports") / "sweeps"
 
@@ -43,7 +42,7 @@ def sweep(
     asked = points(sets, tasks, checkout.root)
     commit = checkout.commit
     settings = next(point.settings for point in asked if point.settings)
-    tracking.init(settings, checkout.root)
+    publishing.init(settings, checkout.root)
     done = checkout.experiments({point.name for point in asked})
     runs = finished_runs(settings.publish.experiment, done, checkout)
     ahead = plan(asked, checkout, done, set(runs["key"].dropna()) if len(runs) else set())
@@ -198,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
     other = commands.add_parser("report-sweep", help="show what came out of a sweep")
     other.add_argument("name", nargs="?", help="of the sweep (the latest)")
     given = parser.parse_args(arguments)
-    with one_sentence(given.command):
+    with exit_on_user_error(given.command):
         if given.command == "sweep":
             tasks = [task for task in given.tasks.split(",") if task]
             sweep(given.set_param, tasks, given.name, given.address, given.dry)

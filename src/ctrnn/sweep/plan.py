@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ctrnn import network, streams, tasks
+from ctrnn import network, tasks
+from ctrnn.core import rng
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
 from ctrnn.sweep.checkout import Checkout, Experiment, read_record
-from ctrnn.sweep.points import Point, decisive, dumped
+from ctrnn.sweep.points import Point
 
 STEPS = 5  # of training, timed for a number of threads
 SHOWN = 5  # reasons why points are not allowed
@@ -105,7 +106,7 @@ def plan(
 def complete(point: Point, experiment: Experiment, published: Collection[str]) -> bool:
     """Whether a finished experiment has the settings of the point, and each of its tasks its run."""
     assert point.settings is not None
-    wanted, got = (decisive(dumped(one)) for one in (point.settings, experiment.settings))
+    wanted, got = (one.decisive() for one in (point.settings, experiment.settings))
     keys = [experiment.keys.get(task) for task in point.settings.tasks]
     return wanted == got and all(key in published for key in keys)
 
@@ -131,7 +132,7 @@ def spread(points: Sequence[Point]) -> tuple[int, int, float]:
 
 def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
     """Median seconds of a step of training of all networks of a point on a task."""
-    task = tasks.get_task(name, settings)
+    task = tasks.get_task(name, settings.tasks)
     backend = network.get_backend(settings.train.model_copy(update={"threads": threads}))
     table = tasks.trial_table(task, "train", settings.seed)
     batch = task.render(table.head(settings.train.trials_per_batch))
@@ -140,7 +141,7 @@ def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
     taught = [
         network.TaughtTrials(
             inputs=batch.inputs,
-            noise=streams.key(seed, "sweep", "timing"),
+            noise=rng.key(seed, "sweep", "timing"),
             targets=batch.targets,
             mask=batch.mask,
             rate_penalty=0.0,

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ctrnn import params
-from ctrnn.complaints import Complaint, ParamsError, nearest
+from ctrnn.errors import ParamsError, UserError, nearest
 from ctrnn.params import Params
 
-CHANGE_NO_RESULT = {"train": {"threads", "checkpoint_every"}, "publish": {"live"}}
 
-
-class SweepError(Complaint, RuntimeError):
+class SweepError(UserError, RuntimeError):
     """A sweep cannot be run, or some of its points have failed."""
 
 
@@ -46,7 +44,7 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
     wrong, where there are more than MOST points, or where nothing can run. A value that is not allowed is the complaint
     of its points, since the other points can run.
     """
-    raw = dumped(params.load(root / "params.yaml"))
+    raw = dumped(params.read(root / "params.yaml"))
     for task in tasks:
         if task not in raw["tasks"]:
             raise ParamsError(f"tasks.{task} is not in params.yaml; {nearest(task, raw['tasks'])}")
@@ -152,7 +150,7 @@ def _point(
     settings, complaint = None, None
     try:
         settings = params.check(new)
-        told = json.dumps(decisive(dumped(settings)), sort_keys=True)
+        told = json.dumps(settings.decisive(), sort_keys=True)
     except ParamsError as error:
         complaint, told = str(error), repr(new)
     digest = hashlib.sha256(told.encode()).hexdigest()
@@ -170,14 +168,6 @@ def changed(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
             section = section[part]
         section[last] = value
     return new
-
-
-def decisive(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that change a result."""
-    told = {key: value for key, value in settings.items() if key not in CHANGE_NO_RESULT}
-    for section, keys in CHANGE_NO_RESULT.items():
-        told[section] = {k: v for k, v in settings[section].items() if k not in keys}
-    return told
 
 
 def dumped(settings: Params) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ctrnn.complaints import one_sentence
+from ctrnn.errors import exit_on_user_error
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.points import SweepError
 from ctrnn.tidy import damaged_cache
@@ -223,5 +223,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     argparse.ArgumentParser(prog="python -m ctrnn.sweep.runner", description=__doc__).parse_args()
-    with one_sentence("sweep"):
+    with exit_on_user_error("sweep"):
         main()

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from ctrnn.sweep.checkout import Experiment
-from ctrnn.sweep.points import CHANGE_NO_RESULT, dumped, labels
+from ctrnn.sweep.points import dumped, labels
 from ctrnn.tracking import reading
+from ctrnn.training.settings import TrainSettings
 
 # Measures by the metrics of a run; {} is the number of a network. Of several metrics the mean counts.
 MEASURES: dict[str, tuple[str, str]] = {
@@ -33,8 +34,6 @@ MEASURES: dict[str, tuple[str, str]] = {
 
 # Columns of networks.csv that are no axis.
 OWN = ("experiment", "task", "network", "network_seed", "run_id", *MEASURES)
-# Settings of train that decide nothing of one network.
-NOT_OF_A_NETWORK = {"n_networks", "threads", "checkpoint_every", "require_convergence"}
 
 
 def columns(axes: Iterable[str]) -> dict[str, str]:
@@ -62,8 +61,7 @@ def honest(runs: pd.DataFrame, experiments: Iterable[Experiment]) -> tuple[pd.Da
 def _contradiction(runs: pd.DataFrame, i: int, task: str, experiment: Experiment) -> str | None:
     """The first setting of run i that is not the experiment's, in a sentence; None where there is none."""
     for key, value in {"task": task, **reading.settings(task, experiment.settings)}.items():
-        section, _, last = key.partition(".")
-        if key not in runs or last in CHANGE_NO_RESULT.get(section, ()):
+        if key not in runs:
             continue
         told = runs[key].iloc[i]
         missing = not isinstance(told, list) and pd.isna(told)
@@ -144,7 +142,7 @@ def concerns(key: str, task: str) -> bool:
     if section == "tasks":
         return rest.partition(".")[0] in ("", task)
     if section == "train":
-        return rest not in NOT_OF_A_NETWORK
+        return rest not in TrainSettings.changes_no_result | TrainSettings.of_the_population
     return section in ("network", "evaluate", "analyze")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from ctrnn.params import Params
+from ctrnn.errors import ParamsError, nearest
 from ctrnn.tasks.dmts import Dmts
 from ctrnn.tasks.epochs import Epoch
 from ctrnn.tasks.files import one_of_each, read_test, save
@@ -13,6 +14,7 @@ from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante
 from ctrnn.tasks.mante_graded import ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
+from ctrnn.tasks.settings import TaskSettings
 from ctrnn.tasks.task import Batch, Score, Task, right_side
 from ctrnn.tasks.trials import batches, check_trials, table_of, trial_table
 from ctrnn.tasks.working_memory import WorkingMemory
@@ -39,7 +41,9 @@ ALL = (GoNogo, Dmts, Mante, Xor, PerceptualDecision, WorkingMemory, FlipFlop, Ma
 TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in ALL}
 
 
-def get_task(name: str, params: Params) -> Task[Any]:
-    """The task of that name with its settings. Raises ParamsError where params.yaml has no such section."""
-    settings = params.task(name)
-    return TASKS[name](settings)
+def get_task(name: str, settings: Mapping[str, TaskSettings]) -> Task[Any]:
+    """The task of that name, with its section of `tasks`. Raises ParamsError where params.yaml has no such section."""
+    if name not in settings:
+        raise ParamsError(f"tasks.{name} is not in params.yaml; {nearest(name, settings)}")
+    own: Any = settings[name]
+    return TASKS[name](own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from ctrnn.tasks.task import Batch, Task
 from ctrnn.tasks.trials import trial_table
 

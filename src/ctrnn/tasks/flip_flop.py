@@ -13,8 +13,8 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from pydantic import Field
 
-from ctrnn.params import Count, Positive, Share
-from ctrnn.streams import generator
+from ctrnn.core.config import Count, Positive, Share
+from ctrnn.core.rng import generator
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import model_validator
 
-from ctrnn.params import NotNegative
+from ctrnn.core.config import NotNegative
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 

@@ -14,9 +14,10 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from pydantic import Field
 
+from ctrnn.core.config import NotNegative, Positive
 from ctrnn.kernel import normals
-from ctrnn.params import MOST_STRENGTHS, NotNegative, Positive
 from ctrnn.tasks.epochs import Epoch
+from ctrnn.tasks.settings import MOST_STRENGTHS
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 

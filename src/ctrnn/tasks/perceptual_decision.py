@@ -14,8 +14,9 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
+from ctrnn.core.config import NotNegative
 from ctrnn.kernel import normals
-from ctrnn.params import MOST_STRENGTHS, NotNegative
+from ctrnn.tasks.settings import MOST_STRENGTHS
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
 

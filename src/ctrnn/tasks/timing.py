@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ValidationInfo, model_validator
 
-from ctrnn.params import Count, NotNegative, Step, TaskSettings
+from ctrnn.core.config import Count, NotNegative, Step
+from ctrnn.tasks.settings import TaskSettings
 
 # Context of a validation that does not ask whether the trial is long enough.
 ANY_LENGTH = "any length"

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ctrnn.artifacts import SPLITS
-from ctrnn.complaints import ParamsError, shown
-from ctrnn.streams import generator
+from ctrnn.core.artifacts import SPLITS
+from ctrnn.core.rng import generator
+from ctrnn.errors import ParamsError, shown
 from ctrnn.tasks.task import Task
 
 NOISE_SEEDS = 2**63  # seeds are drawn below this, so that they fit a signed 64-bit column

@@ -14,7 +14,8 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
-from ctrnn.params import MOST_STRENGTHS, Positive
+from ctrnn.core.config import Positive
+from ctrnn.tasks.settings import MOST_STRENGTHS
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import TwoStimuli
 

@@ -7,9 +7,10 @@ import os
 import socket
 from pathlib import Path
 
-from ctrnn import params, tracking
-from ctrnn.complaints import one_sentence
-from ctrnn.tracking import TrackingError, live, place
+from ctrnn import params
+from ctrnn.errors import exit_on_user_error
+from ctrnn.tracking import live, place, publishing
+from ctrnn.tracking.place import TrackingError
 
 HOST = "127.0.0.1"  # the page is for this machine only
 # Else MLflow starts eight processes beside its server, for judges of language models.
@@ -24,17 +25,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=5000, help="of the page that ui opens")
     given = parser.parse_args(arguments)
     command = given.command
-    with one_sentence(f"tracking {command}"):
+    with exit_on_user_error(f"tracking {command}"):
         if command == "init":
-            print(tracking.init(params.load()))
+            print(publishing.init(params.read()))
         elif command == "ui":
             open_page(given.port)
         elif command == "live":
             live.follow(given.diary)
         else:  # what a clone with results from git or from the cache has not put into its store
-            settings = params.load()
+            settings = params.read()
             for task in settings.tasks:
-                done = tracking.publish(task, settings)
+                done = publishing.publish(task, settings)
                 print(f"{done.name}: run {done.run_id} {done.action}")
                 if done.edited:
                     keys = ", ".join(done.edited)

@@ -14,8 +14,8 @@ import pandas as pd
 import yaml
 
 from ctrnn import diary, lock, params
-from ctrnn.artifacts import NO_FIGURES, SPLITS, read_json, read_table, read_weights
-from ctrnn.complaints import ParamsError
+from ctrnn.core.artifacts import NO_FIGURES, SPLITS, read_json, read_table, read_weights
+from ctrnn.errors import ParamsError
 from ctrnn.lock import Entry, LockError
 from ctrnn.params import Params
 from ctrnn.tracking import checks, metrics, note, provenance
@@ -143,8 +143,7 @@ def settings_of(entries: dict[str, Entry], task: str, present: Params) -> Params
     Raises LockError where the entries disagree, or do not hold the settings that this code knows.
     """
     raw = present.model_dump(include={"report", "publish"})
-    train, decisive = present.train.model_dump(), diary.settings(task, present)["train"]
-    raw["train"] = {key: train[key] for key in train.keys() - decisive.keys()}
+    raw["train"] = present.train.model_dump(include=set(present.train.changes_no_result))
     try:
         for key, value in lock.settings(entries).items():
             *sections, last = key.split(".")
@@ -176,7 +175,7 @@ def _check_settings(task: str, made: Params, root: Path) -> None:
     for stage in ("evaluate", "analyze"):
         kept = {stage: read_json(path := folders[stage] / "settings.json")}
         checks.made_with(path, kept, made.model_dump(), f"{stage}@{task}")
-    told = diary.settings(task, made)
+    told = made.of_training(task)
     told["tasks"][task]["name"] = task
     for i in range(made.train.n_networks):
         for stem in ("initial", "network"):
@@ -200,9 +199,9 @@ def sorting_tags(task: str, params: Params) -> dict[str, str]:
 def flat_params(task: str, params: Params) -> dict[str, str]:
     """Settings that the task depends on, by the keys of `dvc exp run -S`; values as in JSON."""
     settings: dict[str, Any] = {
-        **diary.settings(task, params),
-        "evaluate": params.evaluate.model_dump(),
-        "analyze": params.analyze.model_dump(),
+        **params.of_training(task),
+        "evaluate": params.evaluate.decisive(),
+        "analyze": params.analyze.decisive(),
     }
     return flatten(settings)
 

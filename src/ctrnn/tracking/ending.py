@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctrnn import diary, params
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 from ctrnn.tracking import runs
 from ctrnn.tracking.place import Place
 
@@ -48,7 +48,7 @@ def _wanted(path: Path) -> bool:
     """Whether the settings beside a diary are still those of its training."""
     root = path.parents[1]
     try:
-        settings = params.load(root / "params.yaml")
-    except Complaint:
+        settings = params.read(root / "params.yaml")
+    except UserError:
         return False
     return path in {diary.path(task, settings, root) for task in settings.tasks}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ctrnn import diary, params
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 from ctrnn.params import Params
 from ctrnn.tracking import content, ending, place, provenance, runs, store
 from ctrnn.tracking.metrics import LiveCurves, Point
@@ -49,7 +49,7 @@ def follow(path: Path, root: str | Path = ".") -> None:
         new = pages.turn()
         if not diary.lives(path):
             return  # over before MLflow would have been imported; publish makes the run
-        settings = params.check(pages.settings)
+        settings = params.check_part(pages.settings)
         logger = Logger(path, settings, Path(root))
         curves = LiveCurves(settings.train.n_networks)
         give_up = None
@@ -92,7 +92,7 @@ class Logger:
                     self.run = self._open(client, self.waiting)
                     self.waiting = self._some(self.waiting)
                 runs.log_points(client, self.run, self.waiting[:AT_ONCE])
-        except Complaint as complaint:
+        except UserError as complaint:
             print(complaint, flush=True)  # into the log beside the diary
             self._not_before = time.monotonic() + PAUSE
             return
@@ -120,7 +120,7 @@ class Logger:
                 over = run.info.status == "RUNNING" and not diary.lives(self._path)
                 if over and runs.KEY not in run.data.tags:
                     ending.end(client, run_id, status)
-        except Complaint as complaint:
+        except UserError as complaint:
             print(complaint, flush=True)  # the next command ends the run
 
     @contextmanager
@@ -159,7 +159,7 @@ class Logger:
             start = min((point.time for point in points if point.time), default=None)
             name = content.run_name(task, settings)
             run = client.create_run(experiment, start, tags=tags, run_name=name)
-        flat = content.flatten(diary.settings(task, settings))
+        flat = content.flatten(settings.of_training(task))
         told = [Param(key, value[: runs.LONGEST]) for key, value in flat.items()]
         client.log_batch(run.info.run_id, params=told, synchronous=True)
         return run

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ctrnn.params import PairDensities, Params
+from ctrnn.core.config import Section
+from ctrnn.params import Params
 
 
 def write(
@@ -51,8 +52,8 @@ def _what(params: Params, analyzed: Mapping[str, Any]) -> str:
     )
 
 
-def _density(p_rec: float | PairDensities) -> str:
-    if isinstance(p_rec, PairDensities):
+def _density(p_rec: float | Section) -> str:
+    if isinstance(p_rec, Section):
         return " ".join(f"{pair}={p:g}" for pair, p in p_rec.model_dump().items())
     return f"{p_rec:g}"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -45,7 +45,7 @@ _DEFAULTS = {
 _GIVE = "give http://host:port or sqlite:////absolute/path.db, or unset it"
 
 
-class TrackingError(Complaint, RuntimeError):
+class TrackingError(UserError, RuntimeError):
     """Runs cannot be stored or read; the message is one sentence with its remedy."""
 
 

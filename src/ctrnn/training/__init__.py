@@ -1,6 +1,1 @@
-"""Training of a population of networks on a task."""
-
-from ctrnn.training.files import save
-from ctrnn.training.loop import TrainingError, train
-
-__all__ = ["TrainingError", "save", "train"]
+"""Training of a population of networks on a task: `loop.train`, `files.save`."""

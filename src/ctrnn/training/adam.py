@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ctrnn.params import TrainSettings
+from ctrnn.training.settings import TrainSettings
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from ctrnn.params import Params
 from ctrnn.tasks import Batch, Task, trial_table
 
 
@@ -25,12 +24,12 @@ class Lesson:
 
 
 def lessons(
-    task: Task[Any], trials: pd.DataFrame, validation: pd.DataFrame, params: Params
+    task: Task[Any], trials: pd.DataFrame, validation: pd.DataFrame, seed: int
 ) -> list[Lesson]:
     """A lesson per step of the curriculum, with trials drawn anew, and last the task with the trials given."""
     found = []
     for step in task.settings.curriculum:
         easier = type(task)(task.settings.at(step))
-        tables = [trial_table(easier, split, params.seed) for split in ("train", "validation")]
+        tables = [trial_table(easier, split, seed) for split in ("train", "validation")]
         found.append(Lesson(easier, tables[0], easier.render(tables[1]), step.until))
     return [*found, Lesson(task, trials, task.render(validation), None)]

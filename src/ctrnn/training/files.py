@@ -8,31 +8,39 @@ from typing import Any
 
 import pandas as pd
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from ctrnn.network import KINDS
-from ctrnn.params import Params
+from ctrnn.network.settings import NetworkSettings
+from ctrnn.tasks import Task
+from ctrnn.training.settings import TrainSettings
 from ctrnn.training.trainee import Trainee
 
 
-def save(folder: Path, task: str, trainees: Sequence[Trainee], params: Params) -> None:
+def save(
+    folder: Path,
+    task: Task[Any],
+    trainees: Sequence[Trainee],
+    network: NetworkSettings,
+    settings: TrainSettings,
+) -> None:
     """Write the weights, before and after, history.csv, summary.json and reports/train/<task>.csv.
 
     Beside its settings a weights file says which network it is: task.name, training (with number and seed), kind.
     """
     for trainee in trainees:
-        settings: dict[str, Any] = {
-            "task": {"name": task, **params.tasks[task].model_dump()},
-            "network": params.network.model_dump(),
-            "train": params.train.model_dump(exclude={"threads", "checkpoint_every"}),
+        made_with: dict[str, Any] = {
+            "task": {"name": task.name, **task.settings.model_dump()},
+            "network": network.decisive(),
+            "train": settings.decisive(),
             "training": trainee.summary(),
         }
-        for stem, network in (("network", trainee.network), ("initial", trainee.start)):
+        for stem, state in (("network", trainee.network), ("initial", trainee.start)):
             path = folder / f"{stem}-{trainee.index}.safetensors"
-            artifacts.write_weights(path, network.arrays(), {**settings, "kind": KINDS[stem]})
+            artifacts.write_weights(path, state.arrays(), {**made_with, "kind": KINDS[stem]})
     rows = [row for trainee in trainees for row in trainee.history]
     history = pd.DataFrame(rows).sort_values(["iteration", "network"], kind="stable")
     artifacts.write_table(folder / "history.csv", history)
-    artifacts.write_table(artifacts.curve_path(task), learning_curve(history))
+    artifacts.write_table(artifacts.curve_path(task.name), learning_curve(history))
     summary = {"networks": [trainee.summary() for trainee in trainees]}
     artifacts.write_json(folder / "summary.json", summary)
     artifacts.write_sums(folder)

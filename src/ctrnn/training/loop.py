@@ -15,27 +15,24 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ctrnn.complaints import Complaint, heard, interrupt
+from ctrnn.core.rng import key, network_seeds
+from ctrnn.errors import UserError, heard, interrupt
 from ctrnn.network import Backend, Network, TaughtTrials
-from ctrnn.params import Params, TrainSettings
-from ctrnn.streams import key
+from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Task
 from ctrnn.training import checkpoint
 from ctrnn.training.adam import clip, gradient_norm
 from ctrnn.training.curriculum import Lesson, lessons
 from ctrnn.training.penalties import with_weight_penalties
+from ctrnn.training.settings import TrainSettings
 from ctrnn.training.stopping import check_networks, exceeds, is_hopeless, meets_criterion
 from ctrnn.training.trainee import Trainee, enrol
-
-# Settings of train that do not decide how one network is trained.
-NOT_IN_KEY = {"n_networks", "threads", "max_iterations", "checkpoint_every", "require_convergence"}
-
 
 # Is told the rows of history that are new, with the name of the checkpoints of this training.
 Tell = Callable[[str, Sequence[dict[str, Any]]], None]
 
 
-class TrainingError(Complaint, RuntimeError):
+class TrainingError(UserError, RuntimeError):
     """Training cannot go on."""
 
 
@@ -43,7 +40,9 @@ def train(
     task: Task[Any],
     train_table: pd.DataFrame,
     validation_table: pd.DataFrame,
-    params: Params,
+    seed: int,
+    network: NetworkSettings,
+    settings: TrainSettings,
     backend: Backend,
     store: Path = checkpoint.STORE,
     tell: Tell = lambda name, rows: None,
@@ -56,13 +55,12 @@ def train(
     network misses the criterion and `train.require_convergence` is set; KeyboardInterrupt at Ctrl-C, SIGTERM and
     SIGHUP, after a checkpoint.
     """
-    settings = params.train
     wanted = settings.trainable.names
-    course = lessons(task, train_table, validation_table, params)
-    name = checkpoint_name(task, train_table, validation_table, params)
+    course = lessons(task, train_table, validation_table, seed)
+    name = checkpoint_name(task, (train_table, validation_table), network, settings)
     trainees = [
-        enrol(course, params, i, seed, checkpoint.read(f"{name}-{seed}", store))
-        for i, seed in enumerate(params.network_seeds)
+        enrol(course, network, settings, i, own, checkpoint.read(f"{name}-{own}", store))
+        for i, own in enumerate(network_seeds(seed, settings.n_networks))
     ]
 
     def unfinished() -> list[Trainee]:
@@ -123,7 +121,7 @@ def train(
                 one.history[-1]["accuracy"] = one.last_check.accuracy
                 if lesson.until is not None:
                     if exceeds(one.last_check.accuracy, lesson.until):
-                        one.attend(at + 1, course, params)
+                        one.attend(at + 1, course, settings.trials_per_batch)
                     continue
                 met = meets_criterion(one.last_check, settings)
                 one.met_in_a_row = one.met_in_a_row + 1 if met else 0
@@ -183,16 +181,20 @@ def check(lesson: Lesson, some: list[Trainee], backend: Backend) -> None:
 
 
 def checkpoint_name(
-    task: Task[Any], train_table: pd.DataFrame, validation_table: pd.DataFrame, params: Params
+    task: Task[Any],
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    network: NetworkSettings,
+    settings: TrainSettings,
 ) -> str:
     """Name of the checkpoints of these settings, trials and this code; a network adds its seed."""
-    settings = {
+    decisive = {
         "task": {"name": task.name, **task.settings.model_dump()},
-        "network": params.network.model_dump(),
-        "train": params.train.model_dump(exclude=NOT_IN_KEY),
+        "network": network.decisive(),
+        # Without max_iterations: more of them go on from where fewer ended.
+        "train": settings.of_one_network() | {"max_iterations": None},
     }
-    tables = (table.to_csv().encode() for table in (train_table, validation_table))
-    return f"{task.name}-{checkpoint.key(settings, tables)[:32]}"
+    trials = (table.to_csv().encode() for table in tables)
+    return f"{task.name}-{checkpoint.key(decisive, trials)[:32]}"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ctrnn.network import Network
-from ctrnn.params import Penalties
+from ctrnn.training.settings import Penalties
 
 
 def with_weight_penalties(

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.params import Hopeless, TrainSettings
-from ctrnn.streams import key
 from ctrnn.tasks import Batch, Task
+from ctrnn.training.settings import Hopeless, TrainSettings
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ctrnn.network import Network, initialise
-from ctrnn.params import Params
+from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Batch, batches
 from ctrnn.training.adam import Adam
 from ctrnn.training.checkpoint import State
 from ctrnn.training.curriculum import Lesson
+from ctrnn.training.settings import TrainSettings
 from ctrnn.training.stopping import Check
 
 HISTORY = (
@@ -50,11 +51,11 @@ class Trainee:
         """Iterations done."""
         return len(self.history)
 
-    def attend(self, lesson: int, lessons: Sequence[Lesson], params: Params) -> None:
+    def attend(self, lesson: int, lessons: Sequence[Lesson], trials_per_batch: int) -> None:
         """Take batches of a lesson, rendered ahead in the background, from this iteration on."""
         self.lesson = lesson
         own = lessons[lesson]
-        rows = batches(own.trials, params.train.trials_per_batch, self.seed, start=self.iteration)
+        rows = batches(own.trials, trials_per_batch, self.seed, start=self.iteration)
         self.batches = ahead(map(own.task.render, rows))
 
     def record(self, loss: float, gradient_norm: float) -> None:
@@ -114,12 +115,17 @@ class Trainee:
 
 
 def enrol(
-    lessons: Sequence[Lesson], params: Params, index: int, seed: int, state: State | None = None
+    lessons: Sequence[Lesson],
+    network: NetworkSettings,
+    settings: TrainSettings,
+    index: int,
+    seed: int,
+    state: State | None = None,
 ) -> Trainee:
     """A trainee at its start, or where a checkpoint left it."""
     task, lesson = lessons[-1].task, 0
-    start = initialise(params.network, len(task.channels), len(task.outputs), seed)
-    trainee = Trainee(index, seed, start, start, Adam(params.train))
+    start = initialise(network, len(task.channels), len(task.outputs), seed)
+    trainee = Trainee(index, seed, start, start, Adam(settings))
     if state is not None:
         parts: dict[str, dict[str, Any]] = {"weights": {}, "first": {}, "second": {}}
         for name, array in state.arrays.items():
@@ -127,7 +133,7 @@ def enrol(
             parts[part][own] = array
         powers = (state.rest["beta_1_power"], state.rest["beta_2_power"])
         trainee.network = Network(start.wiring, parts["weights"])
-        trainee.adam = Adam(params.train, parts["first"], parts["second"], *powers)
+        trainee.adam = Adam(settings, parts["first"], parts["second"], *powers)
         trainee.history = [{**row, "network": index} for row in state.rest["history"]]
         lesson = state.rest["lesson"]
         trainee.met_in_a_row = state.rest["met_in_a_row"]
@@ -136,7 +142,7 @@ def enrol(
         trainee.converged = state.rest["converged"]
         trainee.given_up = state.rest["given_up"]
         trainee.seconds = state.rest["seconds"]
-    trainee.attend(lesson, lessons, params)
+    trainee.attend(lesson, lessons, settings.trials_per_batch)
     return trainee
 
 

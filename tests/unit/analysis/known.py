@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ctrnn.analysis.dynamics import Dynamics
-from ctrnn.params import FixedPointSettings
+from ctrnn.analysis.settings import FixedPointSettings
 
 ALPHA = 0.1
 INHIBITION = 8.0

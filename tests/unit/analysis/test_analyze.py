@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ctrnn import tasks
-from ctrnn.analysis import Analysis, analyze
+from ctrnn.analysis.analyze import Analysis, analyze
 from ctrnn.network import get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, trial_table
@@ -32,13 +32,21 @@ def params() -> Params:
 
 def opened(params: Params, name: str) -> Analysis:
     """Analysis of two networks before and "after" training."""
-    task = tasks.get_task(name, params)
+    task = tasks.get_task(name, params.tasks)
     table = trial_table(task, "test", params.seed)
     before, after = (
         [initialise(params.network, len(task.channels), len(task.outputs), seed) for seed in seeds]
         for seeds in ((1, 2), (3, 4))
     )
-    return analyze(task, task.render(table), before, after, params, get_backend(params.train))
+    return analyze(
+        task,
+        task.render(table),
+        before,
+        after,
+        params.seed,
+        params.analyze,
+        get_backend(params.train),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) 
     for arrays in analysis.arrays.values():
         for array in arrays.values():
             assert array.dtype.kind in "USbi" or np.isfinite(array).all()
-    task = tasks.get_task(name, params)
+    task = tasks.get_task(name, params.tasks)
     assert list(analysis.metrics["fixed_points"]) == [epoch.name for epoch in task.epochs()]
     assert ("psychometric_slope" in analysis.metrics) == bool(analysis.arrays["psychometric"])
     assert bool(analysis.arrays["psychometric"]) == task.is_graded
@@ -135,9 +143,9 @@ def test_networks_without_any_point_leave_empty_rows_that_the_report_can_read(
 
 
 def test_batches_are_not_changed(params: Params) -> None:
-    task = tasks.get_task("go_nogo", params)
+    task = tasks.get_task("go_nogo", params.tasks)
     batch: Batch = task.render(trial_table(task, "test", params.seed))
     before = batch.inputs.copy()
     networks = [initialise(params.network, 1, 1, seed) for seed in (1, 2)]
-    analyze(task, batch, networks, networks, params, get_backend(params.train))
+    analyze(task, batch, networks, networks, params.seed, params.analyze, get_backend(params.train))
     np.testing.assert_array_equal(batch.inputs, before)

@@ -20,7 +20,7 @@ NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
 
 
 def task(name: str):
-    return tasks.get_task(name, PARAMS)
+    return tasks.get_task(name, PARAMS.tasks)
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,26 @@ SIGHT: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 def test_a_network_that_follows_the_evidence_has_a_steep_psychometric_function(name: str) -> None:
     kind, see = SIGHT[name]
     two = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"n_networks": 2})})
-    arrays, metrics = choose(task(name), [NETWORK] * 2, two, by_sight(see))
+    arrays, metrics = choose(
+        task(name),
+        [NETWORK] * 2,
+        two.seed,
+        two.network_seeds,
+        two.analyze.generalisation,
+        by_sight(see),
+    )
     assert arrays["kinds"].tolist() == [kind]
     sizes = PARAMS.analyze.generalisation.evidence
     np.testing.assert_allclose(arrays["levels"], sorted([-s for s in sizes] + sizes))
     np.testing.assert_array_equal(arrays["positive"][0, 0], arrays["levels"] > 0)
     assert metrics["psychometric_slope"][kind][0] > 100
     blind, _ = choose(
-        task(name), [NETWORK] * 2, two, by_sight(lambda inputs: np.full(inputs.shape[1], 0.5))
+        task(name),
+        [NETWORK] * 2,
+        two.seed,
+        two.network_seeds,
+        two.analyze.generalisation,
+        by_sight(lambda inputs: np.full(inputs.shape[1], 0.5)),
     )
     assert (blind["positive"] == 1).all()
 
@@ -117,7 +129,12 @@ def test_weak_evidence_is_on_the_right_side_at_the_strength_that_is_asked_for(na
     _, see = SIGHT[name]
     easy = settings(**{f"tasks__{name}__threshold": 0.3})
     curves = generalisation.generalisation(
-        tasks.get_task(name, easy), [NETWORK], [1], 1, easy.analyze.generalisation, by_sight(see)
+        tasks.get_task(name, easy.tasks),
+        [NETWORK],
+        [1],
+        1,
+        easy.analyze.generalisation,
+        by_sight(see),
     )
     curve = dict(curves)["evidence"]
     assert curve.trained is None
@@ -142,7 +159,14 @@ def test_pairs_of_vibrations_keep_their_mean_and_differ_by_the_evidence() -> Non
 
 @pytest.mark.parametrize("name", ["go_nogo", "dmts", "xor", "flip_flop"])
 def test_a_task_without_strengths_of_evidence_has_no_psychometric_function(name: str) -> None:
-    assert choose(task(name), [NETWORK], PARAMS, by_sight(lambda inputs: inputs[0, :, 0])) == (
+    assert choose(
+        task(name),
+        [NETWORK],
+        PARAMS.seed,
+        PARAMS.network_seeds,
+        PARAMS.analyze.generalisation,
+        by_sight(lambda inputs: inputs[0, :, 0]),
+    ) == (
         {},
         {},
     )
@@ -199,13 +223,24 @@ def test_an_empty_list_leaves_its_test_out(empty: list[str]) -> None:
         train__n_networks=1,
         **{f"analyze__generalisation__{name}": value for name, value in few.items()},
     )
-    mante = tasks.get_task("mante", params)
+    mante = tasks.get_task("mante", params.tasks)
     networks, backend = [initialise(params.network, 4, 1, seed=1)], get_backend(params.train)
-    arrays, metrics = generalise(mante, networks, params, backend)
+    arrays, metrics = generalise(
+        mante, networks, params.seed, params.network_seeds, params.analyze.generalisation, backend
+    )
     left = [name for name in LISTS if name not in empty]
     assert list(metrics["generalisation"]) == left
     assert {name.rpartition("_")[0] for name in arrays} == set(left)
-    assert bool(choose(mante, networks, params, backend)[0]) == ("evidence" in left)
+    assert bool(
+        choose(
+            mante,
+            networks,
+            params.seed,
+            params.network_seeds,
+            params.analyze.generalisation,
+            backend,
+        )[0]
+    ) == ("evidence" in left)
 
 
 class Echo:

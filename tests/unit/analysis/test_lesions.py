@@ -9,13 +9,13 @@ import pytest
 from ctrnn import tasks
 from ctrnn.analysis.generalisation import new_trials
 from ctrnn.analysis.lesions import controls, half_width, lesions, silenced
+from ctrnn.analysis.settings import LesionSettings
 from ctrnn.network import Network, Trials, initialise
 from ctrnn.network.native_backend import NativeBackend
-from ctrnn.params import LesionSettings
 from tests.settings import settings
 
 PARAMS = settings(network__n_units=30)
-TASK = tasks.get_task("go_nogo", PARAMS)
+TASK = tasks.get_task("go_nogo", PARAMS.tasks)
 NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
 NONE = np.array([], np.int64)
 

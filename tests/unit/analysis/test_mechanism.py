@@ -19,7 +19,7 @@ from ctrnn.tasks import Batch, Epoch, get_task
 from tests.settings import settings
 from tests.unit.analysis import known
 
-TASK = get_task("go_nogo", settings())
+TASK = get_task("go_nogo", settings().tasks)
 EPOCH = Epoch("a", (0.0,), {"context": "a"})
 
 

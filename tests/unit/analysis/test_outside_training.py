@@ -48,7 +48,7 @@ def networks(task: Any) -> list[Any]:
 
 
 def test_the_first_trials_of_every_condition_are_taken_with_what_they_show() -> None:
-    task = tasks.get_task("xor", PARAMS)
+    task = tasks.get_task("xor", PARAMS.tasks)
     test = task.render(trial_table(task, "test", 1))
     some = first_trials(test, 3)
     assert some.conditions["condition"].value_counts().tolist() == [3] * 4
@@ -62,8 +62,10 @@ def test_the_first_trials_of_every_condition_are_taken_with_what_they_show() -> 
 
 
 def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
-    task = tasks.get_task("mante_graded", PARAMS)
-    arrays, metrics = choose(task, networks(task), PARAMS, SIGN)
+    task = tasks.get_task("mante_graded", PARAMS.tasks)
+    arrays, metrics = choose(
+        task, networks(task), PARAMS.seed, PARAMS.network_seeds, PARAMS.analyze.generalisation, SIGN
+    )
     assert arrays["kinds"].tolist() == ["relevant", "irrelevant"]
     strengths = PARAMS.analyze.generalisation.evidence
     assert arrays["levels"].tolist() == [*(-s for s in reversed(strengths)), *strengths]
@@ -79,13 +81,17 @@ def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
 
 
 def test_a_task_without_strengths_of_evidence_has_no_choices() -> None:
-    task = tasks.get_task("xor", PARAMS)
-    assert choose(task, networks(task), PARAMS, SIGN) == ({}, {})
+    task = tasks.get_task("xor", PARAMS.tasks)
+    assert choose(
+        task, networks(task), PARAMS.seed, PARAMS.network_seeds, PARAMS.analyze.generalisation, SIGN
+    ) == ({}, {})
 
 
 def test_metrics_of_generalisation_are_means_over_networks() -> None:
-    task = tasks.get_task("xor", PARAMS)
-    arrays, report = generalise(task, networks(task), PARAMS, SIGN)
+    task = tasks.get_task("xor", PARAMS.tasks)
+    arrays, report = generalise(
+        task, networks(task), PARAMS.seed, PARAMS.network_seeds, PARAMS.analyze.generalisation, SIGN
+    )
     for setting, curve in report["generalisation"].items():
         assert curve["values"] == arrays[f"{setting}_values"].tolist()
         accuracy = arrays[f"{setting}_accuracy"]
@@ -97,10 +103,19 @@ def test_metrics_of_generalisation_are_means_over_networks() -> None:
 
 
 def test_lesions_report_accuracy_by_side_beside_the_intact_one() -> None:
-    task = tasks.get_task("xor", PARAMS)
+    task = tasks.get_task("xor", PARAMS.tasks)
     test = task.render(trial_table(task, "test", 1))
     d_prime = np.zeros((2, 1, 10))
-    arrays, report = silence(task, test, networks(task), ["choice"], d_prime, PARAMS, SIGN)
+    arrays, report = silence(
+        task,
+        test,
+        networks(task),
+        ["choice"],
+        d_prime,
+        PARAMS.network_seeds,
+        PARAMS.analyze.lesions,
+        SIGN,
+    )
     assert arrays["groups"].tolist() == ["excitatory", "inhibitory", "choice-selective"]
     assert arrays["accuracy"].shape == (2, 3, 2, 3, 2)
     assert arrays["n_units"].tolist() == [[[0, 8], [0, 2], [0, 10]]] * 2

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctrnn.evaluation import evaluate, metrics
-from ctrnn.evaluation.performance import activity_of
+from ctrnn.evaluation.performance import activity_of, evaluate, metrics
 from ctrnn.network import Activity, initialise
 from ctrnn.tasks import get_task, right_side, trial_table
 from tests.settings import settings
@@ -32,7 +31,7 @@ class Answers:
 
 def results() -> tuple[Any, dict[str, Any]]:
     params = settings()
-    task = get_task("dmts", params)
+    task = get_task("dmts", params.tasks)
     test = task.render(trial_table(task, "test", 1))
     network = initialise(params.network, 2, 1, seed=1)
     backend: Any = Answers(test.targets, 1.0, -1.0, 0.5)
@@ -104,7 +103,7 @@ def test_activity_says_why_a_network_may_not_learn() -> None:
 
 def test_several_outputs_have_columns_of_their_own() -> None:
     params = settings()
-    task = get_task("flip_flop", params)
+    task = get_task("flip_flop", params.tasks)
     test = task.render(trial_table(task, "test", 1))
     network = initialise(params.network, 3, 3, seed=1)
     backend: Any = Answers(test.targets, 1.0)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ctrnn import artifacts
-from ctrnn.evaluation import evaluate
+from ctrnn.core import artifacts
+from ctrnn.evaluation.performance import evaluate
 from ctrnn.network import get_backend
 from ctrnn.tasks import get_task, trial_table
-from ctrnn.training import train
+from ctrnn.training.loop import train
 from tests.settings import settings
 
 SMALL: dict[str, Any] = {
@@ -31,9 +31,18 @@ def test_curves_are_steep_for_the_relevant_and_flat_for_the_irrelevant_evidence(
     tmp_path: Path,
 ) -> None:
     params = settings(**SMALL)
-    task, backend = get_task("mante_graded", params), get_backend(params.train)
+    task, backend = get_task("mante_graded", params.tasks), get_backend(params.train)
     tables = {split: trial_table(task, split, 1) for split in ("train", "validation", "test")}
-    trained = train(task, tables["train"], tables["validation"], params, backend, tmp_path)
+    trained = train(
+        task,
+        tables["train"],
+        tables["validation"],
+        params.seed,
+        params.network,
+        params.train,
+        backend,
+        tmp_path,
+    )
     test = task.render(tables["test"])
     evaluation = evaluate(task, test, [trained[0].network], [1], 1, backend)
     artifacts.write_table(tmp_path / "outcomes.csv", evaluation.outcomes)

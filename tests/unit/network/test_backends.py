@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
 from ctrnn.network import Network, TaughtTrials, Trials, get_backend, initialise
 from ctrnn.network.backends import Signed
 from ctrnn.network.native_backend import NativeBackend
@@ -247,9 +247,9 @@ def test_a_device_that_is_not_there_is_one_sentence() -> None:
 def test_no_compiler_is_one_sentence_with_the_ways_out(tmp_path: Path) -> None:
     """A process of its own: the kernel that is built already is found again in this one."""
     code = (
-        "from ctrnn.complaints import one_sentence\n"
+        "from ctrnn.errors import exit_on_user_error\n"
         "from ctrnn.network.native_backend import NativeBackend\n"
-        "with one_sentence('train'): NativeBackend(None)"
+        "with exit_on_user_error('train'): NativeBackend(None)"
     )
     bare = {"PATH": str(tmp_path), "PYTHONPATH": "src", "CTRNN_CACHE": str(tmp_path)}
     done = subprocess.run(

@@ -15,11 +15,13 @@ import pytest
 import safetensors.numpy
 
 import ctrnn
-from ctrnn import artifacts, network, tasks, training
-from ctrnn.artifacts import ArtifactError
-from ctrnn.complaints import Complaint
+from ctrnn import network, tasks
+from ctrnn.core import artifacts
+from ctrnn.core.artifacts import ArtifactError
+from ctrnn.core.rng import generator
+from ctrnn.errors import UserError
 from ctrnn.network import initialise
-from ctrnn.streams import generator
+from ctrnn.training import files
 from ctrnn.training.adam import Adam
 from ctrnn.training.stopping import Check
 from ctrnn.training.trainee import Trainee
@@ -37,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         for name in (TASK, OTHER):
-            task = tasks.get_task(name, params)
+            task = tasks.get_task(name, params.tasks)
             trainees = []
             for index in (0, 1):
                 start = initialise(params.network, len(task.channels), 1, 1 + index)
@@ -48,7 +50,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 one.record(0.5, 1.0)
                 one.last_check = Check(0.5, 0.5)
                 trainees.append(one)
-            training.save(artifacts.folder("train", name), name, trainees, params)
+            files.save(
+                artifacts.folder("train", name), task, trainees, params.network, params.train
+            )
     return root / "artifacts" / "train"
 
 
@@ -278,7 +282,7 @@ def loaded(folder: Path) -> ctrnn.notebook.Model | None:
     """The network, or None where what is said instead is one sentence that names the file."""
     try:
         return ctrnn.load(folder)
-    except Complaint as complaint:
+    except UserError as complaint:
         said = str(complaint)
     assert str(folder / "network-0.safetensors") in said
     assert "\n" not in said

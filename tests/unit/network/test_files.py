@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from ctrnn.network import Network, initialise
 from ctrnn.network.files import read_population
 from tests.settings import network_settings

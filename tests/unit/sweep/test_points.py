@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
 from ctrnn.sweep.points import SweepError, labels, points
 from tests.settings import FILE
 

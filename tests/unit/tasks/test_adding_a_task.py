@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import artifacts
+from ctrnn.core import artifacts
 from tests.pipeline.small import write_small
 
 ROOT = Path(__file__).parents[3]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
 from ctrnn.tasks import TASKS, Task, batches, get_task, trial_table
 from ctrnn.tasks.go_nogo import GoNogo
 from tests.settings import settings
@@ -28,7 +28,7 @@ WINDOWS = {
 
 @pytest.fixture(params=NAMES)
 def task(request: pytest.FixtureRequest) -> Task[Any]:
-    return get_task(request.param, settings())
+    return get_task(request.param, settings().tasks)
 
 
 def rows_of(task: Task[Any], n: int = 72, seed: int = 1) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def test_every_right_answer_is_among_the_answers(task: Task[Any]) -> None:
 
 
 def test_what_is_left_out_of_a_task_is_said_in_a_sentence() -> None:
-    said = {name: get_task(name, settings()).left_out for name in TASKS}
+    said = {name: get_task(name, settings().tasks).left_out for name in TASKS}
     assert said.pop("flip_flop") == (
         "Left out: the axis of the choice, since each of the 3 outputs has an answer of its own."
     )
@@ -122,7 +122,7 @@ def test_a_task_that_judges_in_its_own_way_has_answers_only_if_it_names_them() -
         def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
             return pd.DataFrame({"stimulus": ["go", "nogo"]})
 
-    own = get_task("go_nogo", settings()).settings
+    own = get_task("go_nogo", settings().tasks).settings
     assert [task.answers for task in (GoNogo, Strict, Graded)] == [(0, 1), None, (0, 0.5, 1)]
     assert (Strict(own).has_choice, Named(own).has_choice) == (False, True)
     assert (Graded(own).has_curve, Named(own).left_out) == (False, "")
@@ -133,7 +133,7 @@ def test_a_task_that_judges_in_its_own_way_has_answers_only_if_it_names_them() -
 
 def test_answers() -> None:
     def answers(name: str) -> dict[tuple[Any, ...], float]:
-        task = get_task(name, settings())
+        task = get_task(name, settings().tasks)
         table = task.conditions()
         keys = [tuple(row) for row in table.itertuples(index=False)]
         return dict(zip(keys, task.answer(table).tolist(), strict=True))
@@ -146,7 +146,7 @@ def test_answers() -> None:
 
 
 def test_graded_conditions_hold_the_strengths_of_their_section() -> None:
-    motion = get_task("perceptual_decision", settings()).conditions()["coherence"]
+    motion = get_task("perceptual_decision", settings().tasks).conditions()["coherence"]
     assert sorted(motion) == [
         -0.512,
         -0.256,
@@ -159,14 +159,14 @@ def test_graded_conditions_hold_the_strengths_of_their_section() -> None:
         0.256,
         0.512,
     ]
-    graded = get_task("mante_graded", settings())
+    graded = get_task("mante_graded", settings().tasks)
     table, sizes = graded.conditions(), graded.settings.evidence
     for channel in ("motion", "colour"):
         assert set(table[channel]) == {sign * size for size in sizes for sign in (1, -1)}
 
 
 def test_motion_has_the_mean_and_spread_of_the_settings() -> None:
-    task = get_task("perceptual_decision", settings())
+    task = get_task("perceptual_decision", settings().tasks)
     rows = trial_table(task, "test", 1)
     inputs, sd = task.inputs(rows)[:, :, 0], task.settings.evidence_sd
     noise = inputs[50:250] - rows["coherence"].to_numpy()
@@ -178,7 +178,7 @@ def test_motion_has_the_mean_and_spread_of_the_settings() -> None:
 
 
 def test_working_memory_compares_in_both_orders_on_a_scale_from_minus_one_to_one() -> None:
-    task = get_task("working_memory", settings())
+    task = get_task("working_memory", settings().tasks)
     rows = task.conditions()
     assert sorted(zip(rows["f1"], rows["f2"], strict=True)) == sorted(
         pair for low in (10, 14, 18, 22, 26) for pair in ((low, low + 8), (low + 8, low))
@@ -192,7 +192,7 @@ def test_working_memory_compares_in_both_orders_on_a_scale_from_minus_one_to_one
 
 
 def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
-    task = get_task("flip_flop", settings())
+    task = get_task("flip_flop", settings().tasks)
     rows = trial_table(task, "test", 1)
     inputs, targets = task.inputs(rows), task.targets(rows)
     state = np.zeros_like(inputs[0])
@@ -211,18 +211,18 @@ def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
 
 
 def test_pulses_stand_where_the_settings_say() -> None:
-    dmts = get_task("dmts", settings())
+    dmts = get_task("dmts", settings().tasks)
     rows = dmts.conditions()
     inputs = dmts.inputs(rows)
     assert (np.flatnonzero(inputs[:, 0, 0])[[0, -1]] == (50, 99)).all()
     assert (np.flatnonzero(inputs[:, 0, 1])[[0, -1]] == (110, 159)).all()
-    xor = get_task("xor", settings())
+    xor = get_task("xor", settings().tasks)
     np.testing.assert_array_equal(xor.inputs(xor.conditions())[:, :, 0], inputs.sum(axis=2))
 
 
 def test_mante_evidence_has_the_mean_and_spread_of_the_settings() -> None:
     mante = get_task(
-        "mante", settings(tasks__mante__evidence=[0.5, 0.1], tasks__mante__evidence_sd=2.0)
+        "mante", settings(tasks__mante__evidence=[0.5, 0.1], tasks__mante__evidence_sd=2.0).tasks
     )
     rows = trial_table(mante, "test", 1)
     inputs = mante.inputs(rows)
@@ -238,10 +238,10 @@ def test_mante_evidence_has_the_mean_and_spread_of_the_settings() -> None:
 
 
 def test_the_loss_can_be_kept_to_baseline_and_window() -> None:
-    xor = get_task("xor", settings(tasks__xor__loss_over="baseline_and_response"))
+    xor = get_task("xor", settings(tasks__xor__loss_over="baseline_and_response").tasks)
     mask = xor.mask(xor.conditions())[:, 0, 0]
     np.testing.assert_array_equal(np.flatnonzero(mask), [*range(50), *range(170, 270)])
-    assert get_task("xor", settings()).mask(xor.conditions()).all()
+    assert get_task("xor", settings().tasks).mask(xor.conditions()).all()
 
 
 def accuracy(task: Task[Any], outputs: np.ndarray, rows: pd.DataFrame) -> float:
@@ -317,7 +317,7 @@ def test_an_answer_short_of_the_threshold_is_no_choice(task: Task[Any]) -> None:
 
 
 def test_one_wrong_output_of_several_makes_a_trial_wrong() -> None:
-    task = get_task("flip_flop", settings())
+    task = get_task("flip_flop", settings().tasks)
     rows = rows_of(task)
     outputs = task.targets(rows)
     outputs[:, :, 1] *= -1
@@ -327,7 +327,7 @@ def test_one_wrong_output_of_several_makes_a_trial_wrong() -> None:
 
 
 def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
-    task = get_task("xor", settings())
+    task = get_task("xor", settings().tasks)
     table = trial_table(task, "validation", 1).head(100)
     stream = batches(table, trials_per_batch=25, seed=3)
     passes = [[next(stream) for _ in range(4)] for _ in range(2)]
@@ -339,7 +339,7 @@ def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
 
 
 def test_batches_can_start_anywhere() -> None:
-    task = get_task("xor", settings())
+    task = get_task("xor", settings().tasks)
     table = trial_table(task, "validation", 1).head(100)
     stream = batches(table, trials_per_batch=30, seed=3)
     expected = [next(stream) for _ in range(8)]

@@ -14,7 +14,7 @@ from tests.settings import settings
 
 
 def task(name: str, **changes: Any) -> Task[Any]:
-    return get_task(name, settings(**changes))
+    return get_task(name, settings(**changes).tasks)
 
 
 @pytest.mark.parametrize("name", sorted(set(TASKS) - {"mante", "mante_graded"}))

@@ -16,7 +16,6 @@ from threading import Thread
 import pytest
 from sqlalchemy.engine import make_url
 
-from ctrnn import tracking
 from ctrnn.tracking import place
 from tests.server import Server, free_port
 from tests.tracked import REPOSITORY, all_runs, client_of, holdings, publish
@@ -36,7 +35,7 @@ def refusal(root: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a start with this MLFLOW_TRACKING_URI says, within ten seconds."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     start = time.monotonic()
-    with pytest.raises(tracking.TrackingError) as caught:
+    with pytest.raises(place.TrackingError) as caught:
         publish(root)
     assert time.monotonic() - start < 10
     assert_no_secret(f"{caught.value} {caught.value.__cause__}")

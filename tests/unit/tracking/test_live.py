@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ctrnn import diary, params, tracking
-from ctrnn.artifacts import read_table
+from ctrnn import diary, params
+from ctrnn.core.artifacts import read_table
 from ctrnn.diary import Diary
-from ctrnn.tracking import metrics, place, runs, store
+from ctrnn.tracking import metrics, place, publishing, runs, store
 from tests.clock import PATIENCE
 from tests.tracked import (
     TASK,
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def settings(root: Path) -> params.Params:
-    return params.load(root / "params.yaml")
+    return params.read(root / "params.yaml")
 
 
 def iterations(root: Path) -> list[list[diary.Row]]:
@@ -202,10 +202,10 @@ def orphan(anywhere: Path) -> Callable[[], None]:
 def test_the_next_command_ends_the_run_of_the_dead_but_not_of_the_living(
     anywhere: Path, orphan: Callable[[], None]
 ) -> None:
-    tracking.init(settings(anywhere), anywhere)
+    publishing.init(settings(anywhere), anywhere)
     assert statuses(anywhere) == ["RUNNING"]
     orphan()
-    tracking.init(settings(anywhere), anywhere)
+    publishing.init(settings(anywhere), anywhere)
     assert statuses(anywhere) == ["KILLED"]
     assert publish(anywhere).action == "completed"
     assert statuses(anywhere) == ["FINISHED"]
@@ -218,7 +218,7 @@ def test_a_run_of_another_checkout_is_left_alone(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place.find(anywhere).uri)
     other = anywhere.parent / "a copy"
     shutil.copytree(anywhere, other)
-    tracking.init(settings(other), other)
+    publishing.init(settings(other), other)
     assert publish(other).action == "created"
     assert statuses(anywhere) == ["FINISHED", "RUNNING"]
 
@@ -229,7 +229,7 @@ def test_the_run_of_a_killed_publication_is_ended_by_the_next_command(checkout: 
         path = diary.path(TASK, settings(checkout), checkout)
         tags = {runs.OWNER: where.owner, runs.DIARY: str(path), runs.KEY: "0"}
         client.create_run(experiment, tags=tags)
-    tracking.init(settings(checkout), checkout)
+    publishing.init(settings(checkout), checkout)
     assert statuses(checkout) == ["KILLED"]
 
 
@@ -240,10 +240,10 @@ def test_a_trained_run_waits_for_publish_while_its_settings_stand(checkout: Path
         follows = start_follower(training)
         until(lambda: steps(checkout) == [1, 2, 3])
     status_of(follows)
-    tracking.init(settings(checkout), checkout)
+    publishing.init(settings(checkout), checkout)
     assert statuses(checkout) == ["SCHEDULED"]
     fabricate(checkout, p_inh=0.3)
-    tracking.init(settings(checkout), checkout)
+    publishing.init(settings(checkout), checkout)
     assert statuses(checkout) == ["KILLED"]
 
 

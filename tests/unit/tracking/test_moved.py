@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import diary, params, tracking
-from ctrnn.tracking import place, reading, runs, store
+from ctrnn import diary, params
+from ctrnn.tracking import place, publishing, reading, runs, store
 from tests.tracked import TASK, all_runs, client_of, fabricate, publish
 
 # Of SQLAlchemy in MLflow.
@@ -78,14 +78,14 @@ def running(root: Path) -> str:
     """A run that a training of this checkout has left running."""
     client, experiment = client_of(root)
     where = place.find(root)
-    path = diary.path(TASK, params.load(root / "params.yaml"), root)
+    path = diary.path(TASK, params.read(root / "params.yaml"), root)
     tags = {runs.OWNER: where.owner, runs.DIARY: runs.diary_tag(path, where)}
     return str(client.create_run(experiment, tags=tags).info.run_id)
 
 
 def init(root: Path) -> list[str]:
     """What the next command makes of the runs of a checkout."""
-    tracking.init(params.load(root / "params.yaml"), root)
+    publishing.init(params.read(root / "params.yaml"), root)
     return [run.info.status for run in all_runs(root)]
 
 
@@ -153,7 +153,7 @@ def test_a_path_that_sqlite_does_not_take_is_one_sentence_before_anything_is_mad
     root = tmp_path
     while len(os.fsencode(root)) < 600:
         root /= "d" * 60
-    with pytest.raises(tracking.TrackingError, match=r"bytes, and SQLite takes 490; move"):
+    with pytest.raises(place.TrackingError, match=r"bytes, and SQLite takes 490; move"):
         place.find(root)
 
 

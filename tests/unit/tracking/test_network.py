@@ -38,7 +38,10 @@ def test_no_name_is_looked_up(checkout: Path, tmp_path: Path) -> None:
         environment.pop(name, None)  # with any of these MLflow would be silent anyway
     command = [*ALONE, sys.executable, "-m", "ctrnn.tracking", "init"]
     subprocess.run(command, cwd=checkout, env=environment, check=True, timeout=PATIENCE)
-    publish = "import time; from ctrnn import params, tracking; tracking.publish('mante', params.load()); time.sleep(1)"
+    publish = (
+        "import time; from ctrnn import params; from ctrnn.tracking.publishing import publish; "
+        "publish('mante', params.read()); time.sleep(1)"
+    )
     command = [*ALONE, sys.executable, "-c", publish]
     subprocess.run(command, cwd=checkout, env=environment, check=True, timeout=PATIENCE)
     assert [run.info.status for run in all_runs(checkout)] == ["FINISHED"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import tracking
 from ctrnn.diary import Diary
+from ctrnn.tracking import publishing
 from tests.browser import CHROMIUM, Browser
 from tests.pages import Pages
 from tests.server import Server
@@ -35,7 +35,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pages,
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         done = [
-            tracking.publish(task, fabricate(root, p_inh, PNG, task), root).run_id
+            publishing.publish(task, fabricate(root, p_inh, PNG, task), root).run_id
             for task in ("mante", "go_nogo")
             for p_inh in (0.1, 0.2, 0.3)
         ]

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from ctrnn import lock, params, tracking
-from ctrnn.tracking import content, metrics, place, runs, store, sweeps
+from ctrnn import lock, params
+from ctrnn.tracking import content, metrics, place, publishing, runs, store, sweeps
 from tests.clock import waited
 from tests.tracked import (
     FIGURES,
@@ -114,10 +114,10 @@ def test_a_run_whose_figures_were_not_wanted_has_none_until_they_are(anywhere: P
     kept = {path.name: path.read_bytes() for path in drawn.iterdir()}
     for path in drawn.iterdir():
         path.unlink()
-    with pytest.raises(tracking.TrackingError, match="holds no figures"):
+    with pytest.raises(place.TrackingError, match="holds no figures"):
         publish(anywhere)
     (drawn / "none.txt").touch()
-    record(anywhere, made := params.load(anywhere / "params.yaml"))
+    record(anywhere, made := params.read(anywhere / "params.yaml"))
     first = publish(anywhere)
     for name, png in kept.items():
         (drawn / name).write_bytes(png)
@@ -156,7 +156,7 @@ def test_killed_after_any_write_and_repeated_leaves_one_complete_run(
 def test_the_loss_of_a_point_is_made_good_without_doubling_others(anywhere: Path) -> None:
     """A run that something else opened and half filled, at other times, is completed."""
     client, experiment = client_of(anywhere)
-    what = content.gather(TASK, params.load(anywhere / "params.yaml"), anywhere)
+    what = content.gather(TASK, params.read(anywhere / "params.yaml"), anywhere)
     run_id = client.create_run(experiment, tags={runs.KEY: what.key}).info.run_id
     client.log_metric(run_id, "loss/network_0", 1.0, timestamp=5, step=1)
     client.set_terminated(run_id, "FAILED")
@@ -219,7 +219,7 @@ def test_a_temporary_experiment_writes_to_the_main_checkout(anywhere: Path) -> N
 
 def test_eight_first_ever_starts_at_once_make_one_sound_store(tmp_path: Path) -> None:
     settings = fabricate(tmp_path)
-    starts = [start_in_a_fork(lambda: tracking.init(settings, tmp_path)) for _ in range(8)]
+    starts = [start_in_a_fork(lambda: publishing.init(settings, tmp_path)) for _ in range(8)]
     assert [status_of(start) for start in starts] == [0] * 8
     client, _ = client_of(tmp_path)
     assert {e.name for e in client.search_experiments()} == {"Default", "ctrnn"}
@@ -260,14 +260,14 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
 
 def test_a_file_that_is_no_database_is_one_sentence(checkout: Path) -> None:
     (checkout / "mlflow.db").write_text("no database " * 100)
-    with pytest.raises(tracking.TrackingError, match=r"is not a database, .* move it away"):
+    with pytest.raises(place.TrackingError, match=r"is not a database, .* move it away"):
         publish(checkout)
 
 
 def test_a_folder_in_the_databases_place_is_one_sentence(checkout: Path) -> None:
     (checkout / "mlflow.db").unlink()
     (checkout / "mlflow.db").mkdir()
-    with pytest.raises(tracking.TrackingError, match=r"mlflow.db is not a file; move it away"):
+    with pytest.raises(place.TrackingError, match=r"mlflow.db is not a file; move it away"):
         publish(checkout)
 
 
@@ -288,8 +288,8 @@ def test_a_database_with_garbage_in_a_table_is_one_sentence_at_the_start(
     with (checkout / "mlflow.db").open("r+b") as file:
         file.seek(size * (page - 1))
         file.write(b"garbage!" * 25)
-    with pytest.raises(tracking.TrackingError, match=r"is damaged .* put a copy in its place"):
-        tracking.init(params.load(checkout / "params.yaml"), checkout)
+    with pytest.raises(place.TrackingError, match=r"is damaged .* put a copy in its place"):
+        publishing.init(params.read(checkout / "params.yaml"), checkout)
 
 
 @pytest.mark.parametrize("name", ["mlflow.lock", "mlflow.id", "mlartifacts"])
@@ -297,7 +297,7 @@ def test_what_has_another_kind_than_it_should_is_named(checkout: Path, name: str
     path = checkout / name
     path.unlink(missing_ok=True)
     path.touch() if name == "mlartifacts" else path.mkdir()
-    with pytest.raises(tracking.TrackingError, match=rf"tracking store .* failed .*{name}"):
+    with pytest.raises(place.TrackingError, match=rf"tracking store .* failed .*{name}"):
         publish(checkout)
 
 
@@ -306,7 +306,7 @@ def test_an_address_that_cannot_hold_runs_is_refused(
     checkout: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(tracking.TrackingError, match=r"MLFLOW_TRACKING_URI = .* give http"):
+    with pytest.raises(place.TrackingError, match=r"MLFLOW_TRACKING_URI = .* give http"):
         publish(checkout)
 
 
@@ -325,7 +325,7 @@ def test_a_server_that_is_gone_is_one_sentence(
         port = free.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     start = waited()
-    with pytest.raises(tracking.TrackingError, match=r"Connection refused.*start the server"):
+    with pytest.raises(place.TrackingError, match=r"Connection refused.*start the server"):
         publish(checkout)
     assert waited() - start < 2
 
@@ -350,7 +350,7 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
     Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
     start = waited()
-    with pytest.raises(tracking.TrackingError, match=r"tracking store http.* failed"):
+    with pytest.raises(place.TrackingError, match=r"tracking store http.* failed"):
         publish(checkout)
     assert waited() - start < 10
     server.shutdown()

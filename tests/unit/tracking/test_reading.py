@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ctrnn import artifacts, params
+from ctrnn import params
+from ctrnn.core import artifacts
 from ctrnn.tracking import reading
 from ctrnn.tracking.place import TrackingError
 from tests.tracked import TASK, client_of, publish, record
@@ -48,7 +49,7 @@ def test_a_setting_too_long_for_mlflow_comes_back_whole(checkout: Path) -> None:
     settings["analyze"]["generalisation"]["delay"] = long
     settings["analyze"]["generalisation"]["noise"] = [i * 1e-6 for i in range(1000)]
     (checkout / "params.yaml").write_text(yaml.safe_dump(settings))
-    made = params.load(checkout / "params.yaml")
+    made = params.read(checkout / "params.yaml")
     kept = checkout / "artifacts" / "analyze" / TASK / "settings.json"
     artifacts.write_json(kept, made.analyze.model_dump())
     record(checkout, made)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ctrnn import lock, params
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 from ctrnn.tracking import checks, content
 from tests.tracked import TASK, fabricate, record
 
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def gather(root: Path) -> content.Content:
-    return content.gather(TASK, params.load(root / "params.yaml"), root)
+    return content.gather(TASK, params.read(root / "params.yaml"), root)
 
 
 def edit(root: Path, key: str, value: Any) -> None:
@@ -136,7 +136,7 @@ def test_a_params_yaml_that_was_edited_while_a_stage_ran_is_noticed(
 ) -> None:
     """DVC reads it when the stage has ended: dvc.lock then holds what did not make the results."""
     edit(root, key, value)
-    record(root, params.load(root / "params.yaml"))
+    record(root, params.read(root / "params.yaml"))
     with pytest.raises(lock.LockError) as caught:
         gather(root)
     name = f"{stage}@{TASK}"
@@ -151,7 +151,7 @@ def test_figures_of_other_results_are_noticed(root: Path) -> None:
     edit_lock(root, stale)
     with pytest.raises(lock.LockError, match=r"report was computed .*; run dvc repro report$"):
         gather(root)
-    record(root, params.load(root / "params.yaml"))
+    record(root, params.read(root / "params.yaml"))
     (root / "reports/figures" / TASK / "weights.png").write_bytes(b"another")
     with pytest.raises(lock.LockError, match=r"figures is not what .*; run dvc repro report$"):
         gather(root)
@@ -270,7 +270,7 @@ def test_every_input_that_is_damaged_is_one_sentence(root: Path, damage: str) ->
         if str(name) == "dvc.lock" and damage in ("a bit flipped", "longer"):  # see the next test
             continue
         DAMAGES[damage](root / name)
-        with pytest.raises(Complaint) as caught:
+        with pytest.raises(UserError) as caught:
             gather(root)
         assert "\n" not in str(caught.value), name
         if (root / name).is_dir():
@@ -290,7 +290,7 @@ def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(roo
         (root / "dvc.lock").write_bytes(flipped)
         try:
             after = gather(root)
-        except Complaint:
+        except UserError:
             refused += 1
         else:
             assert (after.params, after.files) == (before.params, before.files)

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 from ctrnn.network import Network, Trials, get_backend, initialise
-from ctrnn.params import Hopeless, Params
+from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
-from ctrnn.training import TrainingError, train
-from ctrnn.training.loop import told_to_stop
+from ctrnn.training.loop import TrainingError, told_to_stop, train
 from ctrnn.training.penalties import with_weight_penalties
+from ctrnn.training.settings import Hopeless
 from ctrnn.training.stopping import (
     Check,
     exceeds,
@@ -46,11 +46,20 @@ SMALL: dict[str, Any] = {
 def run(store: Path | None = None, /, **changes: Any) -> tuple[list[Trainee], Params]:
     store = store or Path(tempfile.mkdtemp())
     params = settings(**{**SMALL, **changes})
-    task = get_task("go_nogo", params)
+    task = get_task("go_nogo", params.tasks)
     taught, validation = (
         trial_table(task, split, params.seed) for split in ("train", "validation")
     )
-    return train(task, taught, validation, params, get_backend(params.train), store), params
+    return train(
+        task,
+        taught,
+        validation,
+        params.seed,
+        params.network,
+        params.train,
+        get_backend(params.train),
+        store,
+    ), params
 
 
 def test_history_has_a_row_an_iteration_and_accuracy_at_checks() -> None:

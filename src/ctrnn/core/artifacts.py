@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 
-from ctrnn.complaints import Complaint
+from ctrnn.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 SUMS = "SHA256SUMS"
@@ -33,7 +33,7 @@ SUMS = "SHA256SUMS"
 T = TypeVar("T")
 
 
-class ArtifactError(Complaint, ValueError):
+class ArtifactError(UserError, ValueError):
     """A file of a stage is missing, damaged or another's. fault: what is wrong with it, without its path and remedy."""
 
     fault: str

@@ -30,7 +30,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.resolver import VersionedResolver
 
-from ctrnn.complaints import ParamsError, shown, shown_key
+from ctrnn.errors import ParamsError, shown, shown_key
 
 MOST_BYTES = 2**18  # of a file: twenty times what settings need
 MOST_LEVELS = 20  # of sections and lists within each other

@@ -10,7 +10,7 @@ import numpy as np
 DIGITS = 6  # of a reported number: more than that, LAPACK does not give alike on two machines
 
 
-def spread(values: Sequence[float | None]) -> dict[str, Any]:
+def mean_sd(values: Sequence[float | None]) -> dict[str, Any]:
     """Mean and standard deviation (n - 1; null below two values) over networks, and the values themselves."""
     known = [value for value in values if value is not None]
     return {

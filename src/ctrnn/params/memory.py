@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ctrnn.complaints import ParamsError
+from ctrnn.errors import ParamsError
 from ctrnn.kernel import usable_cores
-from ctrnn.params import PairDensities, Params
+from ctrnn.network.settings import PairDensities
+from ctrnn.params.schema import Params
 from ctrnn.tasks import Task, get_task
 
 PROCESS = 200e6  # bytes of Python and its libraries
@@ -55,7 +56,7 @@ def check(params: Params, memory: float | None = None, disk: float | None = None
     """The settings. Raises ParamsError where a stage of a task needs more bytes than there are (None: here)."""
     memory = memory_here() if memory is None else memory
     disk = shutil.disk_usage(Path()).total if disk is None else disk
-    tasks = [get_task(name, params) for name in params.tasks]
+    tasks = [get_task(name, params.tasks) for name in params.tasks]
     for need in (one for task in tasks for one in needs(task, params)):
         _refuse(need, need.bytes + PROCESS, memory, "memory")
     written = [part for task in tasks for part in files(task, params)]

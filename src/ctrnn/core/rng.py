@@ -16,6 +16,14 @@ def key(seed: int, *path: str | int) -> int:
     return _hash(seed, path, size=8)
 
 
+def network_seeds(seed: int, n_networks: int) -> list[int]:
+    """Seeds of the networks 0 .. n_networks - 1: 53 bits, which every float holds exactly.
+
+    Each is a hash of (seed, index), so that populations of neighbouring seeds share no network.
+    """
+    return [key(seed, "network", i) >> 11 for i in range(n_networks)]
+
+
 def generator(seed: int, *path: str | int) -> np.random.Generator:
     """A numpy generator of its own for the stream at `path`."""
     return np.random.Generator(np.random.PCG64(_hash(seed, path, size=16)))

@@ -1,0 +1,133 @@
+"""All of params.yaml: the sections of every room, checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, ValidationError
+
+from ctrnn.analysis.settings import AnalyzeSettings
+from ctrnn.core import rng
+from ctrnn.core.config import Section
+from ctrnn.errors import (
+    ParamsError,
+    format_validation_error,
+    keys_of,
+    nearest,
+    shown,
+    shown_key,
+)
+from ctrnn.evaluation.settings import EvaluateSettings
+from ctrnn.network.settings import NetworkSettings
+from ctrnn.report.settings import ReportSettings
+from ctrnn.tasks import TASKS, check_trials, get_task
+from ctrnn.tasks.settings import TaskSettings
+from ctrnn.tracking.settings import PublishSettings
+from ctrnn.training.settings import TrainSettings
+
+S = TypeVar("S", bound=Section)
+
+
+class Params(Section):
+    """The whole of params.yaml, or the sections of it that a stage is handed: see `only`."""
+
+    seed: Annotated[int, Field(ge=0, le=10**18)]
+    tasks: dict[str, TaskSettings]
+    network: NetworkSettings
+    train: TrainSettings
+    evaluate: EvaluateSettings
+    analyze: AnalyzeSettings
+    report: ReportSettings
+    publish: PublishSettings
+
+    @property
+    def network_seeds(self) -> list[int]:
+        """Seeds of the networks 0 .. n_networks - 1."""
+        return rng.network_seeds(self.seed, self.train.n_networks)
+
+    def task(self, name: str) -> TaskSettings:
+        """Settings of a task. Raises ParamsError where params.yaml has no such section."""
+        settings: TaskSettings = get_task(name, self.tasks).settings
+        return settings
+
+    def of_training(self, task: str) -> dict[str, Any]:
+        """What decides the training of a task, by the keys of params.yaml."""
+        return {
+            "seed": self.seed,
+            "tasks": {task: self.task(task).model_dump()},
+            "network": self.network.decisive(),
+            "train": self.train.decisive(),
+        }
+
+    def decisive(self) -> dict[str, Any]:
+        """Every setting that decides a result, as params.yaml holds them."""
+        settings = self.model_dump(serialize_as_any=True)  # also those that only some tasks have
+        sections = {name: getattr(self, name) for name in settings}
+        return settings | {
+            name: one.decisive() for name, one in sections.items() if isinstance(one, Section)
+        }
+
+    def only(self, *sections: str) -> Self:
+        """These sections and no other: a section that was not asked for is an AttributeError."""
+        return self.model_construct(set(sections), **{one: getattr(self, one) for one in sections})
+
+
+def check(raw: Mapping[str, Any]) -> Params:
+    """Params from the mapping that a params.yaml holds.
+
+    Raises ParamsError, with one sentence that names key, value, what is allowed and the nearest key.
+    """
+    tasks = raw.get("tasks")
+    if "tasks" in raw and (not isinstance(tasks, dict) or not tasks):
+        known = ", ".join(TaskSettings.registry)
+        raise ParamsError(f"tasks = {shown(tasks)} names no task; give at least one of {known}")
+    checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
+    params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
+    for name, task in params.tasks.items():
+        check_trials(TASKS[name](task), params.train.trials_per_batch)
+    return params
+
+
+def check_part(raw: Mapping[str, Any]) -> Params:
+    """Params of some sections only, from the mapping of these. Raises ParamsError as `check` does."""
+    sections: dict[str, Any] = dict(raw)
+    for name, value in raw.items():
+        kind = Params.model_fields[name].annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            sections[name] = _validate(kind, value, name)
+    if "tasks" in raw:
+        sections["tasks"] = {name: check_task(name, one) for name, one in raw["tasks"].items()}
+    return Params.model_construct(set(raw), **sections)
+
+
+def check_task(name: Any, section: Any) -> TaskSettings:
+    """Settings of a task from the mapping that section tasks.<name> holds. Raises ParamsError as `check` does."""
+    if name not in TaskSettings.registry:
+        known = TaskSettings.registry
+        raise ParamsError(f"tasks.{shown_key(name)} is not a task; {nearest(str(name), known)}")
+    task = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
+    for i, step in enumerate(task.curriculum):
+        where = f"tasks.{name}.curriculum.{i}.settings"
+        if "curriculum" in step.settings:
+            raise ParamsError(
+                f"{where}.curriculum is not a setting of a step; give the steps in one list"
+            )
+        own = {**task.model_dump(), "curriculum": []}
+        _validate(type(task), {**own, **step.settings}, where)
+    return task
+
+
+@cache
+def every_key() -> list[str]:
+    """Every setting and section that a params.yaml may hold, by dotted key."""
+    of_tasks = (keys_of(one, f"tasks.{name}") for name, one in TaskSettings.registry.items())
+    return [*keys_of(Params), *(key for keys in of_tasks for key in keys)]
+
+
+def _validate(section: type[S], raw: Any, where: str) -> S:
+    try:
+        return section.model_validate(raw)
+    except ValidationError as error:
+        raise ParamsError(format_validation_error(error, section, where, every_key())) from None

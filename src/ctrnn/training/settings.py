@@ -1,0 +1,97 @@
+"""Section `train` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ctrnn.core.config import LARGEST, Count, NotNegative, Positive, Section, Share
+
+
+class Trainable(Section):
+    """Section `train.trainable`: which arrays of a network are trained."""
+
+    W_in: bool
+    W_rec: bool
+    b_rec: bool
+    W_out: bool
+    b_out: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the trained arrays."""
+        return frozenset(name for name, trained in self.model_dump().items() if trained)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.names:
+            raise ValueError("W_rec = False and so are all others; set at least one of them true")
+        return self
+
+
+class Penalties(Section):
+    """Section `train.penalties`: what is added to the loss, each a factor times a mean square."""
+
+    rates: NotNegative
+    W_rec: NotNegative
+    W_out: NotNegative
+
+
+class Hopeless(Section):
+    """Section `train.hopeless`: which networks are given up."""
+
+    after: Count
+    below: Share
+
+
+class TrainSettings(Section):
+    """Section `train`: how many networks are trained, how, and until when."""
+
+    changes_no_result: ClassVar[frozenset[str]] = frozenset({"threads", "checkpoint_every"})
+    # Settings that decide which networks there are, or whether the stage fails, and nothing of one network.
+    of_the_population: ClassVar[frozenset[str]] = frozenset({"n_networks", "require_convergence"})
+
+    def of_one_network(self) -> dict[str, Any]:
+        """The settings that decide how one network is trained, by name."""
+        return {k: v for k, v in self.decisive().items() if k not in self.of_the_population}
+
+    n_networks: Count
+    backend: Literal["native", "torch"]
+    device: Literal["cpu", "cuda", "mps"]
+    threads: Count | None
+    trials_per_batch: Count
+    learning_rate: Positive
+    beta_1: Annotated[float, Field(ge=0, lt=1)]
+    beta_2: Annotated[float, Field(ge=0, lt=1)]
+    epsilon: Annotated[float, Field(ge=1e-30, le=LARGEST)]
+    clip_norm: Positive | None
+    max_iterations: Count
+    check_every: Count
+    checkpoint_every: NotNegative
+    stop_at: Literal["accuracy", "loss", "either", "both"]
+    accuracy_criterion: Share
+    loss_criterion: NotNegative
+    checks_in_a_row: Count
+    hopeless: Hopeless | None
+    require_convergence: bool
+    trainable: Trainable
+    penalties: Penalties
+
+    @model_validator(mode="after")
+    def _device(self) -> Self:
+        if self.backend == "native" and self.device != "cpu":
+            raise ValueError(
+                f"device = {self.device!r} needs {{section}}.backend = 'torch'; "
+                "the native backend runs on 'cpu'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _criterion(self) -> Self:
+        if self.loss_criterion == 0 and self.stop_at in ("loss", "both"):
+            raise ValueError(
+                f"loss_criterion = 0 cannot be undercut, which {{section}}.stop_at = {self.stop_at!r} asks for; "
+                "give a loss_criterion above 0"
+            )
+        return self
