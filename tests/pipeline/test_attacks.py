@@ -11,6 +11,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from ctrnn.tasks.settings import TaskSettings
 from tests.pipeline.imports import ROOT
 
 SHELL = [  # each would make a file `x` if a shell read it
@@ -31,6 +32,16 @@ PATHS = [
     "..",
     "../train/xor",
 ]
+REFUSED = [
+    "../../src",
+    "go_nogo/../../../src",
+    "../../reports/figures",
+    "../train",
+    "..",
+    ".",
+    "",
+    "a/b",
+]
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
 
@@ -41,7 +52,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "outside").mkdir()
     made = tmp_path / "project"
     made.mkdir()
-    shutil.copy(ROOT / "dvc.yaml", made)
+    for file in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / file, made)
     for part in ("src", "stages"):
         shutil.copytree(ROOT / part, made / part)
     (made / "stages" / "generate.py").write_text("raise SystemExit(1)\n")
@@ -51,16 +63,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def repro(folder: Path, names: list[str]) -> None:
-    """`dvc repro --keep-going` with the section of go_nogo under these names."""
+def name_tasks(folder: Path, names: list[str]) -> None:
+    """A params.yaml with the section of go_nogo under these names."""
     raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     told = {**raw, "tasks": dict.fromkeys(names, raw["tasks"]["go_nogo"])}
     (folder / "params.yaml").write_text(yaml.safe_dump(told))
+
+
+def repro(folder: Path, names: list[str]) -> None:
+    """`dvc repro --keep-going` with tasks of these names."""
+    name_tasks(folder, names)
     with Repo(str(folder)) as repo:
         repo.reproduce(on_error="keep-going")
 
 
 def test_no_shell_reads_the_name_of_a_task(folder: Path) -> None:
+    (
+        folder / ".dvcignore"
+    ).unlink()  # which refuses some of these names before they come to a shell
     with pytest.raises(DvcException, match="failed to reproduce"):
         repro(folder, SHELL)
     assert list(folder.rglob("x")) == []
@@ -73,6 +93,30 @@ def test_the_name_of_a_task_leads_no_stage_to_another_folder(folder: Path, name:
     assert (folder / "src" / "ctrnn" / "params.py").exists()
     assert (folder / ".dvc" / "cache").exists()
     assert (folder.parent / "outside").exists()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_forced_checkout_removes_nothing_where_the_name_of_a_task_is_a_path(
+    folder: Path, name: str
+) -> None:
+    places = ("artifacts/generate/xor", "artifacts/train/xor", "reports/figures/xor")
+    kept = [folder / place / "kept" for place in places]
+    for path in kept:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    name_tasks(folder, [name, "go_nogo"])
+    with Repo(str(folder)) as repo, pytest.raises((DvcException, AssertionError)):
+        repo.checkout(force=True)
+    assert all(path.exists() for path in kept)
+    assert (folder / "src" / "ctrnn" / "params.py").exists()
+
+
+def test_dvc_ignores_no_result_of_a_task() -> None:
+    with Repo(str(ROOT)) as repo:
+        for task in (*TaskSettings.registry, "Task_2"):
+            for out in (f"reports/train/{task}.csv", f"artifacts/train/{task}/history.csv",
+                        f"artifacts/train/{task}/a/b.csv", f"artifacts/train/{task}/x.json"):  # fmt: skip
+                assert not repo.dvcignore.is_ignored_file(str(ROOT / out)), out
 
 
 def test_no_command_of_the_pipeline_holds_a_setting() -> None:

@@ -42,7 +42,7 @@ def test_rows_come_back_with_their_times_and_the_settings(tmp_path: Path) -> Non
     assert pages.rows[1, 1]["loss"] == 0.1 + 0.2
     assert pages.rows[1, 1]["accuracy"] is None
     assert before <= pages.rows[1, 0]["time"] <= time.time() * 1000 + 1  # it is rounded
-    assert params.check(pages.settings).network == PARAMS.network
+    assert params.check_part(pages.settings).network == PARAMS.network
     assert pages.end == "trained"
 
 

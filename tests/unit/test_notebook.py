@@ -173,7 +173,7 @@ def test_a_longer_delay_makes_the_trials_longer(dmts: notebook.Model) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"delay": 100, "T": 300}, r"response window end at step 360, after tasks\.dmts\.T = 300;"),
+        ({"delay": 100, "T": 300}, r"^tasks\.dmts\.T = 300 ends before step 360 = .* delay 100 "),
         (
             {"delay": 1.5},
             r"^tasks\.dmts\.delay = 1\.5 is not allowed; give a whole number at least 0",

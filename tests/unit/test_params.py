@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,7 @@ def test_an_unknown_pair_of_populations_names_the_nearest(raw: dict[str, Any]) -
     [
         ({"dealy": 5}, ".dealy is not a setting; did you mean {0}.delay?"),
         ({"delay": -1}, ".delay = -1 is not allowed; give a whole number at least 0"),
-        ({"stim_dur": 400}, ".stim_dur = 400 makes the last stimulus end"),
+        ({"stim_dur": 400}, ".T = 300 ends before step 970 = stim_on 50 + stim_dur 400 + "),
         ({"curriculum": []}, ".curriculum is not a setting of a step; give the steps in one list"),
     ],
 )
@@ -187,7 +188,7 @@ BOUNDS = [
     ("tasks.mante.evidence", [1e-9], [0]),
     ("tasks.mante.train_trials", 64, 63),  # a batch
     ("tasks.go_nogo.nogo_threshold", 0.8, 0.8 + 1e-9),  # the threshold
-    ("tasks.go_nogo.response_dur", 25, 26),  # to the end of the trial
+    ("tasks.go_nogo.T", 100, 99),  # to the end of the response window
     ("analyze.lesions.doses", [0, 1], [1 + 1e-9]),
     ("analyze.lesions.doses", [0], []),
     ("analyze.fixed_points.tolerances", [1e-3, 1e-4], [1e-3, 1e-3]),
@@ -262,20 +263,23 @@ def test_a_time_constant_shorter_than_a_step_is_refused(raw: dict[str, Any], key
     )
 
 
-def test_a_stimulus_that_ends_after_the_trial_is_refused(raw: dict[str, Any]) -> None:
-    text = sentence(changed(raw, "tasks.mante.stim_dur", 451))
-    assert text.startswith("tasks.mante.stim_dur = 451 makes the last stimulus end at step 501")
-    assert "tasks.mante.T = 500" in text
-
-
-def test_a_response_window_that_ends_after_the_trial_is_refused(raw: dict[str, Any]) -> None:
-    text = sentence(changed(raw, "tasks.go_nogo.response_dur", 26))
-    assert text.startswith("tasks.go_nogo.response_dur = 26")
-    assert "give at most 25 steps" in text
-
-
-def test_a_response_window_that_nothing_is_left_for_is_refused(raw: dict[str, Any]) -> None:
-    assert "give at most 0 steps" in sentence(changed(raw, "tasks.xor.response_delay", 140))
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("tasks.mante.stim_dur", 451, "500 ends before step 751 = stim_on 50 + stim_dur 451 + response_delay 0 + "),
+        ("tasks.go_nogo.response_dur", 26, "100 ends before step 101 = stim_on 50 + stim_dur 25 + response_delay 0 + "),
+        ("tasks.dmts.delay", 100, "300 ends before step 360 = stim_on 50 + stim_dur 50 + delay 100 + stim_dur 50 + "),
+        ("tasks.xor.response_delay", 140, "300 ends before step 400 = stim_on 50 + stim_dur 50 + delay 10 + "),
+    ],
+)  # fmt: skip
+def test_times_that_do_not_fit_into_the_trial_are_all_named(
+    raw: dict[str, Any], key: str, value: int, told: str
+) -> None:
+    section, _, name = key.rpartition(".")
+    text = sentence(changed(raw, key, value))
+    assert text.startswith(f"{section}.T = {told}")
+    assert f"{name} {value}" in text
+    assert re.search(r"step (\d+) = .*; give a T of at least \1, or shorter times$", text)
 
 
 def test_thresholds_in_the_wrong_order_are_refused(raw: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Complex, Float
 
+from ctrnn.analysis.dynamics import by_size
 from ctrnn.core.population import mean_sd
 from ctrnn.network import Network
 
@@ -17,7 +18,8 @@ FEW = 10  # units
 
 def spectra(networks: Sequence[Network]) -> Complex[np.ndarray, "network unit"]:
     """Eigenvalues of W_eff, by falling absolute value, then by imaginary part."""
-    return np.stack([_ordered(np.linalg.eigvals(net.W_eff.astype(np.float64))) for net in networks])
+    values = np.stack([np.linalg.eigvals(net.W_eff.astype(np.float64)) for net in networks])
+    return np.take_along_axis(values, by_size(values), axis=1).astype(np.complex128)
 
 
 def weight_distributions(
@@ -27,7 +29,7 @@ def weight_distributions(
 
     Keys: bins [bin + 1], and before_excitatory, before_inhibitory, after_excitatory, after_inhibitory [network, bin].
     """
-    largest = max((float(np.abs(net.W_eff).max()) for net in [*before, *after]), default=0.0)
+    largest = max(float(np.abs(net.W_eff).max()) for net in [*before, *after])
     bins = np.linspace(0, largest or 1.0, n_bins + 1)
     counts = {
         f"{when}_{population}": np.stack(
@@ -98,8 +100,8 @@ def lacks(network: Network) -> list[str]:
         "no recurrent synapses": not wiring.mask.any(),
         "no recurrent weights other than 0": wiring.mask.any() and not network.W_eff.any(),
         "no readout weights other than 0": not acting["W_out"].any(),
-        "no excitatory units": dale and not (wiring.sign > 0).any(),
-        "no inhibitory units": dale and not (wiring.sign < 0).any(),
+        "no excitatory units": dale and not (wiring.sign == 1).any(),
+        "no inhibitory units": dale and not (wiring.sign == -1).any(),
         f"only {n} unit{'s' * (n > 1)}": n < FEW,
     }
     return [words for words, true in found.items() if true]
@@ -127,9 +129,3 @@ def synapses(network: Network, sign: int) -> np.ndarray:
     columns = network.W_eff[:, network.wiring.sign == sign]
     existing: np.ndarray = columns[columns != 0]
     return existing
-
-
-def _ordered(eigenvalues: np.ndarray) -> np.ndarray:
-    # Rounded for the order only, so that a conjugate pair comes out the same way round everywhere.
-    order = np.lexsort((-eigenvalues.imag, -np.round(np.abs(eigenvalues), 9)))
-    return eigenvalues[order].astype(np.complex128)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Complex, Float, Int
 
 from ctrnn.kernel import logistic
 from ctrnn.network import Network
@@ -97,6 +97,17 @@ class Dynamics:
 def _normals(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Standard normals to float32's precision: the last bits of the tails are those of the C library's log1p."""
     return random.standard_normal(shape).astype(np.float32)
+
+
+def by_size(
+    eigenvalues: Complex[np.ndarray, "*any mode"] | Float[np.ndarray, "*any mode"],
+) -> Int[np.ndarray, "*any mode"]:
+    """Order of eigenvalues by falling size, then by falling imaginary part.
+
+    Sizes are rounded, so that a conjugate pair comes out the same way round everywhere.
+    """
+    order: np.ndarray = np.lexsort((-eigenvalues.imag, -np.round(np.abs(eigenvalues), 9)))
+    return order
 
 
 def dynamics_of(network: Network) -> Dynamics:

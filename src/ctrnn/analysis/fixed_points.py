@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from ctrnn.analysis.dynamics import Dynamics
+from ctrnn.analysis.dynamics import Dynamics, by_size
 from ctrnn.analysis.search import distinct, search
 from ctrnn.analysis.settings import FixedPointSettings
 from ctrnn.kernel import log
@@ -106,7 +106,7 @@ def fixed_points(
     merge = settings.merge_distance * radius
     survivors = [
         len(distinct(at, dynamics.outputs(at)[:, 0], merge)[0])
-        for at in (x[~np.isnan(x[:, 0])] for x in found.crossings)
+        for at in (x[~np.isnan(x).any(axis=1)] for x in found.crossings)
     ]
     x, q, counts = _merged(dynamics, found.x, found.q, np.ones(len(starts)), settings, merge)
     stable = x[(q <= tolerances[-1]) & (_growth(dynamics, x) <= NEUTRAL)]
@@ -161,10 +161,9 @@ def _modes(
     if not len(x):
         return np.empty((0, x.shape[1]), np.complex128)
     values = np.linalg.eigvals(dynamics.map_jacobian(x)).astype(np.complex128)
-    order = np.lexsort((-values.imag, -np.round(np.abs(values), 9)))
-    return np.take_along_axis(values, order, axis=1)
+    return np.take_along_axis(values, by_size(values), axis=1)
 
 
 def _growth(dynamics: Dynamics, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
     """Growth of the leading mode of every point, per tau."""
-    return (np.abs(_modes(dynamics, x)).max(axis=1, initial=0.0) - 1) / dynamics.per_tau
+    return (np.abs(_modes(dynamics, x)[:, 0]) - 1) / dynamics.per_tau

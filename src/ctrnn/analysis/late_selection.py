@@ -45,7 +45,7 @@ def late_selection(
 
 def separation(recording: Recording, path: np.ndarray, epoch: Epoch, variable: str) -> float:
     """Largest distance over time between conditions of positive and of negative `variable`, path [condition, time]."""
-    conditions = recording.rows.groupby("condition", sort=True).head(1).reset_index(drop=True)
+    conditions = recording.rows.groupby("condition").first()
     some, value = epoch.picks(conditions), conditions[variable].to_numpy()
     apart = path[some & (value > 0)].mean(axis=0) - path[some & (value < 0)].mean(axis=0)
     return float(np.abs(apart).max())

@@ -52,7 +52,7 @@ def lesions(
     ranked = {
         f"{name}-selective": np.lexsort((-np.round(np.abs(d), 6),)) for name, d in d_prime.items()
     }
-    pools = {"excitatory": np.flatnonzero(sign > 0), "inhibitory": np.flatnonzero(sign < 0)}
+    pools = {"excitatory": np.flatnonzero(sign == 1), "inhibitory": np.flatnonzero(sign == -1)}
     pools = {name: pool for name, pool in pools.items() if len(pool)}
     groups = (*pools, *ranked)
     sets, n_units = [], np.zeros((len(groups), len(settings.doses)), np.int64)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float
 
-from ctrnn.analysis.dynamics import Dynamics
+from ctrnn.analysis.dynamics import Dynamics, by_size
 
 PULSE = 0.1  # of the simulated perturbation, in units of the input
 TAUS = 2  # its length, in time constants
@@ -38,10 +38,10 @@ def linearise(
     dynamics: Dynamics, x: Float[np.ndarray, " unit"], inputs: Float[np.ndarray, " channel"]
 ) -> Linearisation:
     """Linearise at the state x under a constant input; the slow mode is that with the largest eigenvalue in size."""
-    M = dynamics.map_jacobian(x[None])[0]
+    (M,) = dynamics.map_jacobian(x[None])
     values, rights = np.linalg.eig(M)
     lefts = np.linalg.inv(rights).conj().T  # columns: left'M = value left'
-    slow = np.lexsort((-values.imag, -np.round(np.abs(values), 9)))[0]
+    slow = by_size(values)[0]
     left = lefts[:, slow] / np.linalg.norm(lefts[:, slow])
     push = dynamics.alpha[:, None] * dynamics.W_in
     lengths = np.linalg.norm(push, axis=0)
@@ -49,7 +49,7 @@ def linearise(
         eigenvalue=complex(values[slow]),
         left=left.astype(np.complex128),
         right=rights[:, slow].astype(np.complex128),
-        overlap=np.abs(left.conj() @ push) / np.where(lengths > 0, lengths, 1),
+        overlap=shares(np.abs(left.conj() @ push), lengths),
         error=perturbation_errors(dynamics, x, inputs, M),
     )
 
@@ -63,7 +63,7 @@ def perturbation_errors(
 ) -> Float[np.ndarray, " channel"]:
     """Distance of the simulated from the linear displacement after a pulse of one step, as a share of the former."""
     n_channels = dynamics.W_in.shape[1]
-    steps = max(2, round(TAUS / dynamics.per_tau))
+    steps = round(TAUS / dynamics.per_tau)
     # A trial per channel, and one without a pulse.
     trials = np.tile(inputs, (min(steps, AT_ONCE), n_channels + 1, 1))
     trials[0, np.arange(n_channels), np.arange(n_channels)] += pulse
@@ -75,5 +75,11 @@ def perturbation_errors(
     linear = (
         pulse * np.linalg.matrix_power(M, steps - 1) @ (dynamics.alpha[:, None] * dynamics.W_in)
     )
-    lengths = np.linalg.norm(moved, axis=1)
-    return np.linalg.norm(moved - linear.T, axis=1) / np.where(lengths > 0, lengths, 1)
+    return shares(np.linalg.norm(moved - linear.T, axis=1), np.linalg.norm(moved, axis=1))
+
+
+def shares(
+    parts: Float[np.ndarray, " channel"], wholes: Float[np.ndarray, " channel"]
+) -> Float[np.ndarray, " channel"]:
+    """Each part of its whole; 0 where the whole is 0."""
+    return np.divide(parts, wholes, out=np.zeros_like(parts), where=wholes > 0)

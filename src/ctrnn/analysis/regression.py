@@ -44,10 +44,12 @@ def design(rows: pd.DataFrame, choice: Float[np.ndarray, " trial"]) -> Design:
             columns |= {f"{name}={w}": (column == w).to_numpy(np.float64) for w in words[1:]}
     kept: dict[str, np.ndarray] = {}
     for name, values in columns.items():
-        largest = np.abs(values).max(initial=0.0)
-        more = np.stack([*kept.values(), np.ones(len(values)), values / (largest or 1.0)], axis=1)
+        if not values.any():
+            continue
+        scaled = values / np.abs(values).max()
+        more = np.stack([*kept.values(), np.ones(len(values)), scaled], axis=1)
         if np.linalg.matrix_rank(more) == more.shape[1]:
-            kept[name] = values / largest
+            kept[name] = scaled
     values = np.stack(list(kept.values()), axis=1) if kept else np.empty((int(trials.sum()), 0))
     return Design(tuple(kept), values, trials)
 

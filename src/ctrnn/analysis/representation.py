@@ -109,7 +109,7 @@ def regressors(each: Sequence[Represented]) -> list[str]:
 
 def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str, Any]:
     """Shares of selective, silent and saturated units, excitatory and inhibitory, and how currents balance."""
-    kinds = {"excitatory": roles["sign"] > 0, "inhibitory": roles["sign"] < 0}
+    kinds = {"excitatory": roles["sign"] == 1, "inhibitory": roles["sign"] == -1}
 
     def share(flags: np.ndarray, of: np.ndarray) -> dict[str, Any]:
         return mean_sd(

@@ -83,7 +83,7 @@ def tracking(
     E, I = (x.reshape(-1, x.shape[-1]).astype(np.float64) for x in (excitation, -inhibition))  # noqa: E741
     E, I = E - E.mean(axis=0), I - I.mean(axis=0)  # noqa: E741
     scale = np.sqrt(np.square(E).sum(axis=0) * np.square(I).sum(axis=0))
-    return np.where(scale > 1e-9, (E * I).sum(axis=0) / np.where(scale > 1e-9, scale, 1), 0.0)
+    return np.divide((E * I).sum(axis=0), scale, out=np.zeros_like(scale), where=scale > 1e-9)
 
 
 def group_weights(

@@ -108,8 +108,8 @@ def _step(
     normal[:, diagonal, diagonal] += (damping * np.linalg.norm(F, axis=1) + FLOOR)[:, None]
     gradient = JT @ F[:, :, None]
     step = -np.linalg.solve(normal, gradient)
-    lowered = speed(F) - speed(F + (J @ step)[:, :, 0])
-    return step[:, :, 0], lowered
+    lowered = speed(F) - speed(F + (J @ step).squeeze(-1))
+    return step.squeeze(-1), lowered
 
 
 def _note(
@@ -119,5 +119,5 @@ def _note(
     q: Float[np.ndarray, " start"],
 ) -> None:
     for at, tolerance in zip(crossings, tolerances, strict=True):
-        new: Bool[np.ndarray, " start"] = (q <= tolerance) & np.isnan(at[:, 0])
+        new: Bool[np.ndarray, " start"] = (q <= tolerance) & np.isnan(at).all(axis=1)
         at[new] = x[new]

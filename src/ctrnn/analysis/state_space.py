@@ -32,7 +32,7 @@ def principal_components(
     flat = centred.reshape(-1, rates.shape[-1])
     variances, axes = np.linalg.eigh(flat.T @ flat / len(flat))
     variances, axes = np.maximum(variances[::-1], 0), axes[:, ::-1]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(len(axes))])
     total = variances.sum()
     return StateSpace(
         mean=mean,

@@ -20,10 +20,5 @@ def verdict(points: FixedPoints) -> str:
     if len(neutral) >= CONTINUUM and 2 * len(neutral) >= points.counted.sum():
         flat = np.median((np.abs(points.rates[neutral]) < NEUTRAL).sum(axis=1))
         return "line attractor" if flat == 1 else f"attractor of {flat:.0f} dimensions"
-    if n_stable == 1:
-        return "one stable point"
-    if n_stable == 2:
-        return "bistable"
-    if n_stable > 2:
-        return f"{n_stable} stable points"
-    return "no stable point nearby"
+    few = {0: "no stable point nearby", 1: "one stable point", 2: "bistable"}
+    return few.get(n_stable, f"{n_stable} stable points")

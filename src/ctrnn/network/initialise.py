@@ -78,7 +78,7 @@ def densities(settings: NetworkSettings, sign: Float[np.ndarray, " unit"]) -> An
     if not isinstance(p, PairDensities):
         return p
     to_from = np.array([[p.ee, p.ei], [p.ie, p.ii]])  # [post, pre], excitatory first
-    population = (sign < 0).astype(int)
+    population = (sign == -1).astype(int)
     return to_from[population[:, None], population]
 
 
@@ -119,10 +119,10 @@ def balance(
     W: Float[np.ndarray, "post pre"], sign: Float[np.ndarray, " unit"]
 ) -> Float[np.ndarray, "post pre"]:
     """Inhibitory weights scaled, row by row, to cancel the row's excitatory ones. A row without inhibition is kept."""
-    excitation = in_order_sum(np.where(sign > 0, W, 0))
-    inhibition = in_order_sum(np.where(sign < 0, -W, 0))
+    excitation = in_order_sum(np.where(sign == 1, W, 0))
+    inhibition = in_order_sum(np.where(sign == -1, -W, 0))
     factor = np.divide(excitation, inhibition, out=np.ones_like(excitation), where=inhibition > 0)
-    return np.where(sign < 0, W * factor[:, None], W)
+    return np.where(sign == -1, W * factor[:, None], W)
 
 
 def spectral_radius(W: Float[np.ndarray, "post pre"]) -> float:

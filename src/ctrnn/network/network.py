@@ -37,7 +37,7 @@ class Wiring:
 
     def __repr__(self) -> str:
         """Units and synapses, in numbers."""
-        excitatory = int((self.sign > 0).sum())
+        excitatory = int((self.sign == 1).sum())
         return (
             f"{len(self.sign)} {self.settings.activation} units ({excitatory} excitatory, "
             f"{len(self.sign) - excitatory} inhibitory), {self.mask.sum()} synapses"
@@ -112,7 +112,7 @@ class Network:
         if settings.dale_inputs:
             weights["W_in"] = np.maximum(weights["W_in"], 0)
         if settings.dale_readout:
-            weights["W_out"] = np.maximum(weights["W_out"], 0) * (self.wiring.sign > 0)
+            weights["W_out"] = np.maximum(weights["W_out"], 0) * (self.wiring.sign == 1)
         changed = settings.dale_inputs or settings.dale_readout
         return Network(self.wiring, weights) if changed else self
 
@@ -153,7 +153,7 @@ def time_constants(
 ) -> Float[np.ndarray, " unit"]:
     """tau of each unit, by its sign."""
     tau_inh = settings.tau if settings.tau_inh is None else settings.tau_inh
-    return np.where(sign > 0, settings.tau, tau_inh).astype(np.float32)
+    return np.where(sign == 1, settings.tau, tau_inh).astype(np.float32)
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Network:

@@ -11,14 +11,7 @@ from pydantic import Field, ValidationError
 from ctrnn.analysis.settings import AnalyzeSettings
 from ctrnn.core import rng
 from ctrnn.core.config import Section
-from ctrnn.errors import (
-    ParamsError,
-    format_validation_error,
-    keys_of,
-    nearest,
-    shown,
-    shown_key,
-)
+from ctrnn.errors import ParamsError, format_validation_error, keys_of, nearest, shown, shown_key
 from ctrnn.evaluation.settings import EvaluateSettings
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.report.settings import ReportSettings

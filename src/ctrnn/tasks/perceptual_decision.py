@@ -54,7 +54,7 @@ class PerceptualDecision(Task[PerceptualDecisionSettings]):
         inputs = np.zeros((times.T, len(rows), 1), np.float32)
         noise = normals(rows["noise_seed"].to_numpy(np.uint64), times.stim_dur).T
         evidence = rows["coherence"].to_numpy(np.float32) + np.float32(times.evidence_sd) * noise
-        inputs[times.stim_on : times.stim_off, :, 0] = evidence
+        inputs[times.stim_on : times.stim_off] = evidence[..., None]
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:

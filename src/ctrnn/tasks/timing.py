@@ -14,9 +14,13 @@ ANY_LENGTH = "any length"
 
 
 class OneStimulus(TaskSettings):
-    """A stimulus, then a response window; times in steps. varied_times: those that networks are tested outside of."""
+    """A stimulus, then a response window; times in steps.
+
+    varied_times: those that networks are tested outside of. course: all, in the order in which they pass.
+    """
 
     varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
+    course: ClassVar[tuple[str, ...]] = ("stim_on", "stim_dur", "response_delay", "response_dur")
 
     stim_on: Step
     stim_dur: Count
@@ -50,16 +54,11 @@ class OneStimulus(TaskSettings):
     def _fits(self, info: ValidationInfo) -> Self:
         if info.context == ANY_LENGTH:
             return self
-        if self.stim_off > self.T:
-            raise ValueError(
-                f"stim_dur = {self.stim_dur} makes the last stimulus end at step {self.stim_off}, "
-                f"after {{section}}.T = {self.T}; give a T of at least {self.window.stop}"
-            )
         if self.window.stop > self.T:
+            added = " + ".join(f"{key} {getattr(self, key)}" for key in self.course)
             raise ValueError(
-                f"response_dur = {self.response_dur} makes the response window end at step "
-                f"{self.window.stop}, after {{section}}.T = {self.T}; give at most "
-                f"{max(0, self.T - self.window.start)} steps, or a longer T"
+                f"T = {self.T} ends before step {self.window.stop} = {added}; "
+                f"give a T of at least {self.window.stop}, or shorter times"
             )
         return self
 
@@ -68,6 +67,9 @@ class TwoStimuli(OneStimulus):
     """Two stimuli of the same length with a delay between them, then a response window; times in steps."""
 
     varied_times: ClassVar[tuple[str, ...]] = ("delay", "response_delay", "stim_dur")
+    course: ClassVar[tuple[str, ...]] = (
+        "stim_on", "stim_dur", "delay", "stim_dur", "response_delay", "response_dur",
+    )  # fmt: skip
 
     delay: Step
 

@@ -67,8 +67,8 @@ class WorkingMemory(Task[WorkingMemorySettings]):
         low, high = self.low, self.high
         scaled = (2 * rows[["f1", "f2"]].to_numpy() - low - high) / (high - low)
         inputs = np.zeros((times.T, len(rows), 1), np.float32)
-        inputs[times.stim_on : times.stim_on + times.stim_dur, :, 0] = scaled[:, 0]
-        inputs[times.second_on : times.stim_off, :, 0] = scaled[:, 1]
+        inputs[times.stim_on : times.stim_on + times.stim_dur] = scaled[:, :1]
+        inputs[times.second_on : times.stim_off] = scaled[:, 1:]
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:

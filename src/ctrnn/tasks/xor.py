@@ -32,8 +32,8 @@ class Xor(Task[XorSettings]):
         """The two pulses."""
         times = self.settings
         inputs = np.zeros((times.T, len(rows), 1), np.float32)
-        inputs[times.stim_on : times.stim_on + times.stim_dur, :, 0] = rows["first"].to_numpy()
-        inputs[times.second_on : times.stim_off, :, 0] = rows["second"].to_numpy()
+        inputs[times.stim_on : times.stim_on + times.stim_dur] = rows[["first"]].to_numpy()
+        inputs[times.second_on : times.stim_off] = rows[["second"]].to_numpy()
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:

@@ -149,3 +149,21 @@ def test_batches_are_not_changed(params: Params) -> None:
     networks = [initialise(params.network, 1, 1, seed) for seed in (1, 2)]
     analyze(task, batch, networks, networks, params.seed, params.analyze, get_backend(params.train))
     np.testing.assert_array_equal(batch.inputs, before)
+
+
+def test_metrics_of_mante_are_means_of_its_arrays(mante: Analysis) -> None:
+    """Of two networks one pair is alike; half of a task's conditions is no axis of the mean rate."""
+    report, alike = mante.metrics, mante.arrays["similarity"]
+    for when in ("before", "after"):
+        assert report["similarity"][when]["per_network"] == pytest.approx([alike[when][0, 1]])
+        np.testing.assert_allclose(np.diag(alike[when]), 1)
+    assert len(report["mean_rate"]["per_network"]) == 2
+    assert "left_out" not in report
+    spectrum = np.abs(mante.arrays["spectrum"]["after"])
+    radius = report["spectral_radius"]["after"]["per_network"]
+    np.testing.assert_allclose(radius, spectrum.max(axis=1), rtol=1e-5)
+    shape = mante.arrays["fixed_points"]["overlap"].shape
+    assert mante.arrays["fixed_points"]["error"].shape == shape
+    assert mante.arrays["state_space"]["conditions"].tolist() == sorted(
+        mante.arrays["state_space"]["conditions"].tolist()
+    )

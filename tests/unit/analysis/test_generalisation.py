@@ -279,3 +279,52 @@ def test_a_slope_without_an_end_stops_at_the_steepest() -> None:
     assert found.slopes[0] == 1e4
     guess = fit(np.ones((100, 1)), np.arange(100) % 2 == 0, 1, np.random.default_rng(1))
     assert 0 <= guess.lapse <= 0.5
+
+
+def test_the_most_likely_parameters_are_those_that_made_the_shares() -> None:
+    """Of 49 combinations of evidence, with as many choices as are expected."""
+    levels = np.array([-0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.5])
+    points = np.array([(a, b) for a in levels for b in levels])
+    made = np.array([-0.3, 12.0, -2.0, 0.1])
+    shares = 0.05 + 0.9 / (1 + np.exp(-(made[0] + points @ made[1:3])))
+    n = np.linspace(100, 1000, len(points))
+    found = psychometric._maximise(points, n * shares, n, np.array([0.0, 2.0, 2.0, 0.02]))
+    np.testing.assert_allclose(found, made, rtol=1e-4)
+    one = psychometric.Psychometric(made[1:3], -0.3, 0.1, np.zeros((2, 2)))
+    np.testing.assert_allclose(one.probability(points), shares)
+
+
+def test_a_fit_begins_without_bias_at_a_slope_that_suits_the_evidence_and_few_lapses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = []
+
+    def noted(points: np.ndarray, k: np.ndarray, n: np.ndarray, start: np.ndarray) -> np.ndarray:
+        begun.append((points.tolist(), k.tolist(), n.tolist(), start.tolist()))
+        return np.array([0.5, 3.0, 4.0, 0.1])
+
+    monkeypatch.setattr(psychometric, "_maximise", noted)
+    evidence = np.array([[0.1, -0.4], [0.1, -0.4], [-0.2, 0.4]])
+    found = fit(evidence, np.array([True, False, True]), 1, np.random.default_rng(0))
+    points, k, n, start = begun[0]
+    assert (points, k, n) == ([[-0.2, 0.4], [0.1, -0.4]], [1, 1], [1, 2])
+    assert start == [0, 2.5, 2.5, 0.02]
+    assert begun[1][3] == [0.5, 3, 4, 0.1]  # bootstraps begin at the fit
+    assert (found.bias, found.slopes.tolist(), found.lapse) == (0.5, [3, 4], 0.1)
+    fit(np.zeros((2, 2)), np.array([True, False]), 1, np.random.default_rng(0))
+    assert begun[2][3] == pytest.approx([0, 1e9, 1e9, 0.02])
+
+
+def test_trials_are_run_512_at_a_time() -> None:
+    many = new_trials(task("xor"), 129, 1)  # 516 trials
+    few = type(many)(many.inputs[:1], many.targets[:1], many.mask[:1], many.conditions)
+    sizes = []
+
+    class Noted(Echo):
+        def outputs(self, networks: Sequence[Any], trials: Sequence[Trials]) -> list[np.ndarray]:
+            sizes.append(trials[0].inputs.shape[1])
+            return super().outputs(networks, trials)
+
+    backend: Any = Noted()
+    responses([NETWORK], few, [1], backend)
+    assert sizes == [512, 4]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -73,3 +75,19 @@ def test_only_regressors_that_were_found_have_a_share() -> None:
 def test_evidence_that_no_context_ignores_has_no_share() -> None:
     assert late_selection([RECORDING], NAMES, paths(), EPOCHS[:1]) == {}
     assert late_selection([RECORDING], NAMES, paths(), (Epoch("no_input", (0.0,)),)) == {}
+
+
+def test_a_condition_without_evidence_is_on_neither_side_and_conditions_are_in_the_order_of_labels() -> (
+    None
+):
+    rows = pd.DataFrame({"motion": [1.0, 0.0, -1.0], "condition": ["c", "b", "a"]})
+    recording = dataclasses.replace(RECORDING, labels=["a", "b", "c"], rows=rows)
+    path = np.array([[-1.0], [100.0], [3.0]])  # of a, b and c
+    assert separation(recording, path, Epoch("all", (0.0,)), "motion") == 4
+
+
+def test_an_input_without_relevant_evidence_before_others_is_passed_over() -> None:
+    first = (Epoch("no_input", (0.0,)), *EPOCHS)
+    assert late_selection([RECORDING], NAMES, paths(), first) == late_selection(
+        [RECORDING], NAMES, paths(), EPOCHS
+    )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,28 @@ def test_a_long_pulse_response_is_simulated_in_parts(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(
         linearise(known.bistable(), np.zeros(2), np.zeros(1)).error, whole
     )
+
+
+def test_a_channel_that_reaches_no_unit_has_neither_overlap_nor_error() -> None:
+    both = known.dynamics(known.bistable().W, known.bistable().b_rec, n_channels=2)
+    deaf = dataclasses.replace(both, W_in=np.array([[1.0, 0.0], [0.0, 0.0]]))
+    at = linearise(deaf, np.zeros(2), np.zeros(2))
+    np.testing.assert_allclose(at.overlap, [1 / np.sqrt(2), 0])
+    assert at.error[0] > 0
+    assert at.error[1] == 0
+
+
+def test_a_pulse_of_a_tenth_is_followed_for_two_time_constants_in_parts_of_1000_steps() -> None:
+    seen = []
+
+    class Seen(type(known.line())):  # type: ignore[misc]
+        def simulate(self, inputs, x0=None, random=None):
+            seen.append(inputs.copy())
+            return super().simulate(inputs, x0, random)
+
+    slow = Seen(**{**known.line().__dict__, "alpha": np.full(2, 1 / 600)})
+    linearise(slow, np.ones(2), np.array([0.5]))
+    assert [len(inputs) for inputs in seen] == [1000, 200]
+    expected = np.full((1200, 2, 1), 0.5)
+    expected[0, 0] += 0.1
+    np.testing.assert_array_equal(np.concatenate(seen), expected)

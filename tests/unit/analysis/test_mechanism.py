@@ -15,6 +15,8 @@ from ctrnn.analysis.linearisation import linearise
 from ctrnn.analysis.mechanism import Portrait, informative, portrait, visited_states
 from ctrnn.analysis.state_space import StateSpace
 from ctrnn.analysis.verdict import verdict
+from ctrnn.core.rng import generator
+from ctrnn.network import initialise
 from ctrnn.tasks import Batch, Epoch, get_task
 from tests.settings import settings
 from tests.unit.analysis import known
@@ -61,6 +63,7 @@ def points(
         ([0, 0], [0.0] * 2, 0),  # no saddle: the slowest stable point
         ([0, 0, 0], [0.0, 1e-3, 1e-5], 2),  # a slow point before stable ones; of two, the slower
         ([0, 0], [1.005e-5, 1e-5], 1),  # half a percent tells them apart
+        ([0, 0], [1.0001e-5, 1e-5], 0),  # a hundredth of one does not
         ([0, 1, 0], [0.0, 0.0, 1e-5], 1),  # a saddle before a slow point
         ([], [], None),
     ],
@@ -237,3 +240,92 @@ def test_at_most_six_modes_of_a_point_are_kept() -> None:
     row = [[Portrait(eight, eight.x, None, None)]]
     arrays = points_report.arrays(row, EPOCHS[:1], [space], [1e-3])
     assert arrays["time_constants"].shape == arrays["rates_per_tau"].shape == (1, 6)
+
+
+@pytest.mark.parametrize(("rate", "at"), [(0.5 + 4e-7, 0), (0.5 + 4e-6, 1)])
+def test_points_as_slow_to_six_digits_are_taken_in_their_order(rate: float, at: int) -> None:
+    """By the leading mode: the second modes, here in the opposite order, do not count."""
+    growth = np.array([[-rate, -2, -9], [-0.5, -3, -8]])
+    two = dataclasses.replace(points([0, 0], [0.0, 0.0]), modes=1 + 0.01 * growth.astype(complex))
+    assert informative(two) == at
+
+
+def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def told(dynamics: Any, epoch: Epoch, test: Any, begin: int, search: Any, random: Any) -> Any:
+        place = hash((dynamics.W.sum(), epoch.name, id(test), begin, random.random()))
+        return Portrait(points([], []), np.empty((0, 3)), place, None)
+
+    monkeypatch.setattr(mechanism, "portrait", told)
+    task, test = get_task("mante", settings().tasks), trials()
+    networks = [initialise(settings().network, 4, 1, seed) for seed in (1, 2)]
+    found = mechanism.portraits(task, test, networks, [5, 6], known.SEARCH)
+    begin, names = task.settings.stim_on, [epoch.name for epoch in task.epochs()]
+    assert len(names) == 2
+    for row, network, seed in zip(found, networks, (5, 6), strict=True):
+        drawn = [generator(seed, "analyze", "fixed_points", name).random() for name in names]
+        total = network.W_eff.astype(float).sum()
+        pairs = zip(names, drawn, strict=True)
+        expected = [hash((total, name, id(test), begin, number)) for name, number in pairs]
+        assert [one.at for one in row] == expected
+
+
+def test_every_row_of_points_has_what_is_known_of_its_point(stored: dict[str, np.ndarray]) -> None:
+    every = [one.points for row in found() for one in row]
+    for name in ("x", "outputs", "unstable", "starts", "distance"):
+        expected = np.concatenate([getattr(one, name) for one in every])
+        np.testing.assert_array_equal(stored[name], expected, err_msg=name)
+    rates = [[-1.0, -1.5, -2.0], [2.0, -3.0, -4.0], [3.0, 3.0, -6.0], [-4.0, -6.0, -8.0]]
+    np.testing.assert_allclose(stored["rates_per_tau"][:4], rates)
+    np.testing.assert_allclose(
+        stored["time_constants"], -1 / np.log1p(stored["rates_per_tau"] / 100)
+    )
+    assert stored["tolerances"].tolist() == [1e-3, 1e-6]
+    assert stored["epochs"].tolist() == ["a", "b"]
+    assert points_report.LONGEST == 1_000_000
+
+
+def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelevant_evidence() -> (
+    None
+):
+    task = get_task("mante", settings().tasks)
+    motion, colour = task.epochs()
+    assert (motion.relevant, motion.irrelevant) == ("motion", "colour")
+    two = points([0, 0], [0.0, 0.0])
+    linear = dataclasses.replace(
+        linearise(known.bistable(), np.zeros(2), np.zeros(1)),
+        overlap=np.array([0.6, 0.2, 0.1, 0.5]),
+        error=np.array([0.1, 0.4, 0.2, 0.3]),
+    )
+    blind = dataclasses.replace(linear, overlap=np.array([0.6, 0.0, 0.1, 0.5]))
+    some = [Portrait(two, two.x, at, line) for at, line in ((0, linear), (0, blind), (None, None))]
+    report = points_report.metrics([[one, one] for one in some], task.epochs(), task)
+    ratios = report["selection_ratio"]
+    assert ratios[motion.name] == [pytest.approx(3), None, None]
+    assert ratios[colour.name] == [pytest.approx(1 / 3), 0, None]
+    errors = report["fixed_points"][motion.name]["linear_error"]
+    assert errors == [0.4, 0.4, None]
+    half = dataclasses.replace(motion, irrelevant=None)
+    assert "selection_ratio" not in points_report.metrics([[some[0]]], [half], task)
+
+
+def test_outputs_of_points_are_named_where_there_are_several() -> None:
+    task = get_task("flip_flop", settings().tasks)
+    two = dataclasses.replace(
+        points([0, 0], [0.0, 0.0]), outputs=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    )
+    report = points_report.metrics([[Portrait(two, two.x, None, None)]], EPOCHS[:1], task)
+    by_name = dict(zip(task.outputs, ([1, 4], [2, 5], [3, 6]), strict=True))
+    assert report["fixed_points"]["a"]["stable_outputs"] == [by_name]
+
+
+def test_a_search_starts_from_different_visited_states() -> None:
+    """Of as many starts as states each is taken once."""
+    search = known.SEARCH.model_copy(update={"starts": 1000, "iterations": 0, "tolerances": [1e9],
+                                             "merge_distance": 0.0})  # fmt: skip
+    quiet = dataclasses.replace(still(noise=0.1), alpha=np.full(2, 0.5))
+    one = portrait(quiet, EPOCH, trials(steps=3), 1, search, np.random.default_rng(0))
+    states = visited_states(quiet, EPOCH, trials(steps=3), 1, np.random.default_rng(0))
+    assert one.points.starts.sum() == len(states)
+    assert one.points.survivors.tolist() == [len({tuple(state) for state in states})]

@@ -94,3 +94,28 @@ def test_group_weights_are_means_between_groups() -> None:
     np.testing.assert_array_equal(group_weights(W, sign, preference, every), W)
     only = np.array([True, True, False, False])
     assert group_weights(W, sign, preference, only)[2:].tolist() == [[0] * 4] * 2
+
+
+def test_currents_track_each_other_by_their_correlation_unless_one_is_constant() -> None:
+    random = np.random.default_rng(0)
+    excitation, inhibition = random.random((2, 5, 3)), -random.random((2, 5, 3))
+    inhibition[..., 2] = -1.0
+    expected = [
+        np.corrcoef(excitation[..., i].ravel(), -inhibition[..., i].ravel())[0, 1] for i in range(2)
+    ]
+    np.testing.assert_allclose(tracking(excitation, inhibition), [*expected, 0])
+    small = np.array([[[1e-5]], [[-1e-5]]])  # squares of 2e-10 are rounding
+    assert tracking(small, -small).tolist() == [0]
+    assert tracking(100 * small, -100 * small) == pytest.approx(1)
+
+
+def test_as_many_regressors_as_trials_leave_nothing_to_tell_from_noise() -> None:
+    one = design(pd.DataFrame({"a": [1.0, -1.0]}), np.full(2, np.nan))
+    found = selectivity(np.ones((1, 2, 1)), one, 10, 0.05, np.random.default_rng(0))
+    assert found.d_prime.tolist() == [[0]]
+    three = design(pd.DataFrame({"a": [1.0, -1.0, 0.0]}), np.full(3, np.nan))
+    rates = np.array([2.0, 0.0, 4.0]).reshape(1, 3, 1)  # 2 + a, and a residue of (-1, -1, 2)
+    found = selectivity(rates, three, 10, 0.05, np.random.default_rng(0))
+    assert found.d_prime[0, 0] == pytest.approx(2 / np.sqrt(6))
+    bound = selectivity(rates, three, 10, float(found.p[0, 0]), np.random.default_rng(0))
+    assert bound.selective.tolist() == [[True]]
