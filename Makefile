@@ -30,7 +30,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 init: $(STAMP)
-	@PYTHONPATH=src python -m ctrnn.tidy $(ALONE)
+	@PYTHONPATH=src:. python -m tools.repair $(ALONE)
 	@PYTHONPATH=src python -m ctrnn.tracking init
 
 repro relock: ALONE := --alone
@@ -68,7 +68,7 @@ results: $(STAMP)  ## run the experiments of docs/results.md that are missing (h
 	PYTHONPATH=src python -m experiments.run $(ARGS)
 
 verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks, --small the small configuration
-	PYTHONPATH=src python -m ctrnn.verify $(ARGS)
+	PYTHONPATH=src:. python -m tools.verify $(ARGS)
 
 relock: init  ## run the shipped and the small configuration; write both locks, all metrics and the README's picture anew
 	rm -f dvc.lock  # DVC would keep the entries of stages that are gone

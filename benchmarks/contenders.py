@@ -39,13 +39,13 @@ class Size:
 def problem(size: Size) -> tuple[list[Any], list[Any]]:
     """Networks of the project's settings, and random trials to train each on."""
     from ctrnn import params
-    from ctrnn.network.backends import TaughtTrials
+    from ctrnn.network.backends import SupervisedTrials
     from ctrnn.network.initialise import initialise
 
     changed = {"n_units": size.n, "p_rec": size.density}
     settings = params.read("params.yaml").network.model_copy(update=changed)
     rng = np.random.default_rng(0)
-    batch = TaughtTrials(
+    batch = SupervisedTrials(
         inputs=rng.standard_normal((size.T, size.trials, CHANNELS)).astype(np.float32),
         noise=1,
         targets=rng.standard_normal((size.T, size.trials, OUTPUTS)).astype(np.float32),

@@ -121,7 +121,7 @@ def main(checkout: Path) -> None:
         networks = read_population(artifacts.folder("train", name), settings.train.n_networks)
         for i, (network, seed) in enumerate(zip(networks, settings.network_seeds, strict=True)):
             dynamics = dynamics_of(network)
-            for epoch in task.epochs():
+            for epoch in task.constant_inputs():
                 random = generator(seed, "analyze", "fixed_points", epoch.name)
                 visited = visited_states(dynamics, epoch, test, task.settings.stim_on, random)
                 n_starts = settings.analyze.fixed_points.starts

@@ -66,7 +66,7 @@ def main() -> None:
             ("n_networks", asked.networks),
             ("max_iterations", asked.iterations),
             ("loss_criterion", 1e-20),  # which no network undercuts: all of them train to the end
-            ("stop_at", "loss"),
+            ("stop_criterion", "loss"),
         ):
             checkout.change(f"train.{key}", value)
         cost(checkout, "python", "stages/generate.py", "mante")

@@ -51,7 +51,7 @@ def cost(checkout: Checkout, *command: str) -> Cost:
 def measure(checkout: Checkout, rounds: int) -> dict[str, dict[str, Cost]]:
     """Medians by stage: of its imports, of the stage, and of DVC running it; the last two are whole repros."""
     seen: dict[str, dict[str, list[Cost]]] = {}
-    for turn in range(rounds):
+    for read_new in range(rounds):
         for stage in STAGES:
             of_all = stage == "report"
             arguments = [f"stages/{stage}.py", *([] if of_all else [TASK])]
@@ -67,7 +67,7 @@ def measure(checkout: Checkout, rounds: int) -> dict[str, dict[str, Cost]]:
                 seen.setdefault(stage, {}).setdefault(kind, []).append(one)
         nothing = cost(checkout, "dvc", "repro")
         seen.setdefault("nothing to do", {}).setdefault("dvc", []).append(nothing)
-        checkout.change("report.dpi", 161 + turn)
+        checkout.change("report.dpi", 161 + read_new)
         redrawn = cost(checkout, "dvc", "repro")
         seen.setdefault("report.dpi changed", {}).setdefault("dvc", []).append(redrawn)
     return {

@@ -2,10 +2,10 @@
 
 import sys
 
-from ctrnn import diary, network, params, tasks
+from ctrnn import event_log, network, params, tasks
 from ctrnn.core import artifacts
 from ctrnn.errors import run_stage
-from ctrnn.training import files, loop
+from ctrnn.training import loop, results
 
 # By command: an import would make training depend on the tracking of runs.
 FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
@@ -16,7 +16,7 @@ def main(name: str) -> None:
     settings = params.load("seed", "tasks", "network", "train", "publish")  # the last: live curves
     task = tasks.get_task(name, settings.tasks)
     trials = artifacts.folder("generate", name)
-    with diary.Diary(name, settings, FOLLOWER) as entries:
+    with event_log.EventLogWriter(name, settings, FOLLOWER) as entries:
         trained = loop.train(
             task,
             artifacts.read_table(trials / "train.csv"),
@@ -25,10 +25,10 @@ def main(name: str) -> None:
             settings.network,
             settings.train,
             network.get_backend(settings.train),
-            tell=entries.write,
+            on_step=entries.write,
         )
         folder = artifacts.folder("train", name)
-        files.save(folder, task, trained, settings.network, settings.train)
+        results.save(folder, task, trained, settings.network, settings.train)
 
 
 if __name__ == "__main__":

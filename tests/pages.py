@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-from ctrnn.tracking import place, store
+from ctrnn.tracking import config, store
 from tests.browser import Browser
 from tests.server import Server
 
@@ -26,7 +26,7 @@ localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 POINTS = "(document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0)"
 
 
-class Pages:
+class EventLogReader:
     """Pages of an experiment at the address of a server; `folder` gets the pictures."""
 
     def __init__(self, browser: Browser, uri: str, experiment: str, folder: Path) -> None:
@@ -100,7 +100,7 @@ def _with_text(selector: str, text: str) -> str:
 def main(what: str) -> None:
     """`runs`: pictures of the finished runs, two tasks and three values of p_inh; `curve`: of a training that runs."""
     root = Path.cwd()
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where)
     experiment = store.experiment_id(client, where, "ctrnn")
     status = "FINISHED" if what == "runs" else "RUNNING"
@@ -111,7 +111,7 @@ def main(what: str) -> None:
         profile = Path(scratch) / "profile"
         profile.mkdir()
         with Browser(profile) as browser:
-            pages = Pages(browser, server.uri, experiment, root / "docs")
+            pages = EventLogReader(browser, server.uri, experiment, root / "docs")
             if what == "runs":
                 pages.runs(len(found))
                 pages.comparison(run_ids)

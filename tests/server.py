@@ -13,7 +13,7 @@ from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from ctrnn.tracking import place
+from ctrnn.tracking import config
 from ctrnn.tracking.__main__ import NO_JOBS
 from tests.clock import PATIENCE
 
@@ -61,7 +61,7 @@ class Server:
         end = time.monotonic() + seconds
         while True:
             try:
-                with urlopen(self.uri + place.PROBE, timeout=PATIENCE):
+                with urlopen(self.uri + config.PROBE, timeout=PATIENCE):
                     return
             except (URLError, OSError):
                 assert self._process.poll() is None and time.monotonic() < end, log.read_text()

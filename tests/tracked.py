@@ -14,8 +14,8 @@ import yaml
 
 from ctrnn import lock, params
 from ctrnn.core import artifacts
-from ctrnn.diary import Diary
-from ctrnn.tracking import checks, live, place, publishing, runs, store
+from ctrnn.event_log import EventLogWriter
+from ctrnn.tracking import checks, config, live, publishing, runs, store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
@@ -124,7 +124,7 @@ def publish(root: Path) -> runs.Published:
 
 
 def client_of(root: Path) -> tuple[Any, str]:
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where)
     return client, store.experiment_id(client, where, "ctrnn")
 
@@ -171,8 +171,8 @@ def status_of(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def start_follower(training: Diary, every: int = 0) -> int:
-    """A process without patience that follows a diary which this process writes, or has written; its id.
+def start_follower(training: EventLogWriter, every: int = 0) -> int:
+    """A process without patience that follows a event log which this process writes, or has written; its id.
 
     every: milliseconds between points of a curve.
     """

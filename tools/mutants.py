@@ -67,8 +67,8 @@ ROOMS = {
     **{name: Room((name,), (f"tests/unit/{name}",)) for name in PACKAGES},
     # Without tests that measure time, or start many processes.
     "publication": Room(
-        ("tracking", "lock.py", "diary.py"),
-        ("tests/unit/tracking", "tests/unit/test_lock.py", "tests/unit/test_diary.py"),
+        ("tracking", "lock.py", "event_log.py"),
+        ("tests/unit/tracking", "tests/unit/test_lock.py", "tests/unit/test_event_log.py"),
         ("-k", "not server and not eight and not killed"),
     ),
     "settings": Room(

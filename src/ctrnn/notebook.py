@@ -156,7 +156,9 @@ def _model(path: Path) -> Model:
     native = {"backend": "native", "device": "cpu", "threads": None, "checkpoint_every": 0}
     try:
         task = TASKS[name](params.check_task(name, own))
-        train = TrainSettings.model_validate(settings["train"] | native)
+        train = TrainSettings.model_validate(
+            TrainSettings.with_names_of_now(settings["train"]) | native
+        )
     except (UserError, KeyError, TypeError, ValidationError) as wrong:
         fault = f"holds settings that this version does not know ({' '.join(str(wrong).split())})"
         raise artifacts.error(path, fault.replace(";", ",")) from None

@@ -21,10 +21,10 @@ from zipfile import ZipFile
 
 import yaml
 
-from ctrnn.differences import distance
 from ctrnn.lock import STAGES
-from ctrnn.verify import TOLERANCE
 from tests.pipeline.checkout import ROOT, Checkout
+from tools.compare import distance
+from tools.verify import TOLERANCE
 
 DEBIAN = (
     "python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib", "libc6", "libstdc++6", "libgcc-s1",

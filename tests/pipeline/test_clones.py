@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import verify
 from tests.pipeline.checkout import TASKS, Checkout
+from tools import verify
 
 # What a shell or a machine may have otherwise; none of it decides a result.
 ELSEWHERE = {
@@ -61,7 +61,7 @@ def test_verify_finds_a_wrong_hash_and_nothing_else(
     lock.write_text(before[:place] + "0badhash" + before[place + 8 :])
     monkeypatch.setenv("PATH", checkout.environment["PATH"])
     monkeypatch.chdir(checkout.folder)
-    monkeypatch.setattr(verify, "ways", lambda small: [verify.Way(verify.FIRST)])
+    monkeypatch.setattr(verify, "ways", lambda small: [verify.Variant(verify.FIRST)])
     try:
         with pytest.raises(verify.VerifyError, match=r"2 of \d+ comparisons differ"):
             verify.main(["go_nogo"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ctrnn.tracking import place, store
+from ctrnn.tracking import config, store
 from tests.pipeline.checkout import Checkout
 
 TASK = "go_nogo"
@@ -45,7 +45,7 @@ def set_version(lab: Checkout, version: str) -> None:
 
 def runs(lab: Checkout) -> tuple[Any, dict[tuple[str, str], Any]]:
     """A client; and the runs of the store by p_inh and version, once it is sure that they are complete."""
-    client = store.open_store(place.find(lab.folder))
+    client = store.open_store(config.resolve(lab.folder))
     experiments = {e.name: e.experiment_id for e in client.search_experiments()}
     assert set(experiments) == {"Default", "ctrnn"}
     assert not client.search_runs([experiments["Default"]])

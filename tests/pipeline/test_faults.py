@@ -25,10 +25,10 @@ LONG = {
     "network.n_units": 64,
     "train.threads": 1,
     "tasks.mante.train_trials": 128,
-    "train.trials_per_batch": 128,
+    "train.batch_size": 128,
     "train.max_iterations": 350,
     "train.check_every": 100,
-    "train.stop_at": "loss",
+    "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut
 }
 pytestmark = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.tracking import place
+from ctrnn.tracking import config
 from tests.pipeline.checkout import Checkout
 
 # In a namespace of its own, with a disk of some kB in place of the folder that comes first.
@@ -83,5 +83,5 @@ def test_a_store_that_finds_no_room_says_so_without_its_sql(
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     reason = "(sqlite3.OperationalError) database or disk is full [SQL: CREATE TABLE experiments ("
-    said = place.unreachable(place.find(tmp_path), reason)
+    said = config.unreachable(config.resolve(tmp_path), reason)
     assert said.endswith("database or disk is full); make room, then repeat the command.")

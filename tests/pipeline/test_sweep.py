@@ -26,10 +26,10 @@ from tests.pipeline.checkout import Checkout
 TASK = "go_nogo"
 LONG = {  # a point trains for some seconds, with many checkpoints
     "network.n_units": 128,
-    "train.trials_per_batch": 64,
+    "train.batch_size": 64,
     "train.max_iterations": 900,
     "train.check_every": 300,
-    "train.stop_at": "loss",
+    "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut
     "train.checkpoint_every": 0.5,
 }

@@ -22,7 +22,7 @@ from ctrnn.report import drawings
 from ctrnn.tasks.settings import TaskSettings
 from tests import produced_interval, three_choices
 from tests.settings import FILE
-from tests.unit.tracking.test_note import written
+from tests.unit.tracking.test_description import written
 
 SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
 FOREIGN: dict[str, tuple[type, type, dict[str, Any], str]] = {

@@ -70,12 +70,12 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
     took = {}
     took["generate"], _ = peak(lambda: tasks.save(tmp_path, task, 1))
     taught, validation = (trial_table(task, split, 1) for split in ("train", "validation"))
-    took["train"], trainees = peak(
+    took["train"], states = peak(
         lambda: loop.train(
             task, taught, validation, chosen.seed, chosen.network, chosen.train, backend, tmp_path
         )
     )
-    after, before = ([getattr(one, n) for one in trainees] for n in ("network", "start"))
+    after, before = ([getattr(one, n) for one in states] for n in ("network", "start"))
     seeds = chosen.network_seeds
     took["evaluate"], _ = peak(
         lambda: performance.evaluate(task, tasks.read_test(tmp_path), after, seeds, 4, backend)

@@ -289,7 +289,7 @@ def test_thresholds_in_the_wrong_order_are_refused(raw: dict[str, Any]) -> None:
 
 def test_fewer_trials_than_a_batch_are_refused(raw: dict[str, Any]) -> None:
     assert sentence(changed(raw, "tasks.dmts.train_trials", 32)).startswith(
-        "tasks.dmts.train_trials = 32 is less than train.trials_per_batch = 64"
+        "tasks.dmts.train_trials = 32 is less than train.batch_size = 64"
     )
 
 
@@ -324,7 +324,7 @@ def test_a_missing_or_broken_file_is_one_sentence(tmp_path: Path) -> None:
     [
         ("", "train.learning_rate", "write learning_rate in the section train"),
         ("", "tasks.mante.T", "write T in the section tasks.mante"),
-        ("train", "hopeless.after", "write after in the section train.hopeless"),
+        ("train", "early_abandon.after", "write after in the section train.early_abandon"),
         ("network", "network.tau", "write tau in the section network"),
         ("", "train.learning_rat", "did you mean train.learning_rate?"),
         ("", "learning_rate", "did you mean train.learning_rate?"),
@@ -344,11 +344,11 @@ def test_an_unknown_key_is_told_what_it_may_have_meant(
 
 
 @pytest.mark.parametrize("key", ["a\nb", "\0", "\ud800", "x" * 5000, "", 1, None, True])
-@pytest.mark.parametrize("where", ["", "network", "tasks", "tasks.mante", "train.hopeless"])
+@pytest.mark.parametrize("where", ["", "network", "tasks", "tasks.mante", "train.early_abandon"])
 def test_a_strange_key_is_shown_on_one_short_line(
     raw: dict[str, Any], where: str, key: Any
 ) -> None:
-    raw["train"]["hopeless"] = {"after": 1, "below": 0.5}
+    raw["train"]["early_abandon"] = {"after": 1, "below": 0.5}
     section = raw
     for part in filter(None, where.split(".")):
         section = section[part]
@@ -373,7 +373,7 @@ TAU = "a number at least 1e-09 and at most 1000000000"
 @pytest.mark.parametrize(
     ("key", "value", "allowed"),
     [
-        ("train.hopeless", 5, "a section of its own or null"),
+        ("train.early_abandon", 5, "a section of its own or null"),
         ("tasks.xor.curriculum", {}, "a list, [] for none, of at most 100 sections of their own"),
         ("tasks.mante.evidence", 1, "a list, not empty, of at most 100 numbers above 0 and at most 1e+30"),
         ("analyze.generalisation.delay", None, f"a list, [] for none, of at most 10000 {STEPS}"),
@@ -394,8 +394,8 @@ def test_what_is_allowed_is_told_in_words(
 
 
 def test_half_a_section_says_what_is_missing(raw: dict[str, Any]) -> None:
-    assert sentence(changed(raw, "train.hopeless", {"after": 1000})) == (
-        "train.hopeless.below is missing; give a number at least 0 and at most 1"
+    assert sentence(changed(raw, "train.early_abandon", {"after": 1000})) == (
+        "train.early_abandon.below is missing; give a number at least 0 and at most 1"
     )
 
 
@@ -411,8 +411,8 @@ def test_a_loss_that_cannot_be_undercut_is_refused_where_it_is_asked_for(
 ) -> None:
     zero = changed(raw, "train.loss_criterion", 0)
     assert params.check(zero).train.loss_criterion == 0
-    assert sentence(changed(zero, "train.stop_at", "loss")) == (
-        "train.loss_criterion = 0 cannot be undercut, which train.stop_at = 'loss' asks for; "
+    assert sentence(changed(zero, "train.stop_criterion", "loss")) == (
+        "train.loss_criterion = 0 cannot be undercut, which train.stop_criterion = 'loss' asks for; "
         "give a loss_criterion above 0"
     )
 
@@ -437,7 +437,7 @@ def test_other_names_of_experiments_are_kept(raw: dict[str, Any], name: str) -> 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"train_trials": 4}, "train_trials = 4 is less than train.trials_per_batch = 64; give at least one batch"),
+        ({"train_trials": 4}, "train_trials = 4 is less than train.batch_size = 64; give at least one batch"),
         ({"train_trials": 66}, "train_trials = 66 cannot be balanced over 4 conditions; give a multiple of 4"),
         ({"test_trials": 6}, "test_trials = 6 cannot be balanced over 4 conditions; give a multiple of 4"),
     ],

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from ctrnn.tidy import BusyError, undisturbed
 from tests.tracked import REPOSITORY
+from tools.repair import BusyError, undisturbed
 
 LOCK = "schema: '2.0'\nstages:\n  report:\n    cmd: python stages/report.py\n"
 
@@ -84,7 +84,7 @@ def test_a_note_of_a_dead_dvc_keeps_nobody_even_where_its_number_is_taken_again(
         pass
 
 
-BUSY = r"^tidy: another DVC command works in this checkout; wait"
+BUSY = r"^repair: another DVC command works in this checkout; wait"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_what_may_be_half_written_is_left_where_it_is(
     root = locks.parents[2]
     (root / "dvc.lock").write_text(LOCK[:5])
     monkeypatch.chdir(root)
-    monkeypatch.setattr(sys, "argv", ["tidy", *arguments])
+    monkeypatch.setattr(sys, "argv", ["repair", *arguments])
     with ends:
-        runpy.run_path(str(REPOSITORY / "src" / "ctrnn" / "tidy.py"), run_name="__main__")
+        runpy.run_path(str(REPOSITORY / "tools" / "repair.py"), run_name="__main__")
     assert (root / "dvc.lock").read_text() == LOCK[:5]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from ctrnn import verify
 from ctrnn.core import artifacts
-from ctrnn.differences import distance, first_difference
+from tools import verify
+from tools.compare import distance, first_difference
 
 STAGES = ("generate", "train", "evaluate", "analyze")
 

@@ -56,7 +56,7 @@ def analyze(
     names = representation.regressors(each)
     targeted = representation.common(names, each, "targeted")
     roles = representation.common(names, each, "arrays")
-    epochs = task.epochs()
+    epochs = task.constant_inputs()
     found = mechanism.portraits(task, test, after, seeds, settings.fixed_points)
     lesions, lesion_metrics = outside_training.silence(
         task, test, after, names, roles["d_prime"], seeds, settings.lesions, backend

@@ -93,13 +93,13 @@ def moments(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
 
 def lacks(network: Network) -> list[str]:
     """What a network does without that most tasks need, in words; empty for most networks."""
-    wiring, acting = network.wiring, network.acting.weights
+    wiring, effective = network.wiring, network.effective_weights
     n, dale = len(wiring.sign), wiring.settings.dale
     found = {
-        "no input weights other than 0": not acting["W_in"].any(),
+        "no input weights other than 0": not effective["W_in"].any(),
         "no recurrent synapses": not wiring.mask.any(),
         "no recurrent weights other than 0": wiring.mask.any() and not network.W_eff.any(),
-        "no readout weights other than 0": not acting["W_out"].any(),
+        "no readout weights other than 0": not effective["W_out"].any(),
         "no excitatory units": dale and not (wiring.sign == 1).any(),
         "no inhibitory units": dale and not (wiring.sign == -1).any(),
         f"only {n} unit{'s' * (n > 1)}": n < FEW,

@@ -112,8 +112,8 @@ def by_size(
 
 def dynamics_of(network: Network) -> Dynamics:
     """The dynamics of a network, with its weights as they act."""
-    acting = network.acting.weights
-    weights = {name: array.astype(np.float64) for name, array in acting.items()}
+    effective = network.effective_weights
+    weights = {name: array.astype(np.float64) for name, array in effective.items()}
     settings = network.wiring.settings
     return Dynamics(
         W=network.W_eff.astype(np.float64),

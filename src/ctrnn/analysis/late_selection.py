@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ctrnn.analysis.recording import Recording
-from ctrnn.tasks import Epoch
+from ctrnn.tasks import ConstantInput
 
 
 def late_selection(
     recordings: Sequence[Recording],
     names: Sequence[str],
     projections: np.ndarray,
-    epochs: Sequence[Epoch],
+    epochs: Sequence[ConstantInput],
 ) -> dict[str, Any]:
     """How far evidence moves the state when it is irrelevant, as a share of how far when relevant.
 
@@ -43,7 +43,9 @@ def late_selection(
     return report
 
 
-def separation(recording: Recording, path: np.ndarray, epoch: Epoch, variable: str) -> float:
+def separation(
+    recording: Recording, path: np.ndarray, epoch: ConstantInput, variable: str
+) -> float:
     """Largest distance over time between conditions of positive and of negative `variable`, path [condition, time]."""
     conditions = recording.rows.groupby("condition").first()
     some, value = epoch.picks(conditions), conditions[variable].to_numpy()

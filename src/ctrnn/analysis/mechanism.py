@@ -19,7 +19,7 @@ from ctrnn.analysis.settings import FixedPointSettings
 from ctrnn.core.rng import generator
 from ctrnn.kernel import log, usable_cores
 from ctrnn.network import Network
-from ctrnn.tasks import Batch, Epoch, Task
+from ctrnn.tasks import Batch, ConstantInput, Task
 
 # Trials seen under an input, whose states count as visited: half of them with noise, half without.
 TRIALS = 32
@@ -43,22 +43,22 @@ def portraits(
     settings: FixedPointSettings,
 ) -> list[list[Portrait]]:
     """A portrait [network][epoch] for every constant input of the task."""
-    jobs = list(product(zip(networks, seeds, strict=True), task.epochs()))
+    jobs = list(product(zip(networks, seeds, strict=True), task.constant_inputs()))
 
-    def run(job: tuple[tuple[Network, int], Epoch]) -> Portrait:
+    def run(job: tuple[tuple[Network, int], ConstantInput]) -> Portrait:
         (network, seed), epoch = job
         random = generator(seed, "analyze", "fixed_points", epoch.name)
         return portrait(dynamics_of(network), epoch, test, task.settings.stim_on, settings, random)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         done = list(tqdm(pool.map(run, jobs), desc="fixed points", total=len(jobs), unit="search"))
-    n_epochs = len(task.epochs())
+    n_epochs = len(task.constant_inputs())
     return [done[i : i + n_epochs] for i in range(0, len(done), n_epochs)]
 
 
 def portrait(
     dynamics: Dynamics,
-    epoch: Epoch,
+    epoch: ConstantInput,
     test: Batch,
     begin: int,
     settings: FixedPointSettings,
@@ -76,7 +76,7 @@ def portrait(
 
 
 def visited_states(
-    dynamics: Dynamics, epoch: Epoch, test: Batch, begin: int, random: np.random.Generator
+    dynamics: Dynamics, epoch: ConstantInput, test: Batch, begin: int, random: np.random.Generator
 ) -> Float[np.ndarray, "state unit"]:
     """States on some trials seen under an input, from step `begin` on; half of the trials are with noise."""
     rows = np.flatnonzero(epoch.picks(test.conditions))[:TRIALS]

@@ -13,7 +13,7 @@ from ctrnn.analysis.fixed_points import FixedPoints
 from ctrnn.analysis.mechanism import Portrait
 from ctrnn.analysis.state_space import StateSpace
 from ctrnn.analysis.verdict import verdict
-from ctrnn.tasks import Epoch, Task
+from ctrnn.tasks import ConstantInput, Task
 
 KINDS = ("stable", "saddle", "slow", "outside")
 LONGEST = 1e6  # steps: time constants beyond it are given as this
@@ -22,7 +22,7 @@ LEADING = 6  # modes of a point that are kept
 
 def arrays(
     found: list[list[Portrait]],
-    epochs: Sequence[Epoch],
+    epochs: Sequence[ConstantInput],
     spaces: Sequence[StateSpace],
     tolerances: Sequence[float],
 ) -> dict[str, np.ndarray]:
@@ -64,7 +64,7 @@ def arrays(
 
 
 def metrics(
-    found: list[list[Portrait]], epochs: Sequence[Epoch], task: Task[Any]
+    found: list[list[Portrait]], epochs: Sequence[ConstantInput], task: Task[Any]
 ) -> dict[str, Any]:
     """fixed_points and selection_ratio of reports/analyze/<task>.json: lists over networks."""
     report: dict[str, Any] = {"fixed_points": {}}
@@ -105,7 +105,7 @@ def metrics(
 
 
 def kind_of(points: FixedPoints) -> Int[np.ndarray, " point"]:
-    """Place in KINDS of every point."""
+    """StoreConfig in KINDS of every point."""
     return np.select([points.outside, ~points.fixed, points.unstable > 0], [3, 2, 1], 0)
 
 

@@ -6,6 +6,7 @@ where nothing else is said.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,11 +28,18 @@ class Section(BaseModel):
     """A section of params.yaml.
 
     changes_no_result: names of settings that decide how fast a result comes, or what is shown on the way, and never
-    the result. No stage names them in dvc.yaml, and none writes them into a file.
+    the result. No stage names them in dvc.yaml, and none writes them into a file. renamed: names of before -> names of
+    now; weights files and runs of before are read with them, a params.yaml is told the new name.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     changes_no_result: ClassVar[frozenset[str]] = frozenset()
+    renamed: ClassVar[dict[str, str]] = {}
+
+    @classmethod
+    def with_names_of_now(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The same settings, each under the name that it has now."""
+        return {cls.renamed.get(name, name): value for name, value in settings.items()}
 
     def decisive(self) -> dict[str, Any]:
         """The settings that decide a result, by name."""

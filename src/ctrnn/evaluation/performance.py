@@ -113,7 +113,7 @@ def activity_of(network: Network, rates: Float[np.ndarray, "time trial unit"]) -
     return {
         "mean_rate": float(rates.mean(dtype=np.float64)),
         "saturated_rates": float(saturated.mean()),
-        "vanished_synapses": network.vanished_synapses,
+        "vanished_synapses": network.zero_weight_fraction,
     }
 
 

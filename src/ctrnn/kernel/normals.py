@@ -75,10 +75,10 @@ def _pair(p: Words, q: Words) -> tuple[Floats, Floats]:
         (f(1.1878655663) - f(0.3719279291) * m) + mm * f(0.0476672633)
     )
     radius = np.sqrt(e * f(1.3862943611) + (f(2) - m) * P)
-    turn = q.view(np.int32).astype(f) * f(2.0**-31)
-    y = turn * turn
+    read_new = q.view(np.int32).astype(f) * f(2.0**-31)
+    y = read_new * read_new
     yy = y * y
-    sine = turn * (
+    sine = read_new * (
         (f(1.5707951251) - f(0.6459262326) * y) + yy * (f(0.0795016341) - f(0.0043716726) * y)
     )
     cosine = (f(0.9999932956) - f(1.2334844955) * y) + yy * (f(0.2525802152) - f(0.0190957195) * y)

@@ -52,7 +52,7 @@ class TrainJob:
     mask: NDArray[np.bool_] | Floats
     key: int | None = None
     rate_penalty: float = 0.0
-    wanted: frozenset[str] = NAMES
+    trainable: frozenset[str] = NAMES
 
 
 def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Any, ...]]:
@@ -107,7 +107,7 @@ class _Gradients:
     """One job on its way: its slices' work, and then the sum of what they found."""
 
     def __init__(self, job: TrainJob) -> None:
-        if unknown := job.wanted - NAMES:
+        if unknown := job.trainable - NAMES:
             raise ValueError(
                 f"wanted = {sorted(unknown)} are not weights; give some of {sorted(NAMES)}."
             )
@@ -128,7 +128,7 @@ class _Gradients:
         slices = _slices(trials)
         self.losses = np.empty((slices, 2), np.float64)
         self.parts = {
-            name: np.empty((slices, sizes[name]), np.float32) for name in NAMES & job.wanted
+            name: np.empty((slices, sizes[name]), np.float32) for name in NAMES & job.trainable
         }
         places = {"W_rec": "dA", "W_in": "dB", "b_rec": "dc", "W_out": "dW_out", "b_out": "db_out"}
         self.work = []

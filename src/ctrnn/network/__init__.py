@@ -1,16 +1,16 @@
 """Networks of excitatory and inhibitory rate units, and the dynamics that run them."""
 
-from ctrnn.network.backends import Activity, Backend, TaughtTrials, Trials, get_backend
-from ctrnn.network.files import KINDS, read_network, read_population, read_with_settings
+from ctrnn.network.backends import Activity, Backend, SupervisedTrials, Trials, get_backend
 from ctrnn.network.initialise import initialise
-from ctrnn.network.network import Network, Wiring, from_arrays
+from ctrnn.network.model import Network, Wiring, from_arrays
+from ctrnn.network.weights_file import KINDS, read_network, read_population, read_with_settings
 
 __all__ = [
     "KINDS",
     "Activity",
     "Backend",
     "Network",
-    "TaughtTrials",
+    "SupervisedTrials",
     "Trials",
     "Wiring",
     "from_arrays",

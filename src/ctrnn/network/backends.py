@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ctrnn.network.network import Network
+from ctrnn.network.model import Network
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Trials:
 
 
 @dataclass(frozen=True)
-class TaughtTrials(Trials):
+class SupervisedTrials(Trials):
     """Trials with what the network should answer, and where the loss counts; rate_penalty: factor of mean(r^2)."""
 
     targets: Float[np.ndarray, "time trial output"]
@@ -49,17 +49,20 @@ class Backend(Protocol):
         """Rates and outputs of every network on its trials; rates take 4 bytes x time x trial x unit each."""
 
     def loss_and_gradients(
-        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+        self,
+        networks: Sequence[Network],
+        batches: Sequence[SupervisedTrials],
+        trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
-        """Loss of every network and its gradient by the arrays in `wanted`.
+        """Loss of every network and its gradient by the arrays in `trainable`.
 
         The loss is the mean squared error where the mask counts, plus rate_penalty mean(r^2) over time, trial and
         unit, with rates as the readout sees them.
         """
 
 
-class Signed:
-    """A backend that is given input and readout weights as they act (`Network.acting`), whichever computes."""
+class DaleBackend:
+    """Gives a backend the input and readout weights as they act under Dale's principle, whichever backend computes."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -68,22 +71,34 @@ class Signed:
         self, networks: Sequence[Network], trials: Sequence[Trials]
     ) -> list[Float[np.ndarray, "time trial output"]]:
         """See `Backend.outputs`."""
-        return self.backend.outputs([network.acting for network in networks], trials)
+        return self.backend.outputs([_with_signs(network) for network in networks], trials)
 
     def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
         """See `Backend.activity`."""
-        return self.backend.activity([network.acting for network in networks], trials)
+        return self.backend.activity([_with_signs(network) for network in networks], trials)
 
     def loss_and_gradients(
-        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+        self,
+        networks: Sequence[Network],
+        batches: Sequence[SupervisedTrials],
+        trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """See `Backend.loss_and_gradients`; gradients are by the weights as trained."""
-        acting = [network.acting for network in networks]
-        results = self.backend.loss_and_gradients(acting, batches, wanted)
+        signed = [_with_signs(network) for network in networks]
+        results = self.backend.loss_and_gradients(signed, batches, trainable)
         return [
-            (loss, dict(network.through_signs(gradients)))
+            (loss, dict(network.vjp(gradients)))
             for network, (loss, gradients) in zip(networks, results, strict=True)
         ]
+
+
+def _with_signs(network: Network) -> Network:
+    """The network whose input and readout weights, as trained, are the effective ones of this."""
+    settings, effective = network.wiring.settings, network.effective_weights
+    if not settings.dale_inputs and not settings.dale_readout:
+        return network
+    signed = {name: effective[name] for name in ("W_in", "W_out")}
+    return Network(network.wiring, {**network.weights, **signed})
 
 
 class ChoosesBackend(Protocol):
@@ -107,7 +122,7 @@ def get_backend(settings: ChoosesBackend) -> Backend:
     if settings.backend == "torch":  # importing torch takes seconds: only where it is used
         from ctrnn.network.torch_backend import TorchBackend
 
-        return Signed(TorchBackend(settings.device))
+        return DaleBackend(TorchBackend(settings.device))
     from ctrnn.network.native_backend import NativeBackend
 
-    return Signed(NativeBackend(settings.threads))
+    return DaleBackend(NativeBackend(settings.threads))

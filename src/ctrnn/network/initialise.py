@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn.core.rng import generator
-from ctrnn.network.network import Network, Wiring, time_constants
+from ctrnn.network.model import Network, Wiring, time_constants
 from ctrnn.network.settings import NetworkSettings, PairDensities
 
 RATE_AT_ZERO = {"sigmoid": 0.5, "relu": 0.0}  # f(0)

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from ctrnn import kernel
 from ctrnn.errors import UserError
 from ctrnn.kernel.library import library
-from ctrnn.network.backends import Activity, TaughtTrials, Trials
-from ctrnn.network.network import Network, Wiring
+from ctrnn.network.backends import Activity, SupervisedTrials, Trials
+from ctrnn.network.model import Network, Wiring
 
 
 class BackendError(UserError, RuntimeError):
@@ -47,7 +47,10 @@ class NativeBackend:
         return [Activity(rates, z) for rates, z in self._run(jobs) if rates is not None]
 
     def loss_and_gradients(
-        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+        self,
+        networks: Sequence[Network],
+        batches: Sequence[SupervisedTrials],
+        trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """See `Backend.loss_and_gradients`."""
         jobs = [
@@ -59,7 +62,7 @@ class NativeBackend:
                 mask=batch.mask,
                 key=batch.noise,
                 rate_penalty=batch.rate_penalty,
-                wanted=wanted,
+                trainable=trainable,
             )
             for network, batch in zip(networks, batches, strict=True)
         ]

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ctrnn.errors import ParamsError
-from ctrnn.network.backends import Activity, TaughtTrials, Trials
+from ctrnn.network.backends import Activity, SupervisedTrials, Trials
 from ctrnn.network.initialise import RATE_AT_ZERO
-from ctrnn.network.network import Network
+from ctrnn.network.model import Network
 
 ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "sigmoid": torch.sigmoid,
@@ -112,11 +112,14 @@ class TorchBackend:
         return found
 
     def loss_and_gradients(
-        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+        self,
+        networks: Sequence[Network],
+        batches: Sequence[SupervisedTrials],
+        trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """See `Backend.loss_and_gradients`."""
         groups = self._groups(networks, batches)
-        return [pair for group in groups for pair in self._gradients(*group, wanted)]
+        return [pair for group in groups for pair in self._gradients(*group, trainable)]
 
     def _groups(
         self, networks: Sequence[Network], trials: Sequence[AnyTrials]
@@ -126,9 +129,12 @@ class TorchBackend:
         return [(networks[i : i + n], trials[i : i + n]) for i in range(0, len(networks), n)]
 
     def _gradients(
-        self, networks: Sequence[Network], batches: Sequence[TaughtTrials], wanted: frozenset[str]
+        self,
+        networks: Sequence[Network],
+        batches: Sequence[SupervisedTrials],
+        trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
-        weights = self._weights(networks, wanted)
+        weights = self._weights(networks, trainable)
         inputs = self._by_time([batch.inputs for batch in batches])
         targets = self._by_time([batch.targets for batch in batches])
         mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
@@ -137,7 +143,7 @@ class TorchBackend:
         losses = (mask * (Z - targets) ** 2).sum(dim=(0, 2, 3)) / mask.sum(dim=(0, 2, 3))
         if batches[0].rate_penalty:
             losses = losses + batches[0].rate_penalty * R.square().mean(dim=(0, 2, 3))
-        names = sorted(wanted)
+        names = sorted(trainable)
         grads = torch.autograd.grad(losses.sum(), [weights[name] for name in names])
         arrays = {name: grad.cpu().numpy() for name, grad in zip(names, grads, strict=True)}
         return [
@@ -184,10 +190,10 @@ class TorchBackend:
         R: Tensor = RateDynamics.apply(A, drive, eta, 1 - alpha, settings.activation)
         return R, apply(weights["W_out"], R) + weights["b_out"].unsqueeze(1)
 
-    def _weights(self, networks: Sequence[Network], wanted: frozenset[str]) -> dict[str, Tensor]:
+    def _weights(self, networks: Sequence[Network], trainable: frozenset[str]) -> dict[str, Tensor]:
         return {
             name: self._stack([network.weights[name] for network in networks]).requires_grad_(
-                name in wanted
+                name in trainable
             )
             for name in networks[0].weights
         }

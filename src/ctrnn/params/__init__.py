@@ -11,9 +11,19 @@ from typing import Any
 
 from ctrnn.errors import ParamsError, shown
 from ctrnn.params import dialect, memory
-from ctrnn.params.schema import Params, check, check_part, check_task, every_key
+from ctrnn.params.schema import Params, check, check_part, check_task, every_key, names_of_now
 
-__all__ = ["Params", "check", "check_part", "check_task", "every_key", "load", "parse", "read"]
+__all__ = [
+    "Params",
+    "check",
+    "check_part",
+    "check_task",
+    "every_key",
+    "load",
+    "names_of_now",
+    "parse",
+    "read",
+]
 
 
 def load(*sections: str, path: str | Path = "params.yaml") -> Params:

@@ -105,7 +105,7 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     steps = [settings.at(one) for one in settings.curriculum]
     checked = sum(one.T * one.validation_trials for one in (settings, *steps))
     longest = max(one.T for one in (settings, *steps))
-    batch = train.trials_per_batch
+    batch = train.batch_size
     at_once = min(train.threads or usable_cores(), N * -(-batch // 32))
     if train.backend == "native":  # a slice of 32 trials in every thread
         running = at_once * 128 * (longest * (2 * U + len(task.channels) + o) + density * U**2 / 2)
@@ -116,7 +116,7 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
         [
             *tables,
             part(checked * step + settings.validation_trials * T * o * (4 * N + 16), "T", "validation_trials"),
-            part(3 * N * longest * batch * (step + 4 * o), "T", networks, "train.trials_per_batch"),
+            part(3 * N * longest * batch * (step + 4 * o), "T", networks, "train.batch_size"),
             part(running, "T", units),
             part(N * U**2 * (30 + 24 * density), networks, units),
             part(60 * U**2, units),
@@ -151,7 +151,7 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
         ],
         "fixed points": [
             part(
-                min(usable_cores(), N * len(task.epochs()))
+                min(usable_cores(), N * len(task.constant_inputs()))
                 * (16 * T * VISITED * U + 8 * min(points.starts, VISITED * T) * U * (len(points.tolerances) + 8)),
                 "T", units, "analyze.fixed_points.starts",
             ),

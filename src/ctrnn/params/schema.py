@@ -72,6 +72,7 @@ def check(raw: Mapping[str, Any]) -> Params:
 
     Raises ParamsError, with one sentence that names key, value, what is allowed and the nearest key.
     """
+    _refuse_names_of_before(raw)
     tasks = raw.get("tasks")
     if "tasks" in raw and (not isinstance(tasks, dict) or not tasks):
         known = ", ".join(TaskSettings.registry)
@@ -79,8 +80,32 @@ def check(raw: Mapping[str, Any]) -> Params:
     checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     for name, task in params.tasks.items():
-        check_trials(TASKS[name](task), params.train.trials_per_batch)
+        check_trials(TASKS[name](task), params.train.batch_size)
     return params
+
+
+@cache
+def names_of_now() -> dict[str, str]:
+    """Dotted keys that a params.yaml had before -> those of now."""
+    sections = {name: field.annotation for name, field in Params.model_fields.items()}
+    return {
+        f"{name}.{old}": f"{name}.{new}"
+        for name, kind in sections.items()
+        if isinstance(kind, type) and issubclass(kind, Section)
+        for old, new in kind.renamed.items()
+    }
+
+
+def _refuse_names_of_before(raw: Mapping[str, Any]) -> None:
+    renamed = [
+        (old, new)
+        for old, new in names_of_now().items()
+        if isinstance(section := raw.get(old.partition(".")[0]), Mapping)
+        and old.partition(".")[2] in section
+    ]
+    if renamed:
+        new_names = ", ".join(f"{old} is now {new}" for old, new in renamed)
+        raise ParamsError(f"{new_names}; rename {'them' if len(renamed) > 1 else 'it'}")
 
 
 def check_part(raw: Mapping[str, Any]) -> Params:

@@ -55,7 +55,7 @@ class Results:
     def seen(self) -> np.ndarray:
         """[epoch, condition]: whether the trials of a condition are seen under each constant input."""
         conditions = self.test.groupby("condition", sort=True).head(1).sort_values("condition")
-        return np.stack([epoch.picks(conditions) for epoch in self.task.epochs()])
+        return np.stack([epoch.picks(conditions) for epoch in self.task.constant_inputs()])
 
     @property
     def lacks(self) -> list[list[str]]:

@@ -46,7 +46,7 @@ def headline(results: Results) -> str:
     goal = {
         "accuracy": f"accuracy {settings.accuracy_criterion:g}",
         "loss": f"loss {settings.loss_criterion:g}",
-    }.get(settings.stop_at, "the criterion")
+    }.get(settings.stop_criterion, "the criterion")
     count = f"{len(reached)} of {len(results.networks)} networks reached {goal}"
     when = f" after {span(reached)} iterations" if reached else ""
     return f"{count}{when}; accuracy on test trials {times(results.evaluation['accuracy'], 3)}."

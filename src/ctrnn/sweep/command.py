@@ -21,7 +21,7 @@ from ctrnn.sweep.checkout import Checkout, Experiment
 from ctrnn.sweep.plan import plan
 from ctrnn.sweep.points import Point, SweepError, labels, points
 from ctrnn.sweep.progress import Progress
-from ctrnn.tracking import place, publishing, reading, sweeps
+from ctrnn.tracking import config, publishing, reading, sweeps
 
 FOLDER = Path("reports") / "sweeps"
 
@@ -38,7 +38,7 @@ def sweep(
     is, or where a sweep of this name is running; SweepError at the end where points have failed.
     """
     check_name(name)
-    checkout = Checkout(place.main_checkout())
+    checkout = Checkout(config.main_checkout())
     asked = points(sets, tasks, checkout.root)
     commit = checkout.commit
     settings = next(point.settings for point in asked if point.settings)
@@ -136,7 +136,7 @@ def report(name: str | None, runs: DataFrame | None = None) -> None:
     runs: the finished runs, where they have just been read: thousands take minutes. Raises SweepError where there is no
     such sweep, or none of its points has results.
     """
-    checkout = Checkout(place.main_checkout())
+    checkout = Checkout(config.main_checkout())
     known = {path.parent.name: path for path in (checkout.root / FOLDER).glob("*/sweep.json")}
     if not known:
         raise SweepError(f"{checkout.root / FOLDER} holds no sweep; run ctrnn sweep first")

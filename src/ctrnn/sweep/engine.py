@@ -22,7 +22,7 @@ from ctrnn.kernel import usable_cores
 from ctrnn.sweep import runner
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.points import Point, SweepError
-from ctrnn.tracking import place
+from ctrnn.tracking import config
 
 RETRIES = 3  # of a point whose worker or node is lost
 STARTS = 3  # of Ray on this machine, which may take longer than Ray waits where it is busy
@@ -173,7 +173,7 @@ def check_store(root: Path) -> None:
     """Raises SweepError where nodes of the cluster would write one SQLite file over a network."""
     import ray
 
-    store = place.find(root)
+    store = config.resolve(root)
     here = {socket.gethostname()}
     nodes = {str(node["NodeManagerHostname"]) for node in ray.nodes() if node["Alive"]}
     if store.database is not None and nodes - here:

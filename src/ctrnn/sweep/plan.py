@@ -84,7 +84,7 @@ def plan(
     cached = [p for p in allowed if p.name in done and complete(p, done[p.name], published)]
     ended = {point.name for point in cached}
     todo = [point for point in allowed if point.name not in ended]
-    threads, at_once, longest = spread(todo) if todo else (1, 1, 0.0)
+    threads, at_once, longest = allocate_cores(todo) if todo else (1, 1, 0.0)
     wanted = [sorted(point.settings.tasks) for point in todo if point.settings]
     records = [
         record
@@ -111,7 +111,7 @@ def complete(point: Point, experiment: Experiment, published: Collection[str]) -
     return wanted == got and all(key in published for key in keys)
 
 
-def spread(points: Sequence[Point]) -> tuple[int, int, float]:
+def allocate_cores(points: Sequence[Point]) -> tuple[int, int, float]:
     """Threads of a point, and points at once, that make the most steps of training a second on this machine.
 
     Then the seconds of training of a point that needs all of its iterations.
@@ -135,11 +135,11 @@ def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
     task = tasks.get_task(name, settings.tasks)
     backend = network.get_backend(settings.train.model_copy(update={"threads": threads}))
     table = tasks.trial_table(task, "train", settings.seed)
-    batch = task.render(table.head(settings.train.trials_per_batch))
+    batch = task.render(table.head(settings.train.batch_size))
     sizes = (len(task.channels), len(task.outputs))
     some = [network.initialise(settings.network, *sizes, seed) for seed in settings.network_seeds]
     taught = [
-        network.TaughtTrials(
+        network.SupervisedTrials(
             inputs=batch.inputs,
             noise=rng.key(seed, "sweep", "timing"),
             targets=batch.targets,

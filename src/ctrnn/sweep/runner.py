@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from ctrnn.errors import exit_on_user_error
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.points import SweepError
-from ctrnn.tidy import damaged_cache
+from tools.repair import damaged_cache
 
 GRACE = 5  # seconds that training has to write a checkpoint
 RUNNING = re.compile(r"^Running stage '([^']+)'")
@@ -49,7 +49,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     log = checkout.log(name)
     log.parent.mkdir(parents=True, exist_ok=True)
     with checkout.lock(f"point {name}"), ExitStack() as held, log.open("w") as told:
-        held.enter_context(claimed_cores(job["threads"]))
+        held.enter_context(pin_cores(job["threads"]))
         clone = held.enter_context(claimed_clone(checkout, job["commit"]))
         sets = [f"--set-param={override}" for override in job["overrides"]]
         stages: list[tuple[str, float]] = []
@@ -95,7 +95,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def claimed_cores(n: int) -> Iterator[None]:
+def pin_cores(n: int) -> Iterator[None]:
     """Bind this process to n cores that no other point has, where the system can and so many are free."""
     if not hasattr(os, "sched_getaffinity"):
         yield
@@ -106,7 +106,7 @@ def claimed_cores(n: int) -> Iterator[None]:
     with ExitStack() as held:
         mine: set[int] = set()
         for core in allowed:
-            if len(mine) < n and taken(held, folder / f"{core}.lock"):
+            if len(mine) < n and try_lock(held, folder / f"{core}.lock"):
                 mine.add(core)
         if len(mine) == n:
             os.sched_setaffinity(0, mine)
@@ -120,7 +120,7 @@ def claimed_clone(checkout: Checkout, commit: str) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         number = 0
-        while not taken(held, folder / f"{number}.lock"):
+        while not try_lock(held, folder / f"{number}.lock"):
             number += 1
         clone = folder / str(number)
         if not is_clone_of(checkout, clone):
@@ -159,7 +159,7 @@ def make_clone(checkout: Checkout, clone: Path) -> None:
     (project / ".dvc" / "config.local").write_text(f"[cache]\n    dir = {cache}\n")
 
 
-def taken(held: ExitStack, path: Path) -> bool:
+def try_lock(held: ExitStack, path: Path) -> bool:
     """Whether this process has got the lock; it is given back when `held` ends, and when the process does."""
     try:
         held.enter_context(FileLock(path, timeout=0))
@@ -198,7 +198,7 @@ def sentence(said: str) -> str:
     return lines[-1] if lines else "no message"
 
 
-def leash() -> None:
+def exit_with_parent() -> None:
     """End this process and all that it has started when standard input closes."""
     while os.read(0, 1):
         pass
@@ -213,7 +213,7 @@ def main() -> None:
         os.setpgid(0, 0)
     signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the stages would inherit
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=leash, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     try:
         done = run(job)
     except SweepError as error:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ctrnn.errors import ParamsError, nearest
+from ctrnn.tasks.constant_input import ConstantInput
 from ctrnn.tasks.dmts import Dmts
-from ctrnn.tasks.epochs import Epoch
-from ctrnn.tasks.files import one_of_each, read_test, save
 from ctrnn.tasks.flip_flop import FlipFlop
 from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante
@@ -16,6 +15,7 @@ from ctrnn.tasks.mante_graded import ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
 from ctrnn.tasks.settings import TaskSettings
 from ctrnn.tasks.task import Batch, Score, Task, right_side
+from ctrnn.tasks.trial_files import one_of_each, read_test, save
 from ctrnn.tasks.trials import batches, check_trials, table_of, trial_table
 from ctrnn.tasks.working_memory import WorkingMemory
 from ctrnn.tasks.xor import Xor
@@ -23,7 +23,7 @@ from ctrnn.tasks.xor import Xor
 __all__ = [
     "TASKS",
     "Batch",
-    "Epoch",
+    "ConstantInput",
     "Score",
     "Task",
     "batches",

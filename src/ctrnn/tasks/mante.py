@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ctrnn.core.config import NotNegative, Positive
 from ctrnn.kernel import normals
-from ctrnn.tasks.epochs import Epoch
+from ctrnn.tasks.constant_input import ConstantInput
 from ctrnn.tasks.settings import MOST_STRENGTHS
 from ctrnn.tasks.task import Task
 from ctrnn.tasks.timing import OneStimulus
@@ -78,10 +78,10 @@ class Mante(Task[ManteSettings]):
         sign: np.ndarray = np.sign(self.evidence(rows)["relevant"].to_numpy()).astype(np.float32)
         return sign
 
-    def epochs(self) -> tuple[Epoch, ...]:
+    def constant_inputs(self) -> tuple[ConstantInput, ...]:
         """Each context, without evidence."""
         return tuple(
-            Epoch(
+            ConstantInput(
                 name=context,
                 inputs=(0.0, 0.0, *(float(context == other) for other in CONTEXTS)),
                 trials={"context": context},

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from ctrnn.tasks.epochs import Epoch
+from ctrnn.tasks.constant_input import ConstantInput
 from ctrnn.tasks.timing import OneStimulus
 
 S = TypeVar("S", bound=OneStimulus)
@@ -97,9 +97,9 @@ class Task(ABC, Generic[S]):
         mask[self.settings.window] = True
         return mask
 
-    def epochs(self) -> tuple[Epoch, ...]:
+    def constant_inputs(self) -> tuple[ConstantInput, ...]:
         """The constant inputs under which a network waits for what comes: here no input, as in delay and response."""
-        return (Epoch("no_input", (0.0,) * len(self.channels)),)
+        return (ConstantInput("no_input", (0.0,) * len(self.channels)),)
 
     def graded(self, sizes: Sequence[float]) -> pd.DataFrame | None:
         """Conditions with evidence of these sizes and either sign; None for a task without strengths of evidence."""

@@ -51,7 +51,7 @@ def require_balance(task: Task, split: str, conditions: int, where: str) -> None
         )
 
 
-def check_trials(task: Task, trials_per_batch: int) -> None:
+def check_trials(task: Task, batch_size: int) -> None:
     """Raises ParamsError where the trials of a task, or of a step of its curriculum, cannot be made or trained on."""
     steps = [type(task)(task.settings.at(step)) for step in task.settings.curriculum]
     where = f"tasks.{task.name}"
@@ -65,10 +65,10 @@ def check_trials(task: Task, trials_per_batch: int) -> None:
         n_conditions = len(one.conditions())
         for split in SPLITS:
             require_balance(one, split, n_conditions, key)
-        if one.settings.train_trials < trials_per_batch:
+        if one.settings.train_trials < batch_size:
             raise ParamsError(
-                f"{key}.train_trials = {one.settings.train_trials} is less than train.trials_per_batch = "
-                f"{trials_per_batch}; give at least one batch of trials"
+                f"{key}.train_trials = {one.settings.train_trials} is less than train.batch_size = "
+                f"{batch_size}; give at least one batch of trials"
             )
 
 
@@ -82,14 +82,14 @@ def label(row: object, columns: list[str]) -> str:
 
 
 def batches(
-    table: pd.DataFrame, trials_per_batch: int, seed: int, start: int = 0
+    table: pd.DataFrame, batch_size: int, seed: int, start: int = 0
 ) -> Iterator[pd.DataFrame]:
     """Batches of rows without end: the table in a new order, and with new noise, at every pass.
 
     Batch `start` comes first, so that an interrupted training goes on where it was. The rows that do not fill the
     last batch of a pass are left out of it.
     """
-    per_pass = len(table) // trials_per_batch
+    per_pass = len(table) // batch_size
     first, within = divmod(start, per_pass)
     passage = first
     while True:
@@ -97,5 +97,5 @@ def batches(
         shuffled = table.iloc[random.permutation(len(table))].reset_index(drop=True)
         shuffled["noise_seed"] = random.integers(0, NOISE_SEEDS, size=len(table), dtype=np.int64)
         for batch in range(within, per_pass):
-            yield shuffled.iloc[batch * trials_per_batch : (batch + 1) * trials_per_batch]
+            yield shuffled.iloc[batch * batch_size : (batch + 1) * batch_size]
         passage, within = passage + 1, 0

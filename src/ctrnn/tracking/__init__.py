@@ -2,5 +2,5 @@
 
 `python -m ctrnn.tracking init` makes store and experiment; safe to repeat, and for many at once.
 `python -m ctrnn.tracking ui` goes on as `mlflow ui` on that store, on this machine only.
-`python -m ctrnn.tracking live DIARY` shows a training while it runs; the stage train starts it.
+`python -m ctrnn.tracking live LOG` shows a training while it runs; the stage train starts it.
 """

@@ -1,4 +1,4 @@
-"""Command line of the tracking store: `python -m ctrnn.tracking init | ui | publish | live DIARY`."""
+"""Command line of the tracking store: `python -m ctrnn.tracking init | ui | publish | live LOG`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ctrnn import params
 from ctrnn.errors import exit_on_user_error
-from ctrnn.tracking import live, place, publishing
-from ctrnn.tracking.place import TrackingError
+from ctrnn.tracking import config, live, publishing
+from ctrnn.tracking.config import TrackingError
 
 HOST = "127.0.0.1"  # the page is for this machine only
 # Else MLflow starts eight processes beside its server, for judges of language models.
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command in the current folder's checkout. Exits with one sentence where it fails."""
     parser = argparse.ArgumentParser(prog="python -m ctrnn.tracking", description=main.__doc__)
     parser.add_argument("command", choices=["init", "ui", "publish", "live"])
-    parser.add_argument("diary", nargs="?", type=Path)
+    parser.add_argument("event_log", nargs="?", type=Path)
     parser.add_argument("--port", type=int, default=5000, help="of the page that ui opens")
     given = parser.parse_args(arguments)
     command = given.command
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         elif command == "ui":
             open_page(given.port)
         elif command == "live":
-            live.follow(given.diary)
+            live.follow(given.event_log)
         else:  # what a clone with results from git or from the cache has not put into its store
             settings = params.read()
             for task in settings.tasks:
@@ -47,7 +47,7 @@ def open_page(port: int) -> None:
 
     The address goes by the environment, since others see a command line.
     """
-    where = place.find()
+    where = config.resolve()
     if where.is_server:
         raise TrackingError(
             f"MLFLOW_TRACKING_URI names a server, which shows its runs itself; open {where.shown} in a browser, or "
@@ -64,7 +64,7 @@ def open_page(port: int) -> None:
         ) from None
     # Its other look is for language models.
     print(f"Open http://{HOST}:{port}/#/experiments?workflowType=machine_learning", flush=True)
-    place.prepare_environment(where)
+    config.prepare_environment(where)
     os.environ |= NO_JOBS | {"MLFLOW_BACKEND_STORE_URI": where.uri}
     os.execvp("mlflow", ["mlflow", "ui", "--host", HOST, "--port", str(port)])
 

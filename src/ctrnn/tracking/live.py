@@ -1,9 +1,9 @@
-"""Shows a training while it runs: follows its diary, from a process of its own, and logs its points.
+"""Shows a training while it runs: follows its event log, from a process of its own, and logs its points.
 
-Whatever this process meets, training does not notice (see `ctrnn.diary`), and what it does not log `publish` does: so a
-curve grows by a point a second, since a store takes a fiftieth of two cores for all of them, and a store that fails is
-tried again after a pause, and given up when training has ended. The run that it opens waits, once training has ended
-well, as SCHEDULED for `publish` to complete it.
+Training does not notice whatever this process meets (see `ctrnn.event_log`), and `publish` logs what this process does
+not. A curve grows by a point a second, since a store takes a fiftieth of two cores for all of them. A store that fails
+is tried again after a pause, and given up when training has ended. Once training has ended well, the run that this
+process opened waits as SCHEDULED for `publish` to complete it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctrnn import diary, params
+from ctrnn import event_log, params
 from ctrnn.errors import UserError
 from ctrnn.params import Params
-from ctrnn.tracking import content, ending, place, provenance, runs, store
+from ctrnn.tracking import config, payload, provenance, runs, stale_runs, store
+from ctrnn.tracking.config import TrackingError
 from ctrnn.tracking.metrics import LiveCurves, Point
-from ctrnn.tracking.place import TrackingError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -30,7 +30,7 @@ else:
 
 # Seconds that a training lasts before MLflow, which takes seconds to import, is worth it.
 PATIENCE = 3.0
-INTERVAL = 2.0  # seconds between looks into the diary
+INTERVAL = 2.0  # seconds between looks into the event log
 PAUSE = 5.0  # seconds from a failure of the store to the next attempt
 EVERY = 1000  # milliseconds between points of a curve
 AT_ONCE = 2000  # points that a look sends at most, in eight calls
@@ -38,32 +38,32 @@ LAST = 10.0  # seconds, after training, for what is left
 
 
 def follow(path: Path, root: str | Path = ".") -> None:
-    """Log the points of a diary until its training ends, and at most LAST seconds on.
+    """Log the points of a event log until its training ends, and at most LAST seconds on.
 
-    root: the checkout of the training. Raises FileNotFoundError where there is no diary.
+    root: the checkout of the training. Raises FileNotFoundError where there is no event log.
     """
     if hasattr(os, "nice"):
         os.nice(15)  # training goes first
     time.sleep(PATIENCE)
-    with diary.Pages(path) as pages:
-        new = pages.turn()
-        if not diary.lives(path):
+    with event_log.EventLogReader(path) as events:
+        new = events.read_new()
+        if not event_log.is_locked(path):
             return  # over before MLflow would have been imported; publish makes the run
-        settings = params.check_part(pages.settings)
+        settings = params.check_part(events.settings)
         logger = Logger(path, settings, Path(root))
         curves = LiveCurves(settings.train.n_networks)
         give_up = None
         while path.exists():  # DVC deletes the folder of a temporary experiment
-            if give_up is None and not diary.lives(path):
+            if give_up is None and not event_log.is_locked(path):
                 give_up = time.monotonic() + LAST
-            logger.log([point for rows in new + pages.turn() for point in curves.points(rows)])
+            logger.log([point for rows in new + events.read_new() for point in curves.points(rows)])
             new = []
             if give_up is not None and (
                 not logger.waiting or logger.run is None or time.monotonic() > give_up
             ):
                 break
             time.sleep(INTERVAL)
-        logger.close(ending.ENDED[pages.end])
+        logger.close(stale_runs.ENDED[events.end])
 
 
 class Logger:
@@ -93,7 +93,7 @@ class Logger:
                     self.waiting = self._some(self.waiting)
                 runs.log_points(client, self.run, self.waiting[:AT_ONCE])
         except UserError as complaint:
-            print(complaint, flush=True)  # into the log beside the diary
+            print(complaint, flush=True)  # into the log beside the event log
             self._not_before = time.monotonic() + PAUSE
             return
         del self.waiting[:AT_ONCE]
@@ -115,17 +115,17 @@ class Logger:
             return
         run_id = self.run.info.run_id
         try:
-            with self._store() as client, store.locked(place.find(self._root)):
+            with self._store() as client, store.locked(config.resolve(self._root)):
                 run = client.get_run(run_id)
-                over = run.info.status == "RUNNING" and not diary.lives(self._path)
+                over = run.info.status == "RUNNING" and not event_log.is_locked(self._path)
                 if over and runs.KEY not in run.data.tags:
-                    ending.end(client, run_id, status)
+                    stale_runs.end(client, run_id, status)
         except UserError as complaint:
             print(complaint, flush=True)  # the next command ends the run
 
     @contextmanager
     def _store(self) -> Iterator[MlflowClient]:
-        where = place.find(self._root)
+        where = config.resolve(self._root)
         if self._client is None:
             self._client = store.open_store(where)
         with store.sentences(where):
@@ -138,13 +138,13 @@ class Logger:
         """
         from mlflow.entities import Param
 
-        where = place.find(self._root)
+        where = config.resolve(self._root)
         settings, task = self._settings, self._task
         experiment = store.experiment_id(client, where, settings.publish.experiment)
         with store.locked(where):
-            if not diary.lives(self._path):
+            if not event_log.is_locked(self._path):
                 raise TrackingError("training ended before its run was opened; publish makes it")
-            ending.end_left_over(client, experiment, where)
+            stale_runs.end_left_over(client, experiment, where)
             earlier = runs.opened_by_training(client, experiment, where, self._path, points)
             if earlier is not None:
                 client.update_run(earlier.info.run_id, status="RUNNING")
@@ -152,14 +152,14 @@ class Logger:
             backend = f"{settings.train.backend} on {settings.train.device}"
             tags = {
                 runs.OWNER: where.owner,
-                runs.DIARY: runs.diary_tag(self._path, where),
-                **content.sorting_tags(task, settings),
+                runs.EVENT_LOG: runs.event_log_tag(self._path, where),
+                **payload.sorting_tags(task, settings),
                 **provenance.tags(self._root, backend),
             }
             start = min((point.time for point in points if point.time), default=None)
-            name = content.run_name(task, settings)
+            name = payload.run_name(task, settings)
             run = client.create_run(experiment, start, tags=tags, run_name=name)
-        flat = content.flatten(settings.of_training(task))
+        flat = payload.flatten(settings.of_training(task))
         told = [Param(key, value[: runs.LONGEST]) for key, value in flat.items()]
         client.log_batch(run.info.run_id, params=told, synchronous=True)
         return run

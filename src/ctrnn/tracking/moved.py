@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from ctrnn.tracking.place import Place
-from ctrnn.tracking.runs import DIARY, OWNER
+from ctrnn.tracking.config import StoreConfig
+from ctrnn.tracking.runs import EVENT_LOG, OWNER
 
 COLUMNS = (
     ("experiments", "experiment_id", "artifact_location"),
@@ -21,7 +21,7 @@ COLUMNS = (
 ADDRESS = re.compile(r"(file:.+/mlartifacts)((?:/\d+)?(?:/[0-9a-f]{32}/artifacts)?)")
 
 
-def follow(database: Path, place: Place) -> None:
+def follow(database: Path, place: StoreConfig) -> None:
     """Have the runs' files sought, and new ones written, beside the database, in one transaction.
 
     A run whose files are where they were, and not here, keeps its address, and a sentence on stderr tells it. In the
@@ -56,8 +56,8 @@ def follow(database: Path, place: Place) -> None:
 
 
 def _take_over(connection: sqlite3.Connection, folder: str, owner: str, before: str | None) -> None:
-    """Make runs of the checkout that was in a folder this checkout's: those with its tag, or with a diary there."""
-    there = (DIARY, len(folder), folder)
+    """Make runs of the checkout that was in a folder this checkout's: those with its tag, or with a event log there."""
+    there = (EVENT_LOG, len(folder), folder)
     connection.execute(
         "update tags set value = ? where key = ? and (value = ? or run_uuid in "
         "(select run_uuid from tags where key = ? and substr(value, 1, ?) = ?))",

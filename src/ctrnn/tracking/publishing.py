@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ctrnn.params import Params
-from ctrnn.tracking import content, ending, place, runs, store
+from ctrnn.tracking import config, payload, runs, stale_runs, store
 from ctrnn.tracking.runs import Published
 
 
@@ -14,11 +14,11 @@ def init(params: Params, root: str | Path = ".") -> str:
 
     Raises TrackingError where the server is down or the database cannot be used.
     """
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where, check=True)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        ending.end_left_over(client, experiment, where)
+        stale_runs.end_left_over(client, experiment, where)
     return where.shown
 
 
@@ -31,11 +31,11 @@ def publish(task: str, params: Params, root: str | Path = ".", in_stage: bool = 
     call completes what is left.
     """
     params.task(task)
-    what = content.gather(task, params, Path(root), in_stage)
-    where = place.find(root)
+    what = payload.collect(task, params, Path(root), in_stage)
+    where = config.resolve(root)
     client = store.open_store(where)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        done = runs.put(client, experiment, what, where)
-        ending.end_left_over(client, experiment, where)
+        done = runs.upsert_run(client, experiment, what, where)
+        stale_runs.end_left_over(client, experiment, where)
     return done

@@ -14,9 +14,9 @@ import pandas as pd
 import yaml
 
 from ctrnn import lock
-from ctrnn.params import Params
-from ctrnn.tracking import content, place, runs, store
-from ctrnn.tracking.place import TrackingError
+from ctrnn.params import Params, names_of_now
+from ctrnn.tracking import config, payload, runs, store
+from ctrnn.tracking.config import TrackingError
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -31,7 +31,7 @@ def file(run_id: str, path: str, folder: str | Path, root: str | Path = ".") -> 
     """A file of a run, copied into a folder. Raises TrackingError where the store has no such run or file."""
     from mlflow.exceptions import MlflowException
 
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where)
     with store.sentences(where):
         sought = client.get_run(run_id).info.artifact_uri
@@ -52,7 +52,7 @@ def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:
     depend on by its key in params.yaml; every metric by its name in MLflow, a curve by its last value. Raises
     TrackingError where the store fails.
     """
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where)
     number = store.experiment_id(client, where, experiment)
     gc.disable()  # MLflow makes an object a metric; the collector would walk millions of them, half of the time
@@ -67,7 +67,7 @@ def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:
 
 def settings(task: str, params: Params) -> dict[str, Any]:
     """The settings of a run, by the columns that `table` has them in."""
-    return {key: _value(text) for key, text in content.flat_params(task, params).items()}
+    return {key: _value(text) for key, text in payload.flat_params(task, params).items()}
 
 
 def _finished(client: MlflowClient, experiment: str) -> Iterator[Run]:
@@ -82,6 +82,7 @@ def _finished(client: MlflowClient, experiment: str) -> Iterator[Run]:
 
 
 def _row(run: Run) -> dict[str, Any]:
+    renamed = names_of_now()
     return {
         "run_id": run.info.run_id,
         "name": run.info.run_name,
@@ -90,7 +91,7 @@ def _row(run: Run) -> dict[str, Any]:
         "git_commit": run.data.tags.get("git.commit"),
         "key": run.data.tags.get(runs.KEY),
         # The same name is one string in all rows.
-        **{sys.intern(key): _value(text) for key, text in run.data.params.items()},
+        **{sys.intern(renamed.get(k, k)): _value(text) for k, text in run.data.params.items()},
         **{sys.intern(key): value for key, value in run.data.metrics.items()},
     }
 
@@ -103,8 +104,9 @@ def _long(client: MlflowClient, run: Run) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         path = Path(client.download_artifacts(run.info.run_id, "params.yaml", folder))
         told = lock.numbers(yaml.load(path.read_bytes(), Loader=lock.FAST))
-    whole = content.flatten(told)
-    return {key: _value(whole[key]) for key in cut}
+    whole = payload.flatten(told)
+    renamed = names_of_now()
+    return {renamed.get(key, key): _value(whole[key]) for key in cut}
 
 
 def _value(text: str) -> Any:

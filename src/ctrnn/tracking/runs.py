@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ctrnn.tracking.content import Content, Table
+from ctrnn.tracking.config import StoreConfig
 from ctrnn.tracking.metrics import Point
-from ctrnn.tracking.place import Place
+from ctrnn.tracking.payload import Payload, Table
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Run
@@ -24,7 +24,7 @@ else:
 KEY = "ctrnn.key"
 FIGURES = "ctrnn.figures"
 OWNER = "ctrnn.checkout"
-DIARY = "ctrnn.diary"
+EVENT_LOG = "ctrnn.events"
 LONGEST = 6000  # characters of a param in MLflow; `reading` takes the whole of a longer one from the run's params.yaml
 
 T = TypeVar("T")
@@ -42,22 +42,24 @@ class Published(NamedTuple):
     edited: tuple[str, ...]
 
 
-def put(client: MlflowClient, experiment: str, content: Content, where: Place) -> Published:
+def upsert_run(
+    client: MlflowClient, experiment: str, payload: Payload, where: StoreConfig
+) -> Published:
     """Make the run, complete the one that training opened or that is half-written, or leave a finished one alone.
 
     Its figures become the present ones in any case. FINISHED is set last, so a run with this
     status holds everything. The caller holds the lock of the store.
     """
-    run, created = _the_run(client, experiment, content, where)
+    run, created = _the_run(client, experiment, payload, where)
     run_id = run.info.run_id
     finished = run.info.status == "FINISHED"
     try:
         if not finished:
-            _fill(client, run, content)
-        redraw = run.data.tags.get(FIGURES) != content.figures_digest
+            _fill(client, run, payload)
+        redraw = run.data.tags.get(FIGURES) != payload.figures_digest
         if redraw:
-            upload(client, run_id, content.figures)
-            client.set_tag(run_id, FIGURES, content.figures_digest)
+            upload(client, run_id, payload.figures)
+            client.set_tag(run_id, FIGURES, payload.figures_digest)
     except KeyboardInterrupt:
         with suppress(Exception):
             client.set_terminated(run_id, "KILLED")
@@ -65,12 +67,14 @@ def put(client: MlflowClient, experiment: str, content: Content, where: Place) -
     if not finished:
         client.set_terminated(run_id, "FINISHED")
         for other in unfinished(client, experiment, where.owner):
-            if diary_of(other, where) == content.diary:  # of the same training, done otherwise
+            if (
+                event_log_of(other, where) == payload.event_log
+            ):  # of the same training, done otherwise
                 client.set_terminated(other.info.run_id, "KILLED")
         action = "created" if created else "completed"
     else:
         action = "redrawn" if redraw else "unchanged"
-    return Published(run_id, content.name, action, content.edited)
+    return Published(run_id, payload.name, action, payload.edited)
 
 
 def find(client: MlflowClient, experiment: str, key: str) -> list[Run]:
@@ -87,30 +91,30 @@ def unfinished(client: MlflowClient, experiment: str, owner: str) -> list[Run]:
     return list(client.search_runs([experiment], mine, max_results=1000))
 
 
-def diary_of(run: Run, where: Place) -> Path:
-    """The diary that a run of this checkout names; the name is that in the checkout, which may be moved."""
-    return where.checkout / run.data.tags.get(DIARY, "")
+def event_log_of(run: Run, where: StoreConfig) -> Path:
+    """The event log that a run of this checkout names; the name is that in the checkout, which may be moved."""
+    return where.checkout / run.data.tags.get(EVENT_LOG, "")
 
 
-def diary_tag(diary: Path, where: Place) -> str:
-    """How a run names its diary."""
-    return diary.relative_to(where.checkout).as_posix()
+def event_log_tag(event_log: Path, where: StoreConfig) -> str:
+    """How a run names its event log."""
+    return event_log.relative_to(where.checkout).as_posix()
 
 
 def opened_by_training(
     client: MlflowClient,
     experiment: str,
-    where: Place,
-    diary: Path,
+    where: StoreConfig,
+    event_log: Path,
     points: Sequence[Point],
 ) -> Run | None:
-    """The unfinished run of the training with this diary, if every point that it has is one of `points`.
+    """The unfinished run of the training with this event log, if every point that it has is one of `points`.
 
     It may have others: of the training of other code, or, on a graphics processor, of one that rounded otherwise.
     """
     told = {(point.name, point.step, point.value) for point in points}
     for run in unfinished(client, experiment, where.owner):
-        if diary_of(run, where) == diary and KEY not in run.data.tags:
+        if event_log_of(run, where) == event_log and KEY not in run.data.tags:
             has = ((m.key, m.step, m.value) for m in _recorded(client, run))
             if all(point in told for point in has):
                 return run
@@ -118,46 +122,46 @@ def opened_by_training(
 
 
 def _the_run(
-    client: MlflowClient, experiment: str, content: Content, where: Place
+    client: MlflowClient, experiment: str, payload: Payload, where: StoreConfig
 ) -> tuple[Run, bool]:
     """The one run of this key, and whether it is new.
 
     Doubles, which machines that share a server can make, are deleted.
     """
-    known = {run.info.run_id for run in find(client, experiment, content.key)}
+    known = {run.info.run_id for run in find(client, experiment, payload.key)}
     if not known:
-        opened = opened_by_training(client, experiment, where, content.diary, content.curves)
+        opened = opened_by_training(client, experiment, where, payload.event_log, payload.curves)
         if opened:
             known = {opened.info.run_id}
-            client.set_tag(opened.info.run_id, KEY, content.key)
+            client.set_tag(opened.info.run_id, KEY, payload.key)
         else:
-            diary = diary_tag(content.diary, where)
-            tags = {KEY: content.key, OWNER: where.owner, DIARY: diary, **content.tags}
-            tags["mlflow.note.content"] = content.description
-            client.create_run(experiment, content.start, tags=tags, run_name=content.name)
-    first, *doubles = find(client, experiment, content.key)
-    for double in doubles:
-        client.delete_run(double.info.run_id)
+            event_log = event_log_tag(payload.event_log, where)
+            tags = {KEY: payload.key, OWNER: where.owner, EVENT_LOG: event_log, **payload.tags}
+            tags["mlflow.note.content"] = payload.description
+            client.create_run(experiment, payload.start, tags=tags, run_name=payload.name)
+    first, *duplicates = find(client, experiment, payload.key)
+    for duplicate in duplicates:
+        client.delete_run(duplicate.info.run_id)
     return first, first.info.run_id not in known
 
 
-def _fill(client: MlflowClient, run: Run, content: Content) -> None:
+def _fill(client: MlflowClient, run: Run, payload: Payload) -> None:
     """Everything but the figures; what the run has of parameters and points is not repeated."""
     from mlflow.entities import Param, RunTag
 
     run_id = run.info.run_id
-    told = content.params.items()
+    told = payload.params.items()
     params = [Param(k, v[:LONGEST]) for k, v in told if k not in run.data.params]
-    tags = {**content.tags, "mlflow.note.content": content.description}
+    tags = {**payload.tags, "mlflow.note.content": payload.description}
     for params_part in _parts(params, 100):
         client.log_batch(run_id, params=params_part, synchronous=True)
     for tags_part in _parts([RunTag(k, v) for k, v in tags.items()], 100):
         client.log_batch(run_id, tags=tags_part, synchronous=True)
-    client.log_inputs(run_id, [_dataset(table) for table in content.tables])
+    client.log_inputs(run_id, [_dataset(table) for table in payload.tables])
 
-    log_points(client, run, _missing(client, run, content.final + content.curves))
+    log_points(client, run, _missing(client, run, payload.final + payload.curves))
 
-    upload(client, run_id, content.files, content.texts)
+    upload(client, run_id, payload.files, payload.texts)
 
 
 def log_points(client: MlflowClient, run: Run, points: Sequence[Point]) -> None:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from ctrnn.tracking import moved
-from ctrnn.tracking import place as places
-from ctrnn.tracking.place import Place, TrackingError
+from ctrnn.tracking import config, moved
+from ctrnn.tracking.config import StoreConfig, TrackingError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -24,14 +23,14 @@ else:
     MlflowClient = Any
 
 
-def open_store(place: Place, check: bool = False) -> MlflowClient:
+def open_store(place: StoreConfig, check: bool = False) -> MlflowClient:
     """A client of the store, whose tables exist and are those of the installed MLflow.
 
     check: whether to read through all of an SQLite file, for damage; a second for 400 MB. Raises TrackingError where
     the server is down (10 s at most) or the database cannot be used.
     """
-    places.prepare_environment(place)
-    places.check(place)
+    config.prepare_environment(place)
+    config.check(place)
     gc.disable()  # a third of the time of MLflow's import, which is not made before it is known to be needed
     try:
         from mlflow.tracking import MlflowClient
@@ -46,7 +45,7 @@ def open_store(place: Place, check: bool = False) -> MlflowClient:
         gc.enable()
 
 
-def experiment_id(client: MlflowClient, place: Place, name: str) -> str:
+def experiment_id(client: MlflowClient, place: StoreConfig, name: str) -> str:
     """Id of the experiment, made where it is missing. Safe for many processes at once."""
     from mlflow.exceptions import MlflowException
 
@@ -80,7 +79,7 @@ def experiment_id(client: MlflowClient, place: Place, name: str) -> str:
 
 
 @contextmanager
-def locked(place: Place) -> Iterator[None]:
+def locked(place: StoreConfig) -> Iterator[None]:
     """One process of this checkout at a time."""
     place.lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(place.lock):
@@ -88,7 +87,7 @@ def locked(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def sentences(place: Place) -> Iterator[None]:
+def sentences(place: StoreConfig) -> Iterator[None]:
     """Turns what MLflow raises about its store into a TrackingError of one sentence."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -97,10 +96,10 @@ def sentences(place: Place) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError, sqlite3.Error) as error:
         unknown = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
-        raise TrackingError(places.unreachable(place, str(error), unknown)) from None
+        raise TrackingError(config.unreachable(place, str(error), unknown)) from None
 
 
-def _prepare(database: Path, place: Place, check: bool) -> None:
+def _prepare(database: Path, place: StoreConfig, check: bool) -> None:
     """Make the database, or upgrade it, so that MLflow finds nothing left to do when it opens it.
 
     MLflow's own migration breaks a database if several processes run it, or if one is killed in it.
@@ -120,7 +119,7 @@ def _prepare(database: Path, place: Place, check: bool) -> None:
         moved.follow(database, place)
 
 
-def _make(database: Path, place: Place) -> None:
+def _make(database: Path, place: StoreConfig) -> None:
     """The database with all its tables, or none at all: made beside its name, then renamed."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
     from sqlalchemy.engine import make_url
@@ -133,7 +132,7 @@ def _make(database: Path, place: Place) -> None:
     draft.replace(database)
 
 
-def _upgrade(database: Path, place: Place) -> None:
+def _upgrade(database: Path, place: StoreConfig) -> None:
     """The tables as the installed MLflow needs them; `<name>.before-upgrade` keeps the old ones."""
     shutil.copy2(database, database.with_name(database.name + ".before-upgrade"))
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", place.uri]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from ctrnn.tracking import place, runs, store
+from ctrnn.tracking import config, runs, store
 
 
 def experiment_name(experiment: str) -> str:
@@ -28,7 +28,7 @@ def register(
     """
     from mlflow.entities import Metric, Param
 
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where)
     number = store.experiment_id(client, where, experiment_name(experiment))
     files = sorted(one for one in folder.iterdir() if one.is_file() and not one.is_symlink())
@@ -50,7 +50,7 @@ def register(
 
 def address(experiment: str, root: str | Path = ".") -> tuple[str, str]:
     """Where a browser finds the runs (the page of `make ui`, or the server), and the number of the experiment."""
-    where = place.find(root)
+    where = config.resolve(root)
     client = store.open_store(where)
     ui = where.uri if where.is_server else "http://127.0.0.1:5000"
     return ui, store.experiment_id(client, where, experiment)

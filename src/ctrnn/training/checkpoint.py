@@ -39,7 +39,7 @@ class CheckpointError(UserError):
 
 
 @dataclass(frozen=True)
-class State:
+class Checkpoint:
     """Arrays by name, and whatever else JSON can hold."""
 
     arrays: dict[str, np.ndarray]
@@ -61,7 +61,7 @@ def key(settings: dict[str, Any], trials: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def write(name: str, state: State, store: Path = STORE) -> None:
+def write(name: str, state: Checkpoint, store: Path = STORE) -> None:
     """Put a state in place of the one of this name; that one is kept as the one before.
 
     Raises CheckpointError where something else has the name of the store or of the file.
@@ -88,7 +88,7 @@ def write(name: str, state: State, store: Path = STORE) -> None:
         raise _cannot_keep(refused.filename2 or refused.filename, refused.strerror) from None
 
 
-def read(name: str, store: Path = STORE) -> State | None:
+def read(name: str, store: Path = STORE) -> Checkpoint | None:
     """The state of this name, or the one before where it is torn or another's; None where there is neither.
 
     Raises CheckpointError where the store is no folder, before anything has been trained that could not be kept.
@@ -104,7 +104,7 @@ def read(name: str, store: Path = STORE) -> State | None:
                     arrays = {array: stored[array] for array in stored.files}
                 told = json.loads(arrays.pop("told").tobytes())
                 if told["name"] == name:
-                    return State(arrays, told["rest"])
+                    return Checkpoint(arrays, told["rest"])
                 print(f"train: {path} is a copy of {told['name']} and is not used", flush=True)
     return None
 

@@ -1,4 +1,4 @@
-"""The lessons of a training: the steps of the task's `curriculum`, then the task itself.
+"""The stages of a training: the steps of the task's `curriculum`, then the task itself.
 
 A curriculum starts with what is easy and goes on when it is known (Elman 1993, Cognition 48:71; Bengio et al. 2009).
 """
@@ -14,7 +14,7 @@ from ctrnn.tasks import Batch, Task, trial_table
 
 
 @dataclass(frozen=True)
-class Lesson:
+class CurriculumStage:
     """Trials to learn from and to be checked on. until: accuracy that ends it; None for the criterion of `train`."""
 
     task: Task[Any]
@@ -23,13 +23,13 @@ class Lesson:
     until: float | None
 
 
-def lessons(
+def build_curriculum(
     task: Task[Any], trials: pd.DataFrame, validation: pd.DataFrame, seed: int
-) -> list[Lesson]:
-    """A lesson per step of the curriculum, with trials drawn anew, and last the task with the trials given."""
-    found = []
+) -> list[CurriculumStage]:
+    """A stage per step of the curriculum, with trials drawn anew, and last the task with the trials given."""
+    stages = []
     for step in task.settings.curriculum:
         easier = type(task)(task.settings.at(step))
         tables = [trial_table(easier, split, seed) for split in ("train", "validation")]
-        found.append(Lesson(easier, tables[0], easier.render(tables[1]), step.until))
-    return [*found, Lesson(task, trials, task.render(validation), None)]
+        stages.append(CurriculumStage(easier, tables[0], easier.render(tables[1]), step.until))
+    return [*stages, CurriculumStage(task, trials, task.render(validation), None)]

@@ -17,18 +17,18 @@ from ctrnn.training.settings import Penalties
 def with_weight_penalties(
     loss: float, gradients: Mapping[str, np.ndarray], network: Network, penalties: Penalties
 ) -> tuple[float, dict[str, np.ndarray]]:
-    """The loss with the mean squares of W_eff over the pattern and of the acting W_out, and its gradient."""
+    """The loss with the mean squares of W_eff over the pattern and of the effective W_out, and its gradient."""
     gradients = dict(gradients)
     n_synapses = max(1, int(network.wiring.mask.sum()))
-    W_out = network.acting.weights["W_out"]
-    for name, factor, acting, n in (
+    W_out = network.effective_weights["W_out"]
+    for name, factor, effective, n in (
         ("W_rec", penalties.W_rec, network.W_eff, n_synapses),
         ("W_out", penalties.W_out, W_out, W_out.size),
     ):
         if factor:
-            loss += factor * float(np.square(acting, dtype=np.float64).sum()) / n
+            loss += factor * float(np.square(effective, dtype=np.float64).sum()) / n
             if name in gradients:
-                # By the weights as trained: what acts is +-W where it is not 0, so d(acting^2)/dW = 2 |acting| sign(W).
-                slope = 2 * np.abs(acting) * np.sign(network.weights[name])
+                # Effective weights are +-W where they are not 0, so that d(effective^2)/dW = 2 |effective| sign(W).
+                slope = 2 * np.abs(effective) * np.sign(network.weights[name])
                 gradients[name] = gradients[name] + np.float32(factor / n) * slope
     return loss, gradients

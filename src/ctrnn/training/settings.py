@@ -38,8 +38,8 @@ class Penalties(Section):
     W_out: NotNegative
 
 
-class Hopeless(Section):
-    """Section `train.hopeless`: which networks are given up."""
+class EarlyAbandon(Section):
+    """Section `train.early_abandon`: which networks are given up."""
 
     after: Count
     below: Share
@@ -49,6 +49,12 @@ class TrainSettings(Section):
     """Section `train`: how many networks are trained, how, and until when."""
 
     changes_no_result: ClassVar[frozenset[str]] = frozenset({"threads", "checkpoint_every"})
+    renamed: ClassVar[dict[str, str]] = {
+        "trials_per_batch": "batch_size",
+        "stop_at": "stop_criterion",
+        "checks_in_a_row": "patience",
+        "hopeless": "early_abandon",
+    }
     # Settings that decide which networks there are, or whether the stage fails, and nothing of one network.
     of_the_population: ClassVar[frozenset[str]] = frozenset({"n_networks", "require_convergence"})
 
@@ -60,7 +66,7 @@ class TrainSettings(Section):
     backend: Literal["native", "torch"]
     device: Literal["cpu", "cuda", "mps"]
     threads: Count | None
-    trials_per_batch: Count
+    batch_size: Count
     learning_rate: Positive
     beta_1: Annotated[float, Field(ge=0, lt=1)]
     beta_2: Annotated[float, Field(ge=0, lt=1)]
@@ -69,11 +75,11 @@ class TrainSettings(Section):
     max_iterations: Count
     check_every: Count
     checkpoint_every: NotNegative
-    stop_at: Literal["accuracy", "loss", "either", "both"]
+    stop_criterion: Literal["accuracy", "loss", "either", "both"]
     accuracy_criterion: Share
     loss_criterion: NotNegative
-    checks_in_a_row: Count
-    hopeless: Hopeless | None
+    patience: Count
+    early_abandon: EarlyAbandon | None
     require_convergence: bool
     trainable: Trainable
     penalties: Penalties
@@ -89,9 +95,9 @@ class TrainSettings(Section):
 
     @model_validator(mode="after")
     def _criterion(self) -> Self:
-        if self.loss_criterion == 0 and self.stop_at in ("loss", "both"):
+        if self.loss_criterion == 0 and self.stop_criterion in ("loss", "both"):
             raise ValueError(
-                f"loss_criterion = 0 cannot be undercut, which {{section}}.stop_at = {self.stop_at!r} asks for; "
-                "give a loss_criterion above 0"
+                "loss_criterion = 0 cannot be undercut, which "
+                f"{{section}}.stop_criterion = {self.stop_criterion!r} asks for; give a loss_criterion above 0"
             )
         return self

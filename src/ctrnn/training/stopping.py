@@ -11,7 +11,7 @@ import numpy as np
 from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task
-from ctrnn.training.settings import Hopeless, TrainSettings
+from ctrnn.training.settings import EarlyAbandon, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,13 @@ def mean_squared_error(outputs: np.ndarray, batch: Batch) -> float:
     return float(np.square(outputs - batch.targets)[batch.mask].mean(dtype=np.float64))
 
 
-def is_hopeless(check: Check, iteration: int, hopeless: Hopeless | None) -> bool:
-    """Whether a network is to be given up, by `train.hopeless`."""
-    return hopeless is not None and iteration >= hopeless.after and check.accuracy < hopeless.below
+def is_abandoned(check: Check, iteration: int, early_abandon: EarlyAbandon | None) -> bool:
+    """Whether a network is to be given up, by `train.early_abandon`."""
+    return (
+        early_abandon is not None
+        and iteration >= early_abandon.after
+        and check.accuracy < early_abandon.below
+    )
 
 
 def exceeds(accuracy: float, criterion: float) -> bool:
@@ -60,7 +64,7 @@ def exceeds(accuracy: float, criterion: float) -> bool:
 
 
 def meets_criterion(check: Check, settings: TrainSettings) -> bool:
-    """Whether a check meets the criterion that `train.stop_at` names."""
+    """Whether a check meets the criterion that `train.stop_criterion` names."""
     accurate = exceeds(check.accuracy, settings.accuracy_criterion)
     precise = check.loss < settings.loss_criterion
     return {
@@ -68,4 +72,4 @@ def meets_criterion(check: Check, settings: TrainSettings) -> bool:
         "loss": precise,
         "either": accurate or precise,
         "both": accurate and precise,
-    }[settings.stop_at]
+    }[settings.stop_criterion]

@@ -51,9 +51,9 @@ def bistable_state() -> float:
     return float(brentq(lambda a: INHIBITION / 2 * np.tanh(a / 2) - a, 1, 10, xtol=1e-14))
 
 
-def rotation(gain: float, turn: float) -> Dynamics:
+def rotation(gain: float, read_new: float) -> Dynamics:
     """A spiral around x = 0 whose Jacobian has eigenvalues -1 + gain +- i turn."""
-    W = 4 * np.array([[gain, -turn], [turn, gain]])
+    W = 4 * np.array([[gain, -read_new], [read_new, gain]])
     return dynamics(W, -W.sum(axis=1) / 2)
 
 

@@ -70,7 +70,9 @@ def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) 
         for array in arrays.values():
             assert array.dtype.kind in "USbi" or np.isfinite(array).all()
     task = tasks.get_task(name, params.tasks)
-    assert list(analysis.metrics["fixed_points"]) == [epoch.name for epoch in task.epochs()]
+    assert list(analysis.metrics["fixed_points"]) == [
+        epoch.name for epoch in task.constant_inputs()
+    ]
     assert ("psychometric_slope" in analysis.metrics) == bool(analysis.arrays["psychometric"])
     assert bool(analysis.arrays["psychometric"]) == task.is_graded
     assert analysis.metrics.get("left_out", "") == task.left_out

@@ -10,7 +10,7 @@ import pytest
 
 from ctrnn.analysis.late_selection import late_selection, separation
 from ctrnn.analysis.recording import Recording
-from ctrnn.tasks import Epoch
+from ctrnn.tasks import ConstantInput
 
 ROWS = pd.DataFrame(
     [(c, m, k) for c in ("colour", "motion") for m in (-1.0, 1.0) for k in (-1.0, 1.0)],
@@ -18,8 +18,8 @@ ROWS = pd.DataFrame(
 )
 ROWS["condition"] = [f"{i}" for i in range(8)]
 EPOCHS = (
-    Epoch("motion", (0.0,), {"context": "motion"}, relevant="motion", irrelevant="colour"),
-    Epoch("colour", (0.0,), {"context": "colour"}, relevant="colour", irrelevant="motion"),
+    ConstantInput("motion", (0.0,), {"context": "motion"}, relevant="motion", irrelevant="colour"),
+    ConstantInput("colour", (0.0,), {"context": "colour"}, relevant="colour", irrelevant="motion"),
 )
 NAMES = ("choice", "motion", "colour")
 TWICE = pd.concat([ROWS, ROWS], ignore_index=True)  # two trials of every condition
@@ -74,7 +74,7 @@ def test_only_regressors_that_were_found_have_a_share() -> None:
 
 def test_evidence_that_no_context_ignores_has_no_share() -> None:
     assert late_selection([RECORDING], NAMES, paths(), EPOCHS[:1]) == {}
-    assert late_selection([RECORDING], NAMES, paths(), (Epoch("no_input", (0.0,)),)) == {}
+    assert late_selection([RECORDING], NAMES, paths(), (ConstantInput("no_input", (0.0,)),)) == {}
 
 
 def test_a_condition_without_evidence_is_on_neither_side_and_conditions_are_in_the_order_of_labels() -> (
@@ -83,11 +83,11 @@ def test_a_condition_without_evidence_is_on_neither_side_and_conditions_are_in_t
     rows = pd.DataFrame({"motion": [1.0, 0.0, -1.0], "condition": ["c", "b", "a"]})
     recording = dataclasses.replace(RECORDING, labels=["a", "b", "c"], rows=rows)
     path = np.array([[-1.0], [100.0], [3.0]])  # of a, b and c
-    assert separation(recording, path, Epoch("all", (0.0,)), "motion") == 4
+    assert separation(recording, path, ConstantInput("all", (0.0,)), "motion") == 4
 
 
 def test_an_input_without_relevant_evidence_before_others_is_passed_over() -> None:
-    first = (Epoch("no_input", (0.0,)), *EPOCHS)
+    first = (ConstantInput("no_input", (0.0,)), *EPOCHS)
     assert late_selection([RECORDING], NAMES, paths(), first) == late_selection(
         [RECORDING], NAMES, paths(), EPOCHS
     )

@@ -17,12 +17,12 @@ from ctrnn.analysis.state_space import StateSpace
 from ctrnn.analysis.verdict import verdict
 from ctrnn.core.rng import generator
 from ctrnn.network import initialise
-from ctrnn.tasks import Batch, Epoch, get_task
+from ctrnn.tasks import Batch, ConstantInput, get_task
 from tests.settings import settings
 from tests.unit.analysis import known
 
 TASK = get_task("go_nogo", settings().tasks)
-EPOCH = Epoch("a", (0.0,), {"context": "a"})
+EPOCH = ConstantInput("a", (0.0,), {"context": "a"})
 
 
 def points(
@@ -131,7 +131,7 @@ def found() -> list[list[Portrait]]:
     ]  # fmt: skip
 
 
-EPOCHS = (Epoch("a", (0.0,)), Epoch("b", (0.0,)))
+EPOCHS = (ConstantInput("a", (0.0,)), ConstantInput("b", (0.0,)))
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +253,9 @@ def test_points_as_slow_to_six_digits_are_taken_in_their_order(rate: float, at: 
 def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def told(dynamics: Any, epoch: Epoch, test: Any, begin: int, search: Any, random: Any) -> Any:
+    def told(
+        dynamics: Any, epoch: ConstantInput, test: Any, begin: int, search: Any, random: Any
+    ) -> Any:
         place = hash((dynamics.W.sum(), epoch.name, id(test), begin, random.random()))
         return Portrait(points([], []), np.empty((0, 3)), place, None)
 
@@ -261,7 +263,7 @@ def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
     task, test = get_task("mante", settings().tasks), trials()
     networks = [initialise(settings().network, 4, 1, seed) for seed in (1, 2)]
     found = mechanism.portraits(task, test, networks, [5, 6], known.SEARCH)
-    begin, names = task.settings.stim_on, [epoch.name for epoch in task.epochs()]
+    begin, names = task.settings.stim_on, [epoch.name for epoch in task.constant_inputs()]
     assert len(names) == 2
     for row, network, seed in zip(found, networks, (5, 6), strict=True):
         drawn = [generator(seed, "analyze", "fixed_points", name).random() for name in names]
@@ -290,7 +292,7 @@ def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelev
     None
 ):
     task = get_task("mante", settings().tasks)
-    motion, colour = task.epochs()
+    motion, colour = task.constant_inputs()
     assert (motion.relevant, motion.irrelevant) == ("motion", "colour")
     two = points([0, 0], [0.0, 0.0])
     linear = dataclasses.replace(
@@ -300,7 +302,7 @@ def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelev
     )
     blind = dataclasses.replace(linear, overlap=np.array([0.6, 0.0, 0.1, 0.5]))
     some = [Portrait(two, two.x, at, line) for at, line in ((0, linear), (0, blind), (None, None))]
-    report = points_report.metrics([[one, one] for one in some], task.epochs(), task)
+    report = points_report.metrics([[one, one] for one in some], task.constant_inputs(), task)
     ratios = report["selection_ratio"]
     assert ratios[motion.name] == [pytest.approx(3), None, None]
     assert ratios[colour.name] == [pytest.approx(1 / 3), 0, None]

@@ -17,11 +17,11 @@ import yaml
 
 from ctrnn import analysis
 from ctrnn.analysis.blas import CHOICE, same_blas, same_everywhere
-from ctrnn.verify import variables
 from tests.settings import FILE, settings
 from tests.unit.analysis import known
 from tests.unit.analysis.test_analyze import SMALL, opened
 from tests.unit.analysis.test_mechanism import points
+from tools.verify import variables
 
 ROOT = FILE.parent
 

@@ -63,12 +63,12 @@ def test_gradient_is_zero_off_the_pattern_and_at_vanished_synapses() -> None:
 def test_only_the_wanted_gradients_are_returned_and_the_others_change_nothing() -> None:
     job = job_of(Case())
     every = loss_and_gradients([job], threads=1)[0]
-    for wanted in (frozenset({"W_rec", "W_out", "b_out"}), frozenset({"b_rec"}), frozenset()):
-        few = TrainJob(**{**vars(job), "wanted": wanted})
+    for trainable in (frozenset({"W_rec", "W_out", "b_out"}), frozenset({"b_rec"}), frozenset()):
+        few = TrainJob(**{**vars(job), "wanted": trainable})
         loss, gradients = loss_and_gradients([few], threads=1)[0]
         assert loss == every[0]
-        assert gradients.keys() == wanted
-        for name in wanted:
+        assert gradients.keys() == trainable
+        for name in trainable:
             assert np.array_equal(gradients[name], every[1][name])
     assert every[1].keys() == NAMES
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ctrnn.errors import ParamsError
-from ctrnn.network import Network, TaughtTrials, Trials, get_backend, initialise
-from ctrnn.network.backends import Signed
+from ctrnn.network import Network, SupervisedTrials, Trials, get_backend, initialise
+from ctrnn.network.backends import DaleBackend
 from ctrnn.network.native_backend import NativeBackend
 from ctrnn.network.torch_backend import TorchBackend
 from tests.definition import forward_loop, loss_of
@@ -48,9 +48,9 @@ def population(**changes: Any) -> list[Network]:
     return flipped
 
 
-def taught(noise: int | None, seed: int = 0, rate_penalty: float = 0.3) -> TaughtTrials:
+def taught(noise: int | None, seed: int = 0, rate_penalty: float = 0.3) -> SupervisedTrials:
     random = np.random.default_rng(seed)
-    return TaughtTrials(
+    return SupervisedTrials(
         inputs=random.standard_normal((T, N_TRIALS, N_CHANNELS)).astype(np.float32),
         noise=noise,
         targets=random.standard_normal((T, N_TRIALS, N_OUTPUTS)).astype(np.float32),
@@ -60,7 +60,7 @@ def taught(noise: int | None, seed: int = 0, rate_penalty: float = 0.3) -> Taugh
 
 
 def by_definition(
-    network: Network, batch: TaughtTrials, noise: int | None
+    network: Network, batch: SupervisedTrials, noise: int | None
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """Rates, loss and gradients of the plain loop in float64, with the torch backend's noise."""
     wiring = network.wiring
@@ -106,7 +106,7 @@ def test_the_torch_backend_agrees_with_the_definition(
 ) -> None:
     networks, on_cpu = population(**changes), TorchBackend("cpu")
     on_cpu.together = together  # as on a graphics processor
-    backend = Signed(on_cpu)
+    backend = DaleBackend(on_cpu)
     batches = [taught(noise, seed) for seed in (0, 1)]
     results = backend.loss_and_gradients(networks, batches, ALL)
     activities = backend.activity(networks, batches)
@@ -151,14 +151,14 @@ def test_backends_agree_where_there_is_no_noise(changes: dict[str, Any]) -> None
 @pytest.mark.parametrize("wanted", [*(frozenset({one}) for one in sorted(ALL)), ALL - {"W_in"}])
 @pytest.mark.parametrize("n_networks", [1, 2])
 def test_the_wanted_gradients_and_no_others_are_given(
-    name: str, wanted: frozenset[str], n_networks: int
+    name: str, trainable: frozenset[str], n_networks: int
 ) -> None:
     backend = get_backend(settings(train__backend=name).train)
     networks, batches = population()[:n_networks], [taught(1), taught(2)][:n_networks]
     every = backend.loss_and_gradients(networks, batches, ALL)
-    some = backend.loss_and_gradients(networks, batches, wanted)
+    some = backend.loss_and_gradients(networks, batches, trainable)
     for (_, gradients), (_, full) in zip(some, every, strict=True):
-        assert set(gradients) == wanted
+        assert set(gradients) == trainable
         for array, gradient in gradients.items():
             np.testing.assert_allclose(gradient, full[array], rtol=1e-5, atol=1e-8)
 

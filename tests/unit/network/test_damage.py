@@ -21,10 +21,10 @@ from ctrnn.core.artifacts import ArtifactError
 from ctrnn.core.rng import generator
 from ctrnn.errors import UserError
 from ctrnn.network import initialise
-from ctrnn.training import files
+from ctrnn.training import results
 from ctrnn.training.adam import Adam
+from ctrnn.training.state import TrainState
 from ctrnn.training.stopping import Check
-from ctrnn.training.trainee import Trainee
 from tests.settings import settings
 
 TASK, OTHER = "xor", "mante"
@@ -40,18 +40,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(root)
         for name in (TASK, OTHER):
             task = tasks.get_task(name, params.tasks)
-            trainees = []
+            states = []
             for index in (0, 1):
                 start = initialise(params.network, len(task.channels), 1, 1 + index)
                 weights = {key: array + np.float32(0.1) for key, array in start.weights.items()}
-                one = Trainee(
+                one = TrainState(
                     index, 1 + index, start, replace(start, weights=weights), Adam(params.train)
                 )
                 one.record(0.5, 1.0)
                 one.last_check = Check(0.5, 0.5)
-                trainees.append(one)
-            files.save(
-                artifacts.folder("train", name), task, trainees, params.network, params.train
+                states.append(one)
+            results.save(
+                artifacts.folder("train", name), task, states, params.network, params.train
             )
     return root / "artifacts" / "train"
 

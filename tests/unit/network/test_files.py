@@ -9,7 +9,7 @@ import pytest
 
 from ctrnn.core import artifacts
 from ctrnn.network import Network, initialise
-from ctrnn.network.files import read_population
+from ctrnn.network.weights_file import read_population
 from tests.settings import network_settings
 
 
@@ -37,11 +37,11 @@ def test_a_population_comes_back_as_it_was(tmp_path: Path, stem: str) -> None:
 
 def test_vanished_synapses_are_a_share_of_the_pattern() -> None:
     network = networks()[0]
-    assert network.vanished_synapses == 0
+    assert network.zero_weight_fraction == 0
     W = network.weights["W_rec"].copy()
     half = np.argwhere(network.wiring.mask)[::2]
     W[tuple(half.T)] = -1  # relu leaves nothing of it
     less = Network(network.wiring, {**network.weights, "W_rec": W})
-    assert less.vanished_synapses == pytest.approx(len(half) / network.wiring.mask.sum())
+    assert less.zero_weight_fraction == pytest.approx(len(half) / network.wiring.mask.sum())
     nobody = initialise(network_settings(n_units=20, p_rec=0), 1, 1, seed=1)
-    assert nobody.vanished_synapses == 0
+    assert nobody.zero_weight_fraction == 0

@@ -142,16 +142,16 @@ def test_self_connections_can_be_left_out_and_nothing_else_changes() -> None:
 
 def test_inputs_excite_only_where_asked() -> None:
     free, signed = start(), start(dale_inputs=True)
-    assert free.acting is free
+    assert free.effective_weights["W_in"] is free.weights["W_in"]
     assert (free.weights["W_in"] < 0).any()
-    assert (signed.acting.weights["W_in"] > 0).all()
+    assert (signed.effective_weights["W_in"] > 0).all()
     np.testing.assert_array_equal(signed.weights["W_rec"], free.weights["W_rec"])
 
 
 def test_only_excitatory_units_are_read_out_where_asked_with_one_sign() -> None:
     network = start(dale_readout=True)
     excitatory = network.wiring.sign > 0
-    W_out = network.acting.weights["W_out"]
+    W_out = network.effective_weights["W_out"]
     assert (W_out[:, excitatory] > 0).all()
     assert not W_out[:, ~excitatory].any()
     assert (start().weights["W_out"][:, ~excitatory] != 0).all()

@@ -50,10 +50,10 @@ def test_the_seconds_of_a_stage_end_where_the_next_begins() -> None:
 
 def test_a_lock_is_had_once_and_given_back(tmp_path: Path) -> None:
     with ExitStack() as first, ExitStack() as second:
-        assert runner.taken(first, tmp_path / "0.lock")
-        assert not runner.taken(second, tmp_path / "0.lock")
+        assert runner.try_lock(first, tmp_path / "0.lock")
+        assert not runner.try_lock(second, tmp_path / "0.lock")
         first.close()
-        assert runner.taken(second, tmp_path / "0.lock")
+        assert runner.try_lock(second, tmp_path / "0.lock")
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process")
@@ -65,11 +65,11 @@ def test_points_side_by_side_have_cores_of_their_own(
     had = []
     with ExitStack() as held:
         for _ in before:
-            held.enter_context(runner.claimed_cores(1))
+            held.enter_context(runner.pin_cores(1))
             had.append(os.sched_getaffinity(0))
             os.sched_setaffinity(0, before)
     assert sorted(map(sorted, had)) == [[core] for core in sorted(before)]
-    with runner.claimed_cores(len(before) + 1):  # so many are not there: it runs on what there is
+    with runner.pin_cores(len(before) + 1):  # so many are not there: it runs on what there is
         assert os.sched_getaffinity(0) == before
 
 

@@ -329,7 +329,7 @@ def test_one_wrong_output_of_several_makes_a_trial_wrong() -> None:
 def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
     task = get_task("xor", settings().tasks)
     table = trial_table(task, "validation", 1).head(100)
-    stream = batches(table, trials_per_batch=25, seed=3)
+    stream = batches(table, batch_size=25, seed=3)
     passes = [[next(stream) for _ in range(4)] for _ in range(2)]
     seen = [pd.concat(one) for one in passes]
     for one in seen:
@@ -341,8 +341,8 @@ def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
 def test_batches_can_start_anywhere() -> None:
     task = get_task("xor", settings().tasks)
     table = trial_table(task, "validation", 1).head(100)
-    stream = batches(table, trials_per_batch=30, seed=3)
+    stream = batches(table, batch_size=30, seed=3)
     expected = [next(stream) for _ in range(8)]
-    resumed = batches(table, trials_per_batch=30, seed=3, start=5)
+    resumed = batches(table, batch_size=30, seed=3, start=5)
     for batch in expected[5:]:
         pd.testing.assert_frame_equal(next(resumed), batch)

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.tasks import TASKS, Epoch, Task, get_task, one_of_each, read_test, save, trial_table
+from ctrnn.tasks import (
+    TASKS,
+    ConstantInput,
+    Task,
+    get_task,
+    one_of_each,
+    read_test,
+    save,
+    trial_table,
+)
 from tests.settings import settings
 
 
@@ -19,14 +28,14 @@ def task(name: str, **changes: Any) -> Task[Any]:
 
 @pytest.mark.parametrize("name", sorted(set(TASKS) - {"mante", "mante_graded"}))
 def test_a_network_waits_without_input(name: str) -> None:
-    (epoch,) = task(name).epochs()
-    assert epoch == Epoch("no_input", (0.0,) * len(task(name).channels))
+    (epoch,) = task(name).constant_inputs()
+    assert epoch == ConstantInput("no_input", (0.0,) * len(task(name).channels))
     assert epoch.picks(pd.DataFrame({"x": [1, 2]})).tolist() == [True, True]
 
 
 @pytest.mark.parametrize("name", ["mante", "mante_graded"])
 def test_a_network_of_two_contexts_waits_in_either(name: str) -> None:
-    motion, colour = task(name).epochs()
+    motion, colour = task(name).constant_inputs()
     assert (motion.name, motion.inputs) == ("motion", (0, 0, 1, 0))
     assert (colour.name, colour.inputs) == ("colour", (0, 0, 0, 1))
     assert (motion.relevant, motion.irrelevant) == ("motion", "colour")
@@ -38,7 +47,11 @@ def test_a_network_of_two_contexts_waits_in_either(name: str) -> None:
 
 def test_an_epoch_of_several_variables_picks_trials_that_have_all_of_its_values() -> None:
     rows = pd.DataFrame({"a": [1, 1, 2], "b": ["x", "y", "x"]})
-    assert Epoch("e", (0.0,), {"a": 1, "b": "x"}).picks(rows).tolist() == [True, False, False]
+    assert ConstantInput("e", (0.0,), {"a": 1, "b": "x"}).picks(rows).tolist() == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_stimuli_follow_each_other_at_the_delays_of_the_settings() -> None:

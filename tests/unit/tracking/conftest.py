@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.tracking import place, store
+from ctrnn.tracking import config, store
 from tests.postgresql import binary, postgresql
 from tests.server import Server
 from tests.tracked import client_of, fabricate
@@ -28,7 +28,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store.open_store(place.find(folder))
+        store.open_store(config.resolve(folder))
     return folder / "mlflow.db"
 
 

@@ -16,7 +16,7 @@ from threading import Thread
 import pytest
 from sqlalchemy.engine import make_url
 
-from ctrnn.tracking import place
+from ctrnn.tracking import config
 from tests.server import Server, free_port
 from tests.tracked import REPOSITORY, all_runs, client_of, holdings, publish
 
@@ -35,7 +35,7 @@ def refusal(root: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What a start with this MLFLOW_TRACKING_URI says, within ten seconds."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     start = time.monotonic()
-    with pytest.raises(place.TrackingError) as caught:
+    with pytest.raises(config.TrackingError) as caught:
         publish(root)
     assert time.monotonic() - start < 10
     assert_no_secret(f"{caught.value} {caught.value.__cause__}")
@@ -60,7 +60,7 @@ def test_an_address_is_shown_without_what_it_holds_of_user_and_password(
     tmp_path: Path, given: str, uri: str, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
-    found = place.find(tmp_path)
+    found = config.resolve(tmp_path)
     assert (found.uri, found.shown) == (uri, shown)
     assert_no_secret(f"{found!r} {found.shown}")
 
@@ -73,10 +73,10 @@ def test_a_reason_that_names_user_or_password_is_told_without(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cret")
-    found = place.find(tmp_path)
+    found = config.resolve(tmp_path)
     for reason in (found.uri, f"{found.uri}/", "alice:pa:ss@h"):
-        assert_no_secret(place.unreachable(found, reason))
-    told = place.unreachable(found, f"access denied for alice, pa:ss, s3cret at {found.uri}")
+        assert_no_secret(config.unreachable(found, reason))
+    told = config.unreachable(found, f"access denied for alice, pa:ss, s3cret at {found.uri}")
     assert_no_secret(told)
     assert "(access denied for ***, ***, *** at " in told
 
@@ -113,7 +113,7 @@ def guarded() -> Iterator[tuple[str, list[str]]]:
         def answer(self) -> None:
             login = self.headers.get("Authorization") == f"Basic {right}"
             asked.append(f"{self.path} {login}")
-            self.send_response(401 if not login else 200 if self.path == place.PROBE else 500)
+            self.send_response(401 if not login else 200 if self.path == config.PROBE else 500)
             self.end_headers()
 
         do_GET = do_POST = answer
@@ -158,7 +158,7 @@ def test_a_database_that_is_down_is_one_sentence(
 def test_a_database_that_never_answers_is_one_sentence(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "WAIT", 0.3)
+    monkeypatch.setattr(config, "WAIT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"postgresql+psycopg2://{LOGIN}127.0.0.1:{silent.getsockname()[1]}/mlflow"
         assert "(no answer in 0.3 s)" in refusal(checkout, address, monkeypatch)

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ctrnn import diary, params
+from ctrnn import event_log, params
 from ctrnn.core.artifacts import read_table
-from ctrnn.diary import Diary
-from ctrnn.tracking import metrics, place, publishing, runs, store
+from ctrnn.event_log import EventLogWriter
+from ctrnn.tracking import config, metrics, publishing, runs, store
 from tests.clock import PATIENCE
 from tests.tracked import (
     TASK,
@@ -42,29 +42,29 @@ def settings(root: Path) -> params.Params:
     return params.read(root / "params.yaml")
 
 
-def iterations(root: Path) -> list[list[diary.Row]]:
+def iterations(root: Path) -> list[list[event_log.Row]]:
     """Rows of history.csv, by iteration."""
     history = read_table(root / "artifacts" / "train" / TASK / "history.csv")
     rows: list[Any] = history.to_dict("records")
     return [list(some) for _, some in groupby(rows, key=lambda row: row["iteration"])]
 
 
-def write(diary_: Diary, some: list[list[diary.Row]]) -> None:
+def write(log: EventLogWriter, some: list[list[event_log.Row]]) -> None:
     for rows in some:
-        diary_.write("a", rows)
+        log.write("a", rows)
 
 
-def killed_training(root: Path, some: list[list[diary.Row]]) -> Callable[[], None]:
+def killed_training(root: Path, some: list[list[event_log.Row]]) -> Callable[[], None]:
     """A process that writes these iterations and goes on until it is killed: by calling what is returned."""
 
     def work() -> None:
-        training = Diary(TASK, settings(root), root=root)
+        training = EventLogWriter(TASK, settings(root), root=root)
         training.write("a", [])
         write(training, some)
         signal.pause()
 
     child = start_in_a_fork(work)
-    until(lambda: diary.lives(diary.path(TASK, settings(root), root)))
+    until(lambda: event_log.is_locked(event_log.path(TASK, settings(root), root)))
     time.sleep(0.1)
 
     def kill() -> None:
@@ -106,7 +106,7 @@ def undisturbed(root: Path, run_id: str) -> dict[str, Any]:
 
 def test_curves_grow_while_training_runs_and_publish_completes_the_run(anywhere: Path) -> None:
     one, two, three = iterations(anywhere)
-    with Diary(TASK, settings(anywhere), root=anywhere) as training:
+    with EventLogWriter(TASK, settings(anywhere), root=anywhere) as training:
         training.write("a", [])
         write(training, [one])
         follows = start_follower(training)
@@ -129,7 +129,7 @@ def test_curves_grow_while_training_runs_and_publish_completes_the_run(anywhere:
 
 def test_a_curve_grows_by_a_point_a_second_and_publish_adds_the_others(checkout: Path) -> None:
     one, two, three = iterations(checkout)
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+    with EventLogWriter(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
         write(training, [one, two])
         time.sleep(0.5)
@@ -144,7 +144,7 @@ def test_a_curve_grows_by_a_point_a_second_and_publish_adds_the_others(checkout:
 
 
 def test_points_keep_the_time_of_their_iteration(checkout: Path) -> None:
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+    with EventLogWriter(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
         for rows in iterations(checkout):
             write(training, [rows])
@@ -160,12 +160,12 @@ def test_points_keep_the_time_of_their_iteration(checkout: Path) -> None:
 def test_a_killed_training_ends_its_run_and_a_restart_goes_on_with_it(anywhere: Path) -> None:
     one, two, three = iterations(anywhere)
     kill = killed_training(anywhere, [one, two])
-    follows = start_follower(Diary(TASK, settings(anywhere), root=anywhere))
+    follows = start_follower(EventLogWriter(TASK, settings(anywhere), root=anywhere))
     until(lambda: steps(anywhere) == [1, 2])
     kill()
     assert status_of(follows) == 0
     assert statuses(anywhere) == ["KILLED"]
-    with Diary(TASK, settings(anywhere), root=anywhere) as training:
+    with EventLogWriter(TASK, settings(anywhere), root=anywhere) as training:
         write(training, [one, two])  # from a checkpoint at 1, so 2 is done again
         follows = start_follower(training)
         until(lambda: statuses(anywhere) == ["RUNNING"])
@@ -178,7 +178,10 @@ def test_a_killed_training_ends_its_run_and_a_restart_goes_on_with_it(anywhere: 
 
 
 def test_a_training_that_raises_leaves_a_failed_run(checkout: Path) -> None:
-    with suppress(ZeroDivisionError), Diary(TASK, settings(checkout), root=checkout) as training:
+    with (
+        suppress(ZeroDivisionError),
+        EventLogWriter(TASK, settings(checkout), root=checkout) as training,
+    ):
         training.write("a", [])
         write(training, iterations(checkout)[:1])
         follows = start_follower(training)
@@ -192,7 +195,7 @@ def test_a_training_that_raises_leaves_a_failed_run(checkout: Path) -> None:
 def orphan(anywhere: Path) -> Callable[[], None]:
     """A run whose follower has been killed while its training is alive; call it to kill that too."""
     kill = killed_training(anywhere, iterations(anywhere)[:2])
-    follows = start_follower(Diary(TASK, settings(anywhere), root=anywhere))
+    follows = start_follower(EventLogWriter(TASK, settings(anywhere), root=anywhere))
     until(lambda: steps(anywhere) == [1, 2])
     os.kill(follows, signal.SIGKILL)
     status_of(follows)
@@ -215,7 +218,7 @@ def test_a_run_of_another_checkout_is_left_alone(
     anywhere: Path, orphan: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orphan()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.find(anywhere).uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", config.resolve(anywhere).uri)
     other = anywhere.parent / "a copy"
     shutil.copytree(anywhere, other)
     publishing.init(settings(other), other)
@@ -225,16 +228,16 @@ def test_a_run_of_another_checkout_is_left_alone(
 
 def test_the_run_of_a_killed_publication_is_ended_by_the_next_command(checkout: Path) -> None:
     client, experiment = client_of(checkout)
-    with store.locked(where := place.find(checkout)):
-        path = diary.path(TASK, settings(checkout), checkout)
-        tags = {runs.OWNER: where.owner, runs.DIARY: str(path), runs.KEY: "0"}
+    with store.locked(where := config.resolve(checkout)):
+        path = event_log.path(TASK, settings(checkout), checkout)
+        tags = {runs.OWNER: where.owner, runs.EVENT_LOG: str(path), runs.KEY: "0"}
         client.create_run(experiment, tags=tags)
     publishing.init(settings(checkout), checkout)
     assert statuses(checkout) == ["KILLED"]
 
 
 def test_a_trained_run_waits_for_publish_while_its_settings_stand(checkout: Path) -> None:
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+    with EventLogWriter(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
         write(training, iterations(checkout))
         follows = start_follower(training)
@@ -250,7 +253,7 @@ def test_a_trained_run_waits_for_publish_while_its_settings_stand(checkout: Path
 def test_a_run_with_other_points_is_not_completed_but_ended(anywhere: Path) -> None:
     """Of a training that rounded otherwise: its points cannot be taken back."""
     one, *rest = iterations(anywhere)
-    with Diary(TASK, settings(anywhere), root=anywhere) as training:
+    with EventLogWriter(TASK, settings(anywhere), root=anywhere) as training:
         training.write("a", [])
         write(training, [[{**row, "loss": row["loss"] + 1e-9} for row in one], *rest])
         follows = start_follower(training)
@@ -261,14 +264,14 @@ def test_a_run_with_other_points_is_not_completed_but_ended(anywhere: Path) -> N
 
 
 def test_a_training_of_no_length_opens_no_run(checkout: Path) -> None:
-    with Diary(TASK, settings(checkout), root=checkout) as training:
+    with EventLogWriter(TASK, settings(checkout), root=checkout) as training:
         training.write("a", [])
-    assert status_of(start_follower(Diary(TASK, settings(checkout), root=checkout))) == 0
+    assert status_of(start_follower(EventLogWriter(TASK, settings(checkout), root=checkout))) == 0
     assert all_runs(checkout) == []
 
 
 @st.composite
-def trainings(draw: st.DrawFn) -> tuple[list[list[diary.Row]], list[list[diary.Row]]]:
+def trainings(draw: st.DrawFn) -> tuple[list[list[event_log.Row]], list[list[event_log.Row]]]:
     """Rows of networks that end at different iterations; and as they are written, with a restart from checkpoints."""
     lengths = draw(st.lists(st.integers(1, 6), min_size=1, max_size=3))
     values = st.floats(-1e3, 1e3)
@@ -297,7 +300,7 @@ def trainings(draw: st.DrawFn) -> tuple[list[list[diary.Row]], list[list[diary.R
 @hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trainings())
 def test_live_points_are_those_of_publish_in_the_end(
-    both: tuple[list[list[diary.Row]], list[list[diary.Row]]],
+    both: tuple[list[list[event_log.Row]], list[list[event_log.Row]]],
 ) -> None:
     whole, written = both
     networks = len({row["network"] for rows in whole for row in rows})

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import diary, params
-from ctrnn.tracking import place, publishing, reading, runs, store
+from ctrnn import event_log, params
+from ctrnn.tracking import config, publishing, reading, runs, store
 from tests.tracked import TASK, all_runs, client_of, fabricate, publish
 
 # Of SQLAlchemy in MLflow.
@@ -77,9 +77,9 @@ def test_runs_whose_files_were_not_copied_are_told_and_still_read_from_the_origi
 def running(root: Path) -> str:
     """A run that a training of this checkout has left running."""
     client, experiment = client_of(root)
-    where = place.find(root)
-    path = diary.path(TASK, params.read(root / "params.yaml"), root)
-    tags = {runs.OWNER: where.owner, runs.DIARY: runs.diary_tag(path, where)}
+    where = config.resolve(root)
+    path = event_log.path(TASK, params.read(root / "params.yaml"), root)
+    tags = {runs.OWNER: where.owner, runs.EVENT_LOG: runs.event_log_tag(path, where)}
     return str(client.create_run(experiment, tags=tags).info.run_id)
 
 
@@ -102,16 +102,16 @@ def test_a_moved_checkout_and_a_copy_each_end_what_was_left_running_in_their_own
 
 
 def test_a_checkout_that_older_code_left_is_recognised_where_it_was_moved(checkout: Path) -> None:
-    """Its tags hold a hash of its path, and the whole path of the diary."""
+    """Its tags hold a hash of its path, and the whole path of the event log."""
     run_id = running(checkout)
-    with store.locked(place.find(checkout)):
+    with store.locked(config.resolve(checkout)):
         (checkout / "mlflow.id").write_text("0" * 32)
-        owner = place.find(checkout).owner
+        owner = config.resolve(checkout).owner
         (checkout / "mlflow.id").write_text("0" * 32)
     client, _ = client_of(checkout)
-    path = checkout / str(client.get_run(run_id).data.tags[runs.DIARY])
+    path = checkout / str(client.get_run(run_id).data.tags[runs.EVENT_LOG])
     client.set_tag(run_id, runs.OWNER, owner)
-    client.set_tag(run_id, runs.DIARY, str(path))
+    client.set_tag(run_id, runs.EVENT_LOG, str(path))
     moved = checkout.with_name("moved")
     checkout.rename(moved)
     assert init(moved) == ["KILLED"]
@@ -129,22 +129,22 @@ def test_an_experiment_whose_files_lie_elsewhere_by_choice_stays_there(checkout:
 def test_a_move_keeps_the_identity_and_a_copy_gets_its_own_wherever_it_lies(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.mkdir()
-    owner = place.find(first).owner
+    owner = config.resolve(first).owner
     moved = first.rename(tmp_path / "moved")
-    assert place.find(moved).owner == owner
+    assert config.resolve(moved).owner == owner
     shutil.copytree(moved, first)  # back to where the original was
-    assert place.find(first).owner not in (owner, place.find(tmp_path).owner)
-    assert place.find(moved).owner == owner
+    assert config.resolve(first).owner not in (owner, config.resolve(tmp_path).owner)
+    assert config.resolve(moved).owner == owner
     shutil.copytree(moved, tmp_path / "second")
-    assert place.find(tmp_path / "second").owner not in (owner, place.find(first).owner)
+    assert config.resolve(tmp_path / "second").owner not in (owner, config.resolve(first).owner)
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"7", b"[]", b"{}", b'{"owner": "a"}'])
 def test_a_damaged_identity_is_made_anew(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "mlflow.id").write_bytes(text)
-    owner = place.find(tmp_path).owner
+    owner = config.resolve(tmp_path).owner
     assert json.loads((tmp_path / "mlflow.id").read_text())["owner"] == owner
-    assert place.find(tmp_path).owner == owner
+    assert config.resolve(tmp_path).owner == owner
 
 
 def test_a_path_that_sqlite_does_not_take_is_one_sentence_before_anything_is_made(
@@ -153,16 +153,16 @@ def test_a_path_that_sqlite_does_not_take_is_one_sentence_before_anything_is_mad
     root = tmp_path
     while len(os.fsencode(root)) < 600:
         root /= "d" * 60
-    with pytest.raises(place.TrackingError, match=r"bytes, and SQLite takes 490; move"):
-        place.find(root)
+    with pytest.raises(config.TrackingError, match=r"bytes, and SQLite takes 490; move"):
+        config.resolve(root)
 
 
 def test_the_longest_path_that_is_taken_works(tmp_path: Path) -> None:
     root = tmp_path
-    while (left := place.LONGEST - len(os.fsencode(root / "mlflow.db")) - 1) > 0:
+    while (left := config.LONGEST - len(os.fsencode(root / "mlflow.db")) - 1) > 0:
         root /= "d" * min(left, 100)
     root.mkdir(parents=True)
-    database = place.find(root).database
+    database = config.resolve(root).database
     assert database is not None
     with closing(sqlite3.connect(f"{database}.draft")) as connection, connection:
         connection.execute("create table a (b)")  # with a journal beside it

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.diary import Diary
+from ctrnn.event_log import EventLogWriter
 from ctrnn.tracking import publishing
 from tests.browser import CHROMIUM, Browser
-from tests.pages import Pages
+from tests.pages import EventLogReader
 from tests.server import Server
 from tests.tracked import REPOSITORY, all_runs, client_of, fabricate, start_follower, status_of
 
@@ -28,7 +28,9 @@ PNG = (REPOSITORY / "docs" / "psychometric.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pages, list[str]]]:
+def lab(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Path, EventLogReader, list[str]]]:
     """A checkout with six runs, two tasks and three values of p_inh; and its pages."""
     root = tmp_path_factory.mktemp("lab")
     (root / "browser").mkdir()
@@ -43,10 +45,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pages,
             Server(tmp_path_factory.mktemp("server"), f"sqlite:///{root}/mlflow.db") as server,
             Browser(root / "browser") as browser,
         ):
-            yield root, Pages(browser, server.uri, client_of(root)[1], root), done
+            yield root, EventLogReader(browser, server.uri, client_of(root)[1], root), done
 
 
-def test_the_list_shows_every_run_by_what_it_is(lab: tuple[Path, Pages, list[str]]) -> None:
+def test_the_list_shows_every_run_by_what_it_is(
+    lab: tuple[Path, EventLogReader, list[str]],
+) -> None:
     _, pages, done = lab
     pages.runs(len(done))
     for name in ("mante p_inh=0.1 tau=20", "go_nogo p_inh=0.3 tau=20"):
@@ -56,17 +60,19 @@ def test_the_list_shows_every_run_by_what_it_is(lab: tuple[Path, Pages, list[str
     assert "Judges" not in text  # of the look that is for language models
 
 
-def test_six_runs_are_compared_by_p_inh_and_accuracy(lab: tuple[Path, Pages, list[str]]) -> None:
+def test_six_runs_are_compared_by_p_inh_and_accuracy(
+    lab: tuple[Path, EventLogReader, list[str]],
+) -> None:
     _, pages, done = lab
     assert pages.comparison(done) == len(done)
 
 
-def test_a_figure_opens_in_a_run(lab: tuple[Path, Pages, list[str]]) -> None:
+def test_a_figure_opens_in_a_run(lab: tuple[Path, EventLogReader, list[str]]) -> None:
     _, pages, done = lab
     pages.figure(done[0], "state_space")
 
 
-def test_a_curve_grows_while_training_runs(lab: tuple[Path, Pages, list[str]]) -> None:
+def test_a_curve_grows_while_training_runs(lab: tuple[Path, EventLogReader, list[str]]) -> None:
     root, pages, done = lab
     settings = fabricate(root, 0.4)
 
@@ -87,7 +93,7 @@ def test_a_curve_grows_while_training_runs(lab: tuple[Path, Pages, list[str]]) -
                 ],
             )
 
-    with Diary("mante", settings, root=root) as training:
+    with EventLogWriter("mante", settings, root=root) as training:
         training.write("a", [])
         iterations(1, 20)
         follows = start_follower(training)

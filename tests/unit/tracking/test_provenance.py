@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.tracking import place, provenance, store
+from ctrnn.tracking import config, provenance, store
 
 
 def repository(root: Path) -> str:
@@ -80,6 +80,6 @@ def test_an_upgrade_that_fails_is_one_sentence_and_keeps_a_copy(
     monkeypatch.setattr(sys, "executable", str(python))
     database = tmp_path / "mlflow.db"
     database.write_text("old")
-    with pytest.raises(place.TrackingError, match=rf"could not be upgraded \({told}\); install"):
-        store._upgrade(database, place.find(tmp_path))
+    with pytest.raises(config.TrackingError, match=rf"could not be upgraded \({told}\); install"):
+        store._upgrade(database, config.resolve(tmp_path))
     assert (tmp_path / "mlflow.db.before-upgrade").read_text() == "old"

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ctrnn import lock, params
-from ctrnn.tracking import content, metrics, place, publishing, runs, store, sweeps
+from ctrnn.tracking import config, metrics, payload, publishing, runs, store, sweeps
 from tests.clock import waited
 from tests.tracked import (
     FIGURES,
@@ -114,7 +114,7 @@ def test_a_run_whose_figures_were_not_wanted_has_none_until_they_are(anywhere: P
     kept = {path.name: path.read_bytes() for path in drawn.iterdir()}
     for path in drawn.iterdir():
         path.unlink()
-    with pytest.raises(place.TrackingError, match="holds no figures"):
+    with pytest.raises(config.TrackingError, match="holds no figures"):
         publish(anywhere)
     (drawn / "none.txt").touch()
     record(anywhere, made := params.read(anywhere / "params.yaml"))
@@ -156,7 +156,7 @@ def test_killed_after_any_write_and_repeated_leaves_one_complete_run(
 def test_the_loss_of_a_point_is_made_good_without_doubling_others(anywhere: Path) -> None:
     """A run that something else opened and half filled, at other times, is completed."""
     client, experiment = client_of(anywhere)
-    what = content.gather(TASK, params.read(anywhere / "params.yaml"), anywhere)
+    what = payload.collect(TASK, params.read(anywhere / "params.yaml"), anywhere)
     run_id = client.create_run(experiment, tags={runs.KEY: what.key}).info.run_id
     client.log_metric(run_id, "loss/network_0", 1.0, timestamp=5, step=1)
     client.set_terminated(run_id, "FAILED")
@@ -180,7 +180,7 @@ def test_a_deleted_run_does_not_count(anywhere: Path) -> None:
 
 def test_an_experiment_of_another_kind_keeps_its_kind(checkout: Path) -> None:
     client, _ = client_of(checkout)
-    where, kind = place.find(checkout), "mlflow.experimentKind"
+    where, kind = config.resolve(checkout), "mlflow.experimentKind"
     theirs = client.create_experiment("theirs", tags={kind: "genai_development"})
     plain = client.create_experiment("plain")
     for name, number in (("theirs", theirs), ("plain", plain)):
@@ -247,12 +247,12 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
     import sqlalchemy
     from alembic import command
 
-    where = place.find(checkout)
-    config = database._get_alembic_config(where.uri)
+    where = config.resolve(checkout)
+    alembic = database._get_alembic_config(where.uri)
     engine = sqlalchemy.create_engine(where.uri)
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "-2")
+        alembic.attributes["connection"] = connection
+        command.downgrade(alembic, "-2")
     engine.dispose()
     assert publish(checkout).action == "created"
     assert (checkout / "mlflow.db.before-upgrade").exists()
@@ -260,14 +260,14 @@ def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
 
 def test_a_file_that_is_no_database_is_one_sentence(checkout: Path) -> None:
     (checkout / "mlflow.db").write_text("no database " * 100)
-    with pytest.raises(place.TrackingError, match=r"is not a database, .* move it away"):
+    with pytest.raises(config.TrackingError, match=r"is not a database, .* move it away"):
         publish(checkout)
 
 
 def test_a_folder_in_the_databases_place_is_one_sentence(checkout: Path) -> None:
     (checkout / "mlflow.db").unlink()
     (checkout / "mlflow.db").mkdir()
-    with pytest.raises(place.TrackingError, match=r"mlflow.db is not a file; move it away"):
+    with pytest.raises(config.TrackingError, match=r"mlflow.db is not a file; move it away"):
         publish(checkout)
 
 
@@ -288,7 +288,7 @@ def test_a_database_with_garbage_in_a_table_is_one_sentence_at_the_start(
     with (checkout / "mlflow.db").open("r+b") as file:
         file.seek(size * (page - 1))
         file.write(b"garbage!" * 25)
-    with pytest.raises(place.TrackingError, match=r"is damaged .* put a copy in its place"):
+    with pytest.raises(config.TrackingError, match=r"is damaged .* put a copy in its place"):
         publishing.init(params.read(checkout / "params.yaml"), checkout)
 
 
@@ -297,7 +297,7 @@ def test_what_has_another_kind_than_it_should_is_named(checkout: Path, name: str
     path = checkout / name
     path.unlink(missing_ok=True)
     path.touch() if name == "mlartifacts" else path.mkdir()
-    with pytest.raises(place.TrackingError, match=rf"tracking store .* failed .*{name}"):
+    with pytest.raises(config.TrackingError, match=rf"tracking store .* failed .*{name}"):
         publish(checkout)
 
 
@@ -306,7 +306,7 @@ def test_an_address_that_cannot_hold_runs_is_refused(
     checkout: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(place.TrackingError, match=r"MLFLOW_TRACKING_URI = .* give http"):
+    with pytest.raises(config.TrackingError, match=r"MLFLOW_TRACKING_URI = .* give http"):
         publish(checkout)
 
 
@@ -314,7 +314,7 @@ def test_a_relative_database_is_that_of_the_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///lab.db")
-    assert place.find(tmp_path / ".dvc/tmp/exps/x").database == tmp_path / "lab.db"
+    assert config.resolve(tmp_path / ".dvc/tmp/exps/x").database == tmp_path / "lab.db"
 
 
 def test_a_server_that_is_gone_is_one_sentence(
@@ -325,7 +325,7 @@ def test_a_server_that_is_gone_is_one_sentence(
         port = free.getsockname()[1]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     start = waited()
-    with pytest.raises(place.TrackingError, match=r"Connection refused.*start the server"):
+    with pytest.raises(config.TrackingError, match=r"Connection refused.*start the server"):
         publish(checkout)
     assert waited() - start < 2
 
@@ -336,7 +336,7 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
 ) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            healthy = self.path == place.PROBE and habit != "never answers"
+            healthy = self.path == config.PROBE and habit != "never answers"
             if not healthy and habit != "breaks":
                 time.sleep(12)
             self.send_response(200 if healthy else 500)
@@ -350,7 +350,7 @@ def test_a_sick_server_is_one_sentence_within_ten_seconds(
     Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
     start = waited()
-    with pytest.raises(place.TrackingError, match=r"tracking store http.* failed"):
+    with pytest.raises(config.TrackingError, match=r"tracking store http.* failed"):
         publish(checkout)
     assert waited() - start < 10
     server.shutdown()
@@ -392,5 +392,5 @@ def test_names_that_mlflow_does_not_take_are_made_legal() -> None:
 
 
 def test_the_main_checkout_is_found_from_a_temporary_experiment(tmp_path: Path) -> None:
-    assert place.main_checkout(tmp_path / ".dvc/tmp/exps/standalone/tmpx") == tmp_path
-    assert place.main_checkout(tmp_path) == tmp_path
+    assert config.main_checkout(tmp_path / ".dvc/tmp/exps/standalone/tmpx") == tmp_path
+    assert config.main_checkout(tmp_path) == tmp_path

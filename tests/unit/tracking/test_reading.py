@@ -12,7 +12,7 @@ import yaml
 from ctrnn import params
 from ctrnn.core import artifacts
 from ctrnn.tracking import reading
-from ctrnn.tracking.place import TrackingError
+from ctrnn.tracking.config import TrackingError
 from tests.tracked import TASK, client_of, publish, record
 
 # Of SQLAlchemy in MLflow.

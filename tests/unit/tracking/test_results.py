@@ -16,7 +16,7 @@ import yaml
 
 from ctrnn import lock, params
 from ctrnn.errors import UserError
-from ctrnn.tracking import checks, content
+from ctrnn.tracking import checks, payload
 from tests.tracked import TASK, fabricate, record
 
 TRAINED = Path("artifacts/train") / TASK
@@ -28,8 +28,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def gather(root: Path) -> content.Content:
-    return content.gather(TASK, params.read(root / "params.yaml"), root)
+def collect(root: Path) -> payload.Payload:
+    return payload.collect(TASK, params.read(root / "params.yaml"), root)
 
 
 def edit(root: Path, key: str, value: Any) -> None:
@@ -65,9 +65,9 @@ def edit_lock(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
 def test_a_run_is_described_by_the_settings_that_made_its_results(
     root: Path, key: str, value: Any, made: str
 ) -> None:
-    before = gather(root)
+    before = collect(root)
     edit(root, key, value)
-    after = gather(root)
+    after = collect(root)
     assert after.edited == (key,)
     assert after.params[key] == made
     assert after.texts["params.yaml"] == before.texts["params.yaml"]
@@ -77,22 +77,22 @@ def test_a_run_is_described_by_the_settings_that_made_its_results(
 
 def test_the_params_yaml_of_a_run_makes_its_results_again(root: Path) -> None:
     edit(root, "network.tau", 50)
-    told = params.parse(gather(root).texts["params.yaml"], "params.yaml")
+    told = params.parse(collect(root).texts["params.yaml"], "params.yaml")
     assert told.network.tau == 20
     assert list(told.tasks) == [TASK]
-    assert content.flat_params(TASK, told) == gather(root).params
+    assert payload.flat_params(TASK, told) == collect(root).params
 
 
 def test_settings_that_change_no_result_are_not_told(root: Path) -> None:
-    before = gather(root)
+    before = collect(root)
     for key, value in (
         ("train.threads", 3),
         ("train.checkpoint_every", 7),
         ("publish.live", False),
     ):
         edit(root, key, value)
-    assert gather(root).edited == ()
-    assert gather(root).params == before.params
+    assert collect(root).edited == ()
+    assert collect(root).params == before.params
 
 
 def other(entries: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def test_a_stage_that_was_computed_from_another_is_named_with_the_command(root: 
     edit_lock(root, other)
     told = rf"evaluate@{TASK} was computed from another {TRAINED} .*; run dvc repro publish@{TASK}$"
     with pytest.raises(lock.LockError, match=told):
-        gather(root)
+        collect(root)
 
 
 def test_stages_of_different_settings_are_named_with_the_command(root: Path) -> None:
@@ -116,7 +116,7 @@ def test_stages_of_different_settings_are_named_with_the_command(root: Path) -> 
     edit_lock(root, seed)
     told = rf"generate@{TASK} used seed = 2, train@{TASK} 1; run dvc repro publish@{TASK}$"
     with pytest.raises(lock.LockError, match=told):
-        gather(root)
+        collect(root)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_params_yaml_that_was_edited_while_a_stage_ran_is_noticed(
     edit(root, key, value)
     record(root, params.read(root / "params.yaml"))
     with pytest.raises(lock.LockError) as caught:
-        gather(root)
+        collect(root)
     name = f"{stage}@{TASK}"
     assert f"params.yaml was edited while {name} ran" in str(caught.value)
     assert f"run dvc repro --force --single-item {name}, then make repro" in str(caught.value)
@@ -150,20 +150,20 @@ def test_figures_of_other_results_are_noticed(root: Path) -> None:
 
     edit_lock(root, stale)
     with pytest.raises(lock.LockError, match=r"report was computed .*; run dvc repro report$"):
-        gather(root)
+        collect(root)
     record(root, params.read(root / "params.yaml"))
     (root / "reports/figures" / TASK / "weights.png").write_bytes(b"another")
     with pytest.raises(lock.LockError, match=r"figures is not what .*; run dvc repro report$"):
-        gather(root)
+        collect(root)
 
 
 def test_what_dvc_ignores_does_not_count(root: Path) -> None:
     (root / ".dvcignore").write_text("*.swp\n.DS_Store\n")
     (root / TRAINED / ".DS_Store").write_text("of a file manager")
-    gather(root)
+    collect(root)
     (root / TRAINED / "more.csv").touch()
     with pytest.raises(lock.LockError, match=f"{TRAINED} is not what dvc.lock says"):
-        gather(root)
+        collect(root)
 
 
 def test_a_commit_is_told_only_where_the_code_is_that_of_the_results(root: Path) -> None:
@@ -177,11 +177,11 @@ def test_a_commit_is_told_only_where_the_code_is_that_of_the_results(root: Path)
     for command in (["init", "--quiet"], ["add", "src"], ["commit", "--quiet", "-m", "a"]):
         subprocess.run([*git, *command], cwd=root, check=True)
     edit_lock(root, code)
-    assert f"Commit `{gather(root).tags['git.commit'][:10]}`" in gather(root).description
+    assert f"Commit `{collect(root).tags['git.commit'][:10]}`" in collect(root).description
     (root / "src/a.py").write_text("a = 2")
-    assert gather(root).tags["git.commit"] == "none"
-    assert "mlflow.source.git.commit" not in gather(root).tags
-    assert "Commit not known: the code has changed since;" in gather(root).description
+    assert collect(root).tags["git.commit"] == "none"
+    assert "mlflow.source.git.commit" not in collect(root).tags
+    assert "Commit not known: the code has changed since;" in collect(root).description
 
 
 def outside(root: Path, name: str = "secret") -> Path:
@@ -202,7 +202,7 @@ def test_a_link_to_elsewhere_is_not_followed_even_where_dvc_lock_has_its_hash(
     path.symlink_to(outside_file := root.with_name(f"{root.name} outside") / "secret")
     assert outside_file.exists()
     with pytest.raises(lock.LockError, match=rf"{name} is no regular file of the checkout"):
-        gather(root)
+        collect(root)
 
 
 @pytest.mark.parametrize("name", [TRAINED, Path("artifacts"), Path("reports")])
@@ -210,7 +210,7 @@ def test_a_folder_that_is_a_link_is_not_followed(root: Path, name: Path) -> None
     shutil.move(root / name, target := outside(root, "folder"))
     (root / name).symlink_to(target)
     with pytest.raises(lock.LockError, match=r"is no regular file of the checkout"):
-        gather(root)
+        collect(root)
 
 
 def test_links_into_dvcs_cache_are_published(root: Path) -> None:
@@ -222,7 +222,7 @@ def test_links_into_dvcs_cache_are_published(root: Path) -> None:
     cached.parent.mkdir(parents=True)
     shutil.move(root / TRAINED / "history.csv", cached)
     (root / TRAINED / "history.csv").symlink_to(cached)
-    assert gather(root).files["history.csv"].read_text().startswith("iteration")
+    assert collect(root).files["history.csv"].read_text().startswith("iteration")
 
 
 def cut(path: Path) -> None:
@@ -230,9 +230,9 @@ def cut(path: Path) -> None:
 
 
 def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    payload = bytearray(path.read_bytes())
+    payload[len(payload) // 2] ^= 1
+    path.write_bytes(payload)
 
 
 def replace(by: Callable[[Path], Any]) -> Callable[[Path], None]:
@@ -271,17 +271,17 @@ def test_every_input_that_is_damaged_is_one_sentence(root: Path, damage: str) ->
             continue
         DAMAGES[damage](root / name)
         with pytest.raises(UserError) as caught:
-            gather(root)
+            collect(root)
         assert "\n" not in str(caught.value), name
         if (root / name).is_dir():
             (root / name).rmdir()
         (root / name).unlink(missing_ok=True)
         shutil.copy(kept / name, root / name)
-    gather(root)
+    collect(root)
 
 
 def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(root: Path) -> None:
-    before, whole = gather(root), (root / "dvc.lock").read_bytes()
+    before, whole = collect(root), (root / "dvc.lock").read_bytes()
     random = np.random.default_rng(0)
     refused = 0
     for position in random.integers(len(whole), size=30):
@@ -289,7 +289,7 @@ def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(roo
         flipped[position] ^= 1 << random.integers(8)
         (root / "dvc.lock").write_bytes(flipped)
         try:
-            after = gather(root)
+            after = collect(root)
         except UserError:
             refused += 1
         else:
@@ -304,7 +304,7 @@ def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(roo
 def test_a_lock_of_another_form_is_one_sentence(root: Path, text: str) -> None:
     (root / "dvc.lock").write_text(text)
     with pytest.raises(lock.LockError, match=r"run (make repro|dvc repro generate@mante first)$"):
-        gather(root)
+        collect(root)
 
 
 def test_a_hash_is_dvcs(tmp_path: Path) -> None:

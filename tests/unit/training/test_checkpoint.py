@@ -20,14 +20,14 @@ from ctrnn.network import Backend, get_backend
 from ctrnn.params import Params
 from ctrnn.tasks import get_task, trial_table
 from ctrnn.training import checkpoint
-from ctrnn.training.checkpoint import CheckpointError, State
+from ctrnn.training.checkpoint import CheckpointError
 from ctrnn.training.loop import train
-from ctrnn.training.trainee import Trainee
+from ctrnn.training.state import TrainState
 from tests.pipeline.imports import ROOT, closure_of
 from tests.settings import settings
 from tests.unit.training.test_loop import SMALL
 
-STATE = State({"weights/W": np.arange(4, dtype=np.float32)}, {"converged": False})
+STATE = checkpoint.Checkpoint({"weights/W": np.arange(4, dtype=np.float32)}, {"converged": False})
 
 
 class Counting:
@@ -48,8 +48,8 @@ class Counting:
 
 def run(
     store: Path, changes: dict[str, Any] | None = None, **how: Any
-) -> tuple[list[Trainee], int]:
-    """The trainees, and how many steps they took."""
+) -> tuple[list[TrainState], int]:
+    """The states, and how many steps they took."""
     params = settings(**{**SMALL, "train__checkpoint_every": 0, **(changes or {})})
     task = get_task("go_nogo", params.tasks)
     backend: Any = Counting(params, **how)
@@ -68,7 +68,7 @@ def run(
     return done, backend.steps
 
 
-def assert_same(ones: list[Trainee], others: list[Trainee]) -> None:
+def assert_same(ones: list[TrainState], others: list[TrainState]) -> None:
     for one, other in zip(ones, others, strict=True):
         for name, array in one.network.weights.items():
             np.testing.assert_array_equal(array, other.network.weights[name])
@@ -125,12 +125,12 @@ def test_who_tells_training_to_stop_finds_a_checkpoint_of_the_step(
     undisturbed, _ = run(tmp_path / "a")
     rare = {"train__checkpoint_every": 1000}
 
-    def tell() -> None:
+    def on_step() -> None:
         for number in numbers:
             signal.raise_signal(number)
 
     with pytest.raises(KeyboardInterrupt) as stopped:
-        run(tmp_path / "b", rare, at=6, act=tell)
+        run(tmp_path / "b", rare, at=6, act=on_step)
     assert stopped.value.args == named
     resumed, steps = run(tmp_path / "b")
     assert steps == 6
@@ -180,11 +180,11 @@ def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, key: str) ->
 
 def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
     checkpoint.write("a", STATE, tmp_path)
-    checkpoint.write("a", State(STATE.arrays, {"converged": True}), tmp_path)
+    checkpoint.write("a", checkpoint.Checkpoint(STATE.arrays, {"converged": True}), tmp_path)
     current = tmp_path / "a.state"
     content = current.read_bytes()
-    for torn in (b"", content[:20], content[:-1], content[:-1] + b"!"):
-        current.write_bytes(torn)
+    for is_corrupt in (b"", content[:20], content[:-1], content[:-1] + b"!"):
+        current.write_bytes(is_corrupt)
         state = checkpoint.read("a", tmp_path)
         assert state is not None
         assert state.rest == STATE.rest
@@ -219,7 +219,7 @@ def test_the_checkpoint_of_another_network_is_not_used_and_named(
 
 def test_100_damaged_checkpoints_are_passed_over_for_the_one_before(tmp_path: Path) -> None:
     checkpoint.write("a", STATE, tmp_path)
-    checkpoint.write("a", State(STATE.arrays, {"converged": True}), tmp_path)
+    checkpoint.write("a", checkpoint.Checkpoint(STATE.arrays, {"converged": True}), tmp_path)
     path, random = tmp_path / "a.state", generator(1, "damage")
     content = path.read_bytes()
     for number in range(100):

@@ -15,17 +15,17 @@ import pytest
 from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
-from ctrnn.training.loop import TrainingError, told_to_stop, train
+from ctrnn.training.loop import TrainingError, stop_signals, train
 from ctrnn.training.penalties import with_weight_penalties
-from ctrnn.training.settings import Hopeless
+from ctrnn.training.settings import EarlyAbandon
+from ctrnn.training.state import TrainState
 from ctrnn.training.stopping import (
     Check,
     exceeds,
-    is_hopeless,
+    is_abandoned,
     mean_squared_error,
     meets_criterion,
 )
-from ctrnn.training.trainee import Trainee
 from tests.settings import settings
 
 SMALL: dict[str, Any] = {
@@ -39,11 +39,11 @@ SMALL: dict[str, Any] = {
     "train__n_networks": 2,
     "train__max_iterations": 12,
     "train__check_every": 5,
-    "train__trials_per_batch": 32,
+    "train__batch_size": 32,
 }
 
 
-def run(store: Path | None = None, /, **changes: Any) -> tuple[list[Trainee], Params]:
+def run(store: Path | None = None, /, **changes: Any) -> tuple[list[TrainState], Params]:
     store = store or Path(tempfile.mkdtemp())
     params = settings(**{**SMALL, **changes})
     task = get_task("go_nogo", params.tasks)
@@ -63,29 +63,29 @@ def run(store: Path | None = None, /, **changes: Any) -> tuple[list[Trainee], Pa
 
 
 def test_history_has_a_row_an_iteration_and_accuracy_at_checks() -> None:
-    trainees, _ = run()
-    for trainee in trainees:
-        assert [row["iteration"] for row in trainee.history] == list(range(1, 13))
-        checked = [row["iteration"] for row in trainee.history if not math.isnan(row["accuracy"])]
+    states, _ = run()
+    for state in states:
+        assert [row["iteration"] for row in state.history] == list(range(1, 13))
+        checked = [row["iteration"] for row in state.history if not math.isnan(row["accuracy"])]
         assert checked == [5, 10]
-        assert trainee.summary()["validation_accuracy"] >= 0  # of the check at the end
-        assert all(row["gradient_norm"] > 0 for row in trainee.history)
+        assert state.summary()["validation_accuracy"] >= 0  # of the check at the end
+        assert all(row["gradient_norm"] > 0 for row in state.history)
 
 
 def test_training_lowers_the_loss() -> None:
-    trainees, _ = run(train__max_iterations=60)
-    for trainee in trainees:
-        assert trainee.history[-1]["loss"] < 0.7 * trainee.history[0]["loss"]
+    states, _ = run(train__max_iterations=60)
+    for state in states:
+        assert state.history[-1]["loss"] < 0.7 * state.history[0]["loss"]
 
 
 @pytest.mark.parametrize("dale", [True, False])
 def test_no_weight_changes_sign_or_leaves_its_pattern(dale: bool) -> None:
-    trainees, _ = run(network__dale=dale, train__learning_rate=0.05)
-    for trainee in trainees:
-        wiring, before, after = trainee.network.wiring, trainee.start.W_eff, trainee.network.W_eff
+    states, _ = run(network__dale=dale, train__learning_rate=0.05)
+    for state in states:
+        wiring, before, after = state.network.wiring, state.start.W_eff, state.network.W_eff
         assert not np.array_equal(before, after)
         assert not after[~wiring.mask].any()
-        assert not trainee.network.weights["W_rec"][~wiring.mask].any()
+        assert not state.network.weights["W_rec"][~wiring.mask].any()
         if dale:
             assert (after * wiring.sign >= 0).all()
             assert (after[before == 0] == 0).all()
@@ -100,27 +100,27 @@ def test_only_what_is_trainable_changes(name: str, signed: bool) -> None:
     }
     penalties = dict.fromkeys(("rates", "W_rec", "W_out"), 0.1 if signed else 0.0)
     signs = {"network__dale_inputs": signed, "network__dale_readout": signed}
-    (trainee, _), _ = run(**flags, **signs, train__penalties=penalties)
-    for array, before in trainee.start.weights.items():
-        changed = not np.array_equal(before, trainee.network.weights[array])
+    (state, _), _ = run(**flags, **signs, train__penalties=penalties)
+    for array, before in state.start.weights.items():
+        changed = not np.array_equal(before, state.network.weights[array])
         assert changed == (array == name), array
 
 
 def test_signed_inputs_and_readout_keep_their_signs_and_still_learn() -> None:
-    trainees, _ = run(
+    states, _ = run(
         network__dale_inputs=True,
         network__dale_readout=True,
         train__trainable__W_in=True,
         train__max_iterations=120,
     )
-    for trainee in trainees:
-        acting, before = (one.acting.weights for one in (trainee.network, trainee.start))
-        excitatory = trainee.network.wiring.sign > 0
+    for state in states:
+        acting, before = (one.effective_weights for one in (state.network, state.start))
+        excitatory = state.network.wiring.sign > 0
         for name in ("W_in", "W_out"):
             assert (acting[name] >= 0).all()
             assert not np.array_equal(acting[name], before[name])
         assert not acting["W_out"][:, ~excitatory].any()
-        assert trainee.history[-1]["loss"] < 0.7 * trainee.history[0]["loss"]
+        assert state.history[-1]["loss"] < 0.7 * state.history[0]["loss"]
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_signed_inputs_and_readout_keep_their_signs_and_still_learn() -> None:
 )
 def test_a_penalty_makes_smaller_what_it_names(name: str, factor: float, backend: str) -> None:
     def size(penalty: float) -> float:
-        (trainee,), params = run(
+        (state,), params = run(
             train__n_networks=1,
             train__max_iterations=30,
             train__backend=backend,
             **{f"train__penalties__{name}": penalty},
         )
-        network = trainee.network
+        network = state.network
         trials = [Trials(np.ones((40, 8, 1), np.float32), noise=None)]
         (activity,) = get_backend(params.train).activity([network], trials)
         sizes = {"rates": activity.rates, "W_rec": network.W_eff, "W_out": network.weights["W_out"]}
@@ -150,8 +150,8 @@ def test_a_penalty_makes_smaller_what_it_names(name: str, factor: float, backend
 
 
 def test_the_gradient_of_the_weight_penalties_is_that_of_their_value() -> None:
-    (trainee, _), params = run(network__dale_readout=True)
-    network = trainee.network
+    (state, _), params = run(network__dale_readout=True)
+    network = state.network
     penalties = params.train.penalties.model_copy(update={"W_rec": 0.5, "W_out": 2.0})
     zero = {name: np.zeros_like(network.weights[name]) for name in ("W_rec", "W_out")}
 
@@ -200,47 +200,45 @@ def test_training_stops_when_the_criterion_is_met_often_enough_in_a_row(
     in_a_row: int, iterations: int
 ) -> None:
     met_at_once = {"train__stop_at": "loss", "train__loss_criterion": 10.0}
-    trainees, _ = run(train__checks_in_a_row=in_a_row, **met_at_once)
-    for trainee in trainees:
-        assert trainee.summary()["converged"]
-        assert trainee.summary()["iterations"] == len(trainee.history) == iterations
+    states, _ = run(train__patience=in_a_row, **met_at_once)
+    for state in states:
+        assert state.summary()["converged"]
+        assert state.summary()["iterations"] == len(state.history) == iterations
 
 
 def test_a_check_that_misses_the_criterion_only_begins_the_row_anew() -> None:
     def losses(iterations: int) -> list[float]:
-        trainees, _ = run(train__max_iterations=iterations)
-        return [trainee.summary()["validation_loss"] for trainee in trainees]
+        states, _ = run(train__max_iterations=iterations)
+        return [state.summary()["validation_loss"] for state in states]
 
     between = float(np.mean([losses(5)[0], losses(10)[0]]))
-    trainees, _ = run(
-        train__stop_at="loss", train__loss_criterion=between, train__checks_in_a_row=1
-    )
-    assert trainees[0].summary()["converged"]
-    assert trainees[0].summary()["iterations"] == 10  # missed at 5
+    states, _ = run(train__stop_at="loss", train__loss_criterion=between, train__patience=1)
+    assert states[0].summary()["converged"]
+    assert states[0].summary()["iterations"] == 10  # missed at 5
 
 
 def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
-    trainees, _ = run(train__accuracy_criterion=1.0)
-    assert [trainee.summary()["converged"] for trainee in trainees] == [False, False]
+    states, _ = run(train__accuracy_criterion=1.0)
+    assert [state.summary()["converged"] for state in states] == [False, False]
     with pytest.raises(TrainingError, match=r"networks \[0, 1\] .* train\.max_iterations = 12"):
         run(train__accuracy_criterion=1.0, train__require_convergence=True)
 
 
-def test_a_hopeless_network_is_given_up_at_a_check_after_so_many_iterations() -> None:
+def test_a_early_abandon_network_is_given_up_at_a_check_after_so_many_iterations() -> None:
     never = {"train__accuracy_criterion": 1.0, "train__max_iterations": 30}
-    hopeless = {"train__hopeless": {"after": 12, "below": 1.0}}
-    trainees, _ = run(**never, **hopeless, train__learning_rate=1e-9)
-    assert [trainee.iteration for trainee in trainees] == [15, 15]
-    assert not trainees[0].summary()["converged"]
-    assert "given up after 15 iterations" in trainees[0].ending()
-    good, _ = run(**never, train__hopeless={"after": 12, "below": 0.0})
+    early_abandon = {"train__early_abandon": {"after": 12, "below": 1.0}}
+    states, _ = run(**never, **early_abandon, train__learning_rate=1e-9)
+    assert [state.iteration for state in states] == [15, 15]
+    assert not states[0].summary()["converged"]
+    assert "given up after 15 iterations" in states[0].summary_line()
+    good, _ = run(**never, train__early_abandon={"after": 12, "below": 0.0})
     assert good[0].iteration == 30
 
 
 def test_a_network_that_was_given_up_stays_so(tmp_path: Path) -> None:
     changes = {
         "train__accuracy_criterion": 1.0,
-        "train__hopeless": {"after": 5, "below": 1.0},
+        "train__early_abandon": {"after": 5, "below": 1.0},
         "train__learning_rate": 1e-9,
     }
     first, _ = run(tmp_path, **changes)
@@ -274,7 +272,7 @@ def test_a_criterion_of_1_asks_for_all_and_another_for_more(criterion: float, me
 
 
 @pytest.mark.parametrize(
-    ("stop_at", "accurate", "precise", "met"),
+    ("stop_criterion", "accurate", "precise", "met"),
     [
         ("accuracy", True, False, True),
         ("accuracy", False, True, False),
@@ -287,21 +285,21 @@ def test_a_criterion_of_1_asks_for_all_and_another_for_more(criterion: float, me
         ("both", True, True, True),
     ],
 )
-def test_criteria(stop_at: str, accurate: bool, precise: bool, met: bool) -> None:
+def test_criteria(stop_criterion: str, accurate: bool, precise: bool, met: bool) -> None:
     check = Check(accuracy=0.99 if accurate else 0.98, loss=0.009 if precise else 0.01)
-    assert meets_criterion(check, settings(train__stop_at=stop_at).train) is met
+    assert meets_criterion(check, settings(train__stop_at=stop_criterion).train) is met
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "iteration", "hopeless"),
+    ("accuracy", "iteration", "early_abandon"),
     [(0.5, 100, True), (0.5, 99, False), (0.6, 100, False), (0.7, 200, False)],
 )
-def test_a_network_is_hopeless_from_an_iteration_on_below_an_accuracy(
-    accuracy: float, iteration: int, hopeless: bool
+def test_a_network_is_early_abandon_from_an_iteration_on_below_an_accuracy(
+    accuracy: float, iteration: int, early_abandon: bool
 ) -> None:
-    rule = Hopeless(after=100, below=0.6)
-    assert is_hopeless(Check(accuracy, 1.0), iteration, rule) is hopeless
-    assert not is_hopeless(Check(accuracy, 1.0), iteration, None)
+    rule = EarlyAbandon(after=100, below=0.6)
+    assert is_abandoned(Check(accuracy, 1.0), iteration, rule) is early_abandon
+    assert not is_abandoned(Check(accuracy, 1.0), iteration, None)
 
 
 def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
@@ -314,7 +312,7 @@ def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
 
 def test_a_second_ctrl_c_interrupts_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with told_to_stop() as told:
+    with stop_signals() as told:
         assert told == []
         signal.raise_signal(signal.SIGINT)
         assert told == [signal.SIGINT]
@@ -329,8 +327,8 @@ EASY_FIRST = [
 ]
 
 
-def lessons_of(trainee: Trainee) -> list[int]:
-    return [row["lesson"] for row in trainee.history]
+def lessons_of(state: TrainState) -> list[int]:
+    return [row["lesson"] for row in state.history]
 
 
 def test_a_step_of_the_curriculum_ends_at_its_accuracy_and_the_task_itself_comes_last() -> None:
@@ -339,22 +337,22 @@ def test_a_step_of_the_curriculum_ends_at_its_accuracy_and_the_task_itself_comes
         "tasks__go_nogo__nogo_threshold": 0.6,
         "tasks__go_nogo__threshold": 0.6,
     }  # half is right
-    trainees, _ = run(**easy, tasks__go_nogo__curriculum=at_chance)
-    for trainee in trainees:
-        assert lessons_of(trainee) == [0] * 5 + [1] * 7  # none exceeds 1.0
-        assert not trainee.converged
+    states, _ = run(**easy, tasks__go_nogo__curriculum=at_chance)
+    for state in states:
+        assert lessons_of(state) == [0] * 5 + [1] * 7  # none exceeds 1.0
+        assert not state.converged
 
 
 def test_no_network_converges_in_a_step_of_the_curriculum() -> None:
     met_at_once = {"train__stop_at": "loss", "train__loss_criterion": 10.0}
     easy = {"tasks__go_nogo__nogo_threshold": 0.6, "tasks__go_nogo__threshold": 0.6}
-    trainees, _ = run(
+    states, _ = run(
         **met_at_once, **easy, train__max_iterations=40, tasks__go_nogo__curriculum=EASY_FIRST[:1]
     )
-    for trainee in trainees:
-        assert trainee.converged
-        assert lessons_of(trainee)[:5] == [0] * 5
-        assert lessons_of(trainee)[-10:] == [1] * 10  # two checks on the task itself
+    for state in states:
+        assert state.converged
+        assert lessons_of(state)[:5] == [0] * 5
+        assert lessons_of(state)[-10:] == [1] * 10  # two checks on the task itself
 
 
 def test_without_a_curriculum_every_iteration_is_of_the_task_itself() -> None:
@@ -364,6 +362,6 @@ def test_without_a_curriculum_every_iteration_is_of_the_task_itself() -> None:
 def test_a_network_that_never_leaves_the_curriculum_is_reported_on_the_task_itself() -> None:
     never = [{"settings": {"threshold": 100.0, "nogo_threshold": -0.0}, "until": 0.5}]
     met = {"tasks__go_nogo__nogo_threshold": 0.6, "tasks__go_nogo__threshold": 0.6}
-    (trainee, _), _ = run(**met, train__max_iterations=10, tasks__go_nogo__curriculum=never)
-    assert lessons_of(trainee) == [0] * 10
-    assert trainee.history[-1]["accuracy"] < 0.5 <= trainee.summary()["validation_accuracy"]
+    (state, _), _ = run(**met, train__max_iterations=10, tasks__go_nogo__curriculum=never)
+    assert lessons_of(state) == [0] * 10
+    assert state.history[-1]["accuracy"] < 0.5 <= state.summary()["validation_accuracy"]

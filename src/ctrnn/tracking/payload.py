@@ -13,14 +13,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ctrnn import diary, lock, params
+from ctrnn import event_log, lock, params
 from ctrnn.core.artifacts import NO_FIGURES, SPLITS, read_json, read_table, read_weights
 from ctrnn.errors import ParamsError
 from ctrnn.lock import Entry, LockError
 from ctrnn.params import Params
-from ctrnn.tracking import checks, metrics, note, provenance
+from ctrnn.tracking import checks, description, metrics, provenance
+from ctrnn.tracking.config import TrackingError
 from ctrnn.tracking.metrics import Point
-from ctrnn.tracking.place import TrackingError
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Content:
+class Payload:
     """A run.
 
     key: hash of what it was computed from, without figures; figures_digest: hash of these.
     edited: settings of which params.yaml now has other values.
-    diary: where its training kept, or would keep, its diary.
+    event log: where its training kept, or would keep, its event log.
     start: of training, in milliseconds since 1970, where known.
     files: path in the run -> file; texts: path in the run -> what it holds.
     """
@@ -61,12 +61,12 @@ class Content:
     figures: dict[str, Path]
     figures_digest: str
     tables: list[Table]
-    diary: Path
+    event_log: Path
     start: int | None
     edited: tuple[str, ...]
 
 
-def gather(task: str, present: Params, root: Path, in_stage: bool = False) -> Content:
+def collect(task: str, present: Params, root: Path, in_stage: bool = False) -> Payload:
     """The run of a task, from dvc.lock, artifacts/ and reports/ below `root`, described by the settings that made them.
 
     present: params.yaml as it is now. in_stage: whether DVC runs this, and so has seen to the figures and the code.
@@ -109,12 +109,12 @@ def gather(task: str, present: Params, root: Path, in_stage: bool = False) -> Co
     trained_for = [one["iterations"] for one in training["networks"]]
     iterations = {"mean": fmean(trained_for), "per_network": trained_for}
     key = lock.content_key(entries)
-    history = _with_times(read_table(files["history.csv"]), diary.path(task, made, root))
+    history = _with_times(read_table(files["history.csv"]), event_log.path(task, made, root))
     backend = f"{made.train.backend} on {made.train.device}"
     tags = provenance.tags(root, backend, same_code)
     settings = flat_params(task, made)
     now = flat_params(task, present)
-    return Content(
+    return Payload(
         name=run_name(task, made),
         key=key,
         params=settings,
@@ -123,7 +123,7 @@ def gather(task: str, present: Params, root: Path, in_stage: bool = False) -> Co
             **tags,
             **{f"dvc.out/{path}": digest for path, digest in lock.out_hashes(entries).items()},
         },
-        description=note.write(task, made, training, evaluated, analyzed, tags, key),
+        description=description.write(task, made, training, evaluated, analyzed, tags, key),
         final=metrics.final(evaluated, analyzed, {"iterations": iterations}),
         curves=metrics.curves(history, made.train.n_networks),
         files=files,
@@ -131,7 +131,7 @@ def gather(task: str, present: Params, root: Path, in_stage: bool = False) -> Co
         figures=figures,
         figures_digest=_digest(*figures.values()),
         tables=[_table(task, split, path, root) for split, path in tables.items()],
-        diary=diary.path(task, made, root),
+        event_log=event_log.path(task, made, root),
         start=min((row["time"] for row in history if row["time"]), default=None),
         edited=tuple(key for key, value in settings.items() if now.get(key) != value),
     )
@@ -211,10 +211,10 @@ def flatten(settings: Mapping[str, Any]) -> dict[str, str]:
     return dict(_flatten(settings, ""))
 
 
-def _with_times(history: pd.DataFrame, diary_of_training: Path) -> list[diary.Row]:
-    """Rows of history.csv, with the time of each where the diary tells it."""
-    pages = diary.read(diary_of_training)
-    known = pages.rows if pages else {}
+def _with_times(history: pd.DataFrame, event_log_of_training: Path) -> list[event_log.Row]:
+    """Rows of history.csv, with the time of each where the event log tells it."""
+    events = event_log.read(event_log_of_training)
+    known = events.rows if events else {}
     rows = [
         {str(column): value for column, value in row.items()} for row in history.to_dict("records")
     ]

@@ -50,7 +50,7 @@ class TrackingError(UserError, RuntimeError):
 
 
 @dataclass(frozen=True)
-class Place:
+class StoreConfig:
     """A store of runs.
 
     uri: for MLflow's client, whatever the current folder; a database's may hold a password, so it is never shown:
@@ -127,7 +127,7 @@ class Place:
         return (self.database or self.checkout / "mlflow.db").with_name(name)
 
 
-def find(root: str | Path = ".") -> Place:
+def resolve(root: str | Path = ".") -> StoreConfig:
     """The store of the checkout that `root` belongs to, or what MLFLOW_TRACKING_URI names.
 
     Raises TrackingError where that is no address, or of a kind that cannot hold runs.
@@ -149,21 +149,21 @@ def find(root: str | Path = ".") -> Place:
             raise refused
         if kind not in SERVERS:
             url = make_url(given)
-            return _sqlite(url, checkout) if kind == "sqlite" else Place(given, checkout)
+            return _sqlite(url, checkout) if kind == "sqlite" else StoreConfig(given, checkout)
     except (ValueError, ArgumentError):  # of a port that is no number, for one
         raise refused from None
     if not host:
         raise refused
     if parts.password is None:
-        return Place(given, checkout)
+        return StoreConfig(given, checkout)
     # MLflow takes both from its variables: an address without them cannot be printed with them.
     login = unquote(parts.username or ""), unquote(parts.password)
-    return Place(
+    return StoreConfig(
         parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), checkout, login=login
     )
 
 
-def _sqlite(url: URL, checkout: Path) -> Place:
+def _sqlite(url: URL, checkout: Path) -> StoreConfig:
     """The store in an SQLite file. Raises TrackingError where its address, or its path, is none that SQLite takes."""
     if not url.database or url.database.startswith((":memory:", "file:")) or url.host:
         raise TrackingError(
@@ -183,7 +183,7 @@ def _sqlite(url: URL, checkout: Path) -> Place:
         )
     # By the name of its driver: MLflow makes the folders of a path after sqlite:/// without reading its % signs.
     uri = url.set(drivername="sqlite+pysqlite", database=str(path))
-    return Place(uri.render_as_string(hide_password=False), checkout, path)
+    return StoreConfig(uri.render_as_string(hide_password=False), checkout, path)
 
 
 def main_checkout(root: str | Path = ".") -> Path:
@@ -196,7 +196,7 @@ def main_checkout(root: str | Path = ".") -> Path:
     return path
 
 
-def prepare_environment(place: Place) -> None:
+def prepare_environment(place: StoreConfig) -> None:
     """Settings of MLflow that hold for this process; call it before MLflow is imported.
 
     What a shell exports of a run or an experiment is dropped: it belongs to another program.
@@ -209,7 +209,7 @@ def prepare_environment(place: Place) -> None:
         os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = place.login
 
 
-def check(place: Place) -> None:
+def check(place: StoreConfig) -> None:
     """Raises TrackingError, within 10 s, where a server or a database (other than SQLite's file) does not answer."""
     if place.is_server:
         _check_server(place)
@@ -217,7 +217,7 @@ def check(place: Place) -> None:
         _check_database(place)
 
 
-def _check_server(place: Place) -> None:
+def _check_server(place: StoreConfig) -> None:
     import requests
 
     shell = os.environ
@@ -242,7 +242,7 @@ def _check_server(place: Place) -> None:
         raise TrackingError(unreachable(place, f"HTTP {answer.status_code}"))
 
 
-def _check_database(place: Place) -> None:
+def _check_database(place: StoreConfig) -> None:
     """Raises TrackingError, after WAIT seconds at most, where it cannot be opened. MLflow would try for two minutes."""
     import sqlalchemy
     from sqlalchemy.exc import NoSuchModuleError
@@ -268,7 +268,7 @@ def _check_database(place: Place) -> None:
         raise TrackingError(unreachable(place, str(getattr(failure, "orig", failure))))
 
 
-def unreachable(place: Place, reason: str, unknown: bool = False) -> str:
+def unreachable(place: StoreConfig, reason: str, unknown: bool = False) -> str:
     """The sentence for a store that does not do what it is asked. unknown: since it has no such run."""
     if unknown:
         remedy = "take a run of ctrnn.runs()"

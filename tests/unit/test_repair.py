@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from ctrnn.core import artifacts
-from ctrnn.tidy import ASIDE, tidy
 from tests.settings import settings
+from tools.repair import ASIDE, repair
 
 TASK = "mante"
 LOCK = "schema: '2.0'\nstages:\n  report:\n    cmd: python stages/report.py\n"
@@ -34,25 +34,25 @@ TORN = [
 
 
 @pytest.mark.parametrize("torn", TORN)
-def test_a_torn_lock_is_put_aside_unless_dvc_can_read_it(tmp_path: Path, torn: bytes) -> None:
+def test_a_torn_lock_is_put_aside_unless_dvc_can_read_it(tmp_path: Path, is_corrupt: bytes) -> None:
     lock, aside = tmp_path / "dvc.lock", tmp_path / ASIDE / "dvc.lock"
-    lock.write_bytes(torn)
-    said = list(tidy(tmp_path, settings()))
-    if torn == SHORT:
+    lock.write_bytes(is_corrupt)
+    said = list(repair(tmp_path, settings()))
+    if is_corrupt == SHORT:
         assert said == []
-        assert lock.read_bytes() == torn
+        assert lock.read_bytes() == is_corrupt
     else:
         assert said == [
             "dvc.lock was torn and is moved to .dvc/tmp/aside/dvc.lock; DVC writes it anew, from its cache where it can"
         ]
         assert not lock.exists()
-        assert aside.read_bytes() == torn
+        assert aside.read_bytes() == is_corrupt
 
 
 def test_what_is_put_aside_takes_the_place_of_nothing(tmp_path: Path) -> None:
     for number in ("", ".2", ".3"):
         (tmp_path / "dvc.lock").mkdir()
-        assert f".dvc/tmp/aside/dvc.lock{number};" in next(tidy(tmp_path, settings()))
+        assert f".dvc/tmp/aside/dvc.lock{number};" in next(repair(tmp_path, settings()))
     assert len(list((tmp_path / ASIDE).iterdir())) == 3
 
 
@@ -61,7 +61,7 @@ def test_a_torn_note_of_locks_is_put_aside(tmp_path: Path, notes: str, kept: boo
     locks = tmp_path / ".dvc" / "tmp" / "rwlock"
     locks.parent.mkdir(parents=True)
     locks.write_text(notes)
-    assert len(list(tidy(tmp_path, settings()))) == (not kept)
+    assert len(list(repair(tmp_path, settings()))) == (not kept)
     assert locks.exists() is kept
 
 
@@ -73,7 +73,7 @@ def test_only_results_of_a_task_that_is_gone_are_removed(tmp_path: Path) -> None
     (tmp_path / "dvc.lock").write_text(LOCK)
     params = settings()
     fewer = {name: task for name, task in params.tasks.items() if name != "xor"}
-    said = list(tidy(tmp_path, params.model_copy(update={"tasks": fewer})))
+    said = list(repair(tmp_path, params.model_copy(update={"tasks": fewer})))
     assert [sentence.split()[0] for sentence in said] == [
         "artifacts/train/xor",
         "reports/evaluate/xor.json",
@@ -93,7 +93,7 @@ PLACES = [
 def test_a_file_where_a_folder_belongs_is_put_aside(tmp_path: Path, place: str) -> None:
     (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / place).write_text("notes")
-    (said,) = tidy(tmp_path, settings())
+    (said,) = repair(tmp_path, settings())
     assert said.startswith(f"{place} was a file and is moved to .dvc/tmp/aside/")
     assert not (tmp_path / place).exists()
     assert (tmp_path / ASIDE / Path(place).name).read_text() == "notes"
@@ -109,7 +109,7 @@ def test_what_is_not_a_file_where_one_belongs_is_put_aside(
 ) -> None:
     (tmp_path / place).parent.mkdir(parents=True)
     make(tmp_path / place)
-    (said,) = tidy(tmp_path, settings())
+    (said,) = repair(tmp_path, settings())
     assert said.startswith(f"{place} was ")
     assert not (tmp_path / place).exists()
 
@@ -123,7 +123,7 @@ def test_a_link_in_place_of_results_is_put_aside_and_what_it_leads_to_stays(
     (elsewhere / "file").write_text("")
     (tmp_path / place).parent.mkdir(parents=True)
     (tmp_path / place).symlink_to(elsewhere)
-    (said,) = tidy(tmp_path, settings())
+    (said,) = repair(tmp_path, settings())
     assert said.startswith(f"{place} was a link to {elsewhere} and is moved to ")
     assert not (tmp_path / place).is_symlink()
     assert (elsewhere / "file").exists()
@@ -133,7 +133,7 @@ def test_results_may_lie_on_another_disk_by_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk" / "train").mkdir(parents=True)
     (tmp_path / "artifacts").symlink_to(tmp_path / "disk")
     (tmp_path / ".checkpoints").symlink_to(tmp_path / "disk")
-    assert list(tidy(tmp_path, settings())) == []
+    assert list(repair(tmp_path, settings())) == []
 
 
 class Cache:
@@ -169,26 +169,26 @@ class Cache:
 def test_a_damaged_file_in_dvcs_cache_is_put_aside(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     shutil.rmtree(tmp_path / "artifacts")
-    assert list(tidy(tmp_path, settings())) == []
+    assert list(repair(tmp_path, settings())) == []
     cache.damage(cache.file)
-    (said,) = tidy(tmp_path, settings())
+    (said,) = repair(tmp_path, settings())
     assert said.startswith(f"{cache.out}/a.json was damaged in DVC's cache and is moved to ")
     assert not cache.file.exists()
     cache.damage(cache.listing)
-    (said,) = tidy(tmp_path, settings())
+    (said,) = repair(tmp_path, settings())
     assert said.startswith(f"{cache.out} was damaged in DVC's cache and is moved to ")
     assert not cache.listing.exists()
-    assert list(tidy(tmp_path, settings())) == []
+    assert list(repair(tmp_path, settings())) == []
 
 
 def test_a_damaged_file_in_dvcs_cache_is_mended_from_the_one_at_work(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     content = cache.damage(cache.file)
-    (said,) = tidy(tmp_path, settings())
+    (said,) = repair(tmp_path, settings())
     assert said == f"{cache.out}/a.json was damaged in DVC's cache and is copied there again"
     assert cache.file.read_bytes() == content
     assert cache.file.stat().st_mode & 0o777 == 0o444
-    assert list(tidy(tmp_path, settings())) == []
+    assert list(repair(tmp_path, settings())) == []
 
 
 def test_dvcs_cache_may_lie_elsewhere(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_dvcs_cache_may_lie_elsewhere(tmp_path: Path) -> None:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config.local").write_text("[cache]\n    dir = ../disk\n")
     cache.damage(cache.file)
-    assert len(list(tidy(tmp_path, settings()))) == 1
+    assert len(list(repair(tmp_path, settings()))) == 1
     assert not cache.file.exists()
 
 
@@ -205,6 +205,6 @@ def test_what_was_found_whole_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Cache(tmp_path)
-    assert list(tidy(tmp_path, settings())) == []
+    assert list(repair(tmp_path, settings())) == []
     monkeypatch.delattr(hashlib, "file_digest")
-    assert list(tidy(tmp_path, settings())) == []
+    assert list(repair(tmp_path, settings())) == []

@@ -1,4 +1,4 @@
-"""The diary of a training: rows of its history as they come, in a file that another process may follow.
+"""The event log of a training: rows of its history as they come, in a file that another process may follow.
 
 A tracking server must not slow training down or stop it, and a change of the code that speaks to the server must not
 repeat training. So training only appends lines to a file and starts, once, a command that follows the file; what
@@ -6,8 +6,8 @@ becomes of that command it neither knows nor waits for. The file lies beside the
 outputs of a stage before it runs, and holds the clock, which no output may.
 
 A line is JSON: `training` and `settings` at the first start, `time` and `rows` for an iteration, `end` at last.
-Training holds a shared lock on its diary, which the system takes back when the process ends in whatever way: a diary
-that can be locked is that of nobody alive.
+Training holds a shared lock on its event log, which the system takes back when the process ends in
+whatever way: where the lock can be had, training has ended.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from typing import IO, Any, Self
 
 from ctrnn.params import Params
 
-# Of history.csv; with `time`, in milliseconds since 1970, where a diary tells it.
+# Of history.csv; with `time`, in milliseconds since 1970, where a event log tells it.
 Row = dict[str, Any]
 
 
 def path(task: str, params: Params, root: str | Path = ".") -> Path:
-    """Absolute path of the diary of a task: one file for all settings that its training depends on."""
+    """Absolute path of the event log of a task: one file for all settings that its training depends on."""
     told = json.dumps(params.of_training(task), sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-    return Path(root).resolve() / ".checkpoints" / f"{task}-{digest}.diary"
+    return Path(root).resolve() / ".checkpoints" / f"{task}-{digest}.events"
 
 
-class Diary:
+class EventLogWriter:
     """Written by training: `write` is called with the rows of every iteration.
 
-    follower: a command that is started at the first row, with the diary's path as its last argument, if `publish.live`.
+    follower: a command that is started at the first row, with the log's path as its last argument, if `publish.live`.
     A disk that is full, or a command that does not start, leaves training alone.
     """
 
@@ -53,7 +53,7 @@ class Diary:
         self._file: IO[bytes] | None = None
 
     def write(self, training: str, rows: Sequence[Row]) -> None:
-        """Enter rows. training: name of settings, trials and code; a diary of another one is begun anew."""
+        """Enter rows. training: name of settings, trials and code; a event log of another one is begun anew."""
         with suppress(OSError):
             if self._file is None:
                 known = self._begin(training)
@@ -105,8 +105,8 @@ class Diary:
         self._file.write(b"\n" + json.dumps(entry).encode() + b"\n")
 
 
-class Pages:
-    """Read as they are written. Raises FileNotFoundError where there is no diary.
+class EventLogReader:
+    """Read as they are written. Raises FileNotFoundError where there is no event log.
 
     training, settings: of the training, None and empty before its first line; rows: all so far, by iteration and
     network; end: how training ended, if it has.
@@ -125,7 +125,7 @@ class Pages:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def turn(self) -> list[list[Row]]:
+    def read_new(self) -> list[list[Row]]:
         """Rows of every iteration that has been written since the last call; known ones are not repeated.
 
         An iteration that was done again after a checkpoint keeps the row, and the time, that it had first.
@@ -151,18 +151,18 @@ class Pages:
             yield rows
 
 
-def read(path: Path) -> Pages | None:
-    """All pages of a diary so far; None where there is none that can be read."""
+def read(path: Path) -> EventLogReader | None:
+    """All pages of a event log so far; None where there is none that can be read."""
     try:
-        with Pages(path) as pages:
-            pages.turn()
-            return pages
+        with EventLogReader(path) as events:
+            events.read_new()
+            return events
     except OSError:
         return None
 
 
-def lives(path: Path) -> bool:
-    """Whether the training that writes this diary is alive."""
+def is_locked(path: Path) -> bool:
+    """Whether the training that writes this event log is alive."""
     try:
         with path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

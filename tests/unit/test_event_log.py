@@ -1,4 +1,4 @@
-"""The diary of a training: what is written can be followed, and whatever goes wrong with it, training goes on."""
+"""The event log of a training: what is written can be followed, and whatever goes wrong with it, training goes on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import diary, params
-from ctrnn.diary import Diary, Row
+from ctrnn import event_log, params
+from ctrnn.event_log import EventLogWriter, Row
 from tests.clock import waited
 from tests.settings import settings
 
@@ -27,46 +27,46 @@ def rows(iteration: int, loss: float = 0.5) -> list[Row]:
     ]
 
 
-def read(root: Path) -> diary.Pages:
-    pages = diary.read(diary.path(TASK, PARAMS, root))
-    assert pages is not None
-    return pages
+def read(root: Path) -> event_log.EventLogReader:
+    events = event_log.read(event_log.path(TASK, PARAMS, root))
+    assert events is not None
+    return events
 
 
 def test_rows_come_back_with_their_times_and_the_settings(tmp_path: Path) -> None:
     before = round(time.time() * 1000)
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", [])
         written.write("a", rows(1, loss=0.1 + 0.2))
-    pages = read(tmp_path)
-    assert pages.rows[1, 1]["loss"] == 0.1 + 0.2
-    assert pages.rows[1, 1]["accuracy"] is None
-    assert before <= pages.rows[1, 0]["time"] <= time.time() * 1000 + 1  # it is rounded
-    assert params.check_part(pages.settings).network == PARAMS.network
-    assert pages.end == "trained"
+    events = read(tmp_path)
+    assert events.rows[1, 1]["loss"] == 0.1 + 0.2
+    assert events.rows[1, 1]["accuracy"] is None
+    assert before <= events.rows[1, 0]["time"] <= time.time() * 1000 + 1  # it is rounded
+    assert params.check_part(events.settings).network == PARAMS.network
+    assert events.end == "trained"
 
 
 def test_pages_turn_while_they_are_written(tmp_path: Path) -> None:
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", [])
-        with diary.Pages(written.path) as pages:
-            pages.turn()
+        with event_log.EventLogReader(written.path) as events:
+            events.read_new()
             for iteration in (1, 2):
                 written.write("a", rows(iteration))
-                (page,) = pages.turn()
+                (page,) = events.read_new()
                 assert [row["iteration"] for row in page] == [iteration, iteration]
-            assert pages.turn() == []
+            assert events.read_new() == []
 
 
 def test_a_second_start_keeps_the_rows_and_times_of_the_first(tmp_path: Path) -> None:
     """It goes on from a checkpoint at iteration 1, and does iteration 2 again."""
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", [])
         for iteration in (1, 2):
             written.write("a", rows(iteration))
     first = read(tmp_path).rows
     time.sleep(0.01)
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", rows(1))
         for iteration in (2, 3):
             written.write("a", rows(iteration))
@@ -75,30 +75,32 @@ def test_a_second_start_keeps_the_rows_and_times_of_the_first(tmp_path: Path) ->
     assert all(second[key] == row for key, row in first.items())
 
 
-def test_where_the_diary_is_lost_the_rows_of_the_checkpoint_begin_a_new_one(tmp_path: Path) -> None:
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+def test_where_the_event_log_is_lost_the_rows_of_the_checkpoint_begin_a_new_one(
+    tmp_path: Path,
+) -> None:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", rows(1) + rows(2))
         written.write("a", rows(3))
     assert len(read(tmp_path).rows) == 6
 
 
-def test_other_code_begins_a_new_diary(tmp_path: Path) -> None:
+def test_other_code_begins_a_new_event_log(tmp_path: Path) -> None:
     for training in ("a", "b"):
-        with Diary(TASK, PARAMS, root=tmp_path) as written:
+        with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
             written.write(training, [])
             written.write(training, rows(1 if training == "a" else 2))
     assert set(read(tmp_path).rows) == {(2, 0), (2, 1)}
 
 
 def test_a_line_torn_off_by_a_kill_costs_only_itself(tmp_path: Path) -> None:
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", [])
         for iteration in (1, 2):
             written.write("a", rows(iteration))
         content = written.path.read_bytes()
     written.path.write_bytes(content[:-20])
     assert set(read(tmp_path).rows) == {(1, 0), (1, 1)}
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", rows(1))
         written.write("a", rows(3))
     assert {iteration for iteration, _ in read(tmp_path).rows} == {1, 3}
@@ -110,7 +112,7 @@ def test_a_line_torn_off_by_a_kill_costs_only_itself(tmp_path: Path) -> None:
 )
 def test_how_training_ended(tmp_path: Path, error: type[BaseException] | None, end: str) -> None:
     try:
-        with Diary(TASK, PARAMS, root=tmp_path) as written:
+        with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
             written.write("a", [])
             assert read(tmp_path).end == "killed"
             if error:
@@ -120,31 +122,31 @@ def test_how_training_ended(tmp_path: Path, error: type[BaseException] | None, e
     assert read(tmp_path).end == end
 
 
-def test_a_diary_lives_as_long_as_its_process_whatever_ends_it(tmp_path: Path) -> None:
-    path = diary.path(TASK, PARAMS, tmp_path)
-    assert not diary.lives(path)
+def test_a_event_log_lives_as_long_as_its_process_whatever_ends_it(tmp_path: Path) -> None:
+    path = event_log.path(TASK, PARAMS, tmp_path)
+    assert not event_log.is_locked(path)
     child = os.fork()
     if child == 0:
-        written = Diary(TASK, PARAMS, root=tmp_path)
+        written = EventLogWriter(TASK, PARAMS, root=tmp_path)
         written.write("a", [])
         signal.pause()
-    while diary.read(path) is None or not diary.lives(path):
+    while event_log.read(path) is None or not event_log.is_locked(path):
         time.sleep(0.01)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    assert not diary.lives(path)
+    assert not event_log.is_locked(path)
 
 
-def test_settings_that_change_no_result_keep_the_diary_and_others_do_not() -> None:
-    path = diary.path(TASK, PARAMS)
-    assert diary.path(TASK, settings(train__n_networks=2, train__threads=1)) == path
-    assert diary.path(TASK, settings(train__n_networks=3)) != path
-    assert diary.path(TASK, settings(train__n_networks=2, network__p_inh=0.4)) != path
+def test_settings_that_change_no_result_keep_the_event_log_and_others_do_not() -> None:
+    path = event_log.path(TASK, PARAMS)
+    assert event_log.path(TASK, settings(train__n_networks=2, train__threads=1)) == path
+    assert event_log.path(TASK, settings(train__n_networks=3)) != path
+    assert event_log.path(TASK, settings(train__n_networks=2, network__p_inh=0.4)) != path
 
 
 def test_a_folder_that_cannot_be_written_leaves_training_alone(tmp_path: Path) -> None:
     (tmp_path / ".checkpoints").write_text("a file")
-    with Diary(TASK, PARAMS, root=tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
         written.write("a", rows(1))
 
 
@@ -154,7 +156,7 @@ def test_a_follower_that_hangs_or_does_not_start_leaves_training_alone(
 ) -> None:
     follower = [command] if command != "sleep" else [sys.executable, "-c", HANGS]
     start = waited()
-    with Diary(TASK, PARAMS, follower, tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, follower, tmp_path) as written:
         written.write("a", [])
         for iteration in range(1, 501):
             written.write("a", rows(iteration))
@@ -173,7 +175,7 @@ HANGS = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
 
 
 def test_the_log_of_a_follower_is_for_its_owner_alone(tmp_path: Path) -> None:
-    with Diary(TASK, PARAMS, ["true"], tmp_path) as written:
+    with EventLogWriter(TASK, PARAMS, ["true"], tmp_path) as written:
         log = written.path.with_suffix(".log")
         log.parent.mkdir()
         log.write_text("of an earlier start")
@@ -186,6 +188,6 @@ def test_the_log_of_a_follower_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_without_live_no_follower_is_started(tmp_path: Path) -> None:
     silent = settings(train__n_networks=2, publish__live=False)
-    with Diary(TASK, silent, [sys.executable, "-c", ""], tmp_path) as written:
+    with EventLogWriter(TASK, silent, [sys.executable, "-c", ""], tmp_path) as written:
         written.write("a", [])
     assert not written.path.with_suffix(".log").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.tracking import place
+from ctrnn.tracking import config
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_files_lie_beside_the_database_or_in_the_checkout(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-    where, beside = place.find(tmp_path), tmp_path.resolve() / folder
+    where, beside = config.resolve(tmp_path), tmp_path.resolve() / folder
     assert where.lock == beside / "mlflow.lock"
     decided_by_the_server = where.is_server
     assert where.artifacts == (None if decided_by_the_server else (beside / "mlartifacts").as_uri())

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ctrnn.core import artifacts
 from ctrnn.errors import format_validation_error, keys_of
-from ctrnn.network.network import WEIGHT_NAMES, Network, from_arrays, time_constants
+from ctrnn.network.model import WEIGHT_NAMES, Network, from_arrays, time_constants
 from ctrnn.network.settings import NetworkSettings
 
 KINDS = {

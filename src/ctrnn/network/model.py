@@ -72,8 +72,8 @@ class Wiring:
 class Network:
     """Wiring and weights: W_in [unit, channel], W_rec [post, pre], b_rec [unit], W_out [output, unit], b_out [output].
 
-    Weights are as trained, before sign and rectification; `acting` gives those that act. The mapping and its arrays
-    are read-only, since what follows from them is kept: a changed network is a new one.
+    Weights are as trained, before sign and rectification; `effective_weights` are those that act. The mapping and its
+    arrays are read-only, since what follows from them is kept: a changed network is a new one.
     """
 
     wiring: Wiring
@@ -102,36 +102,33 @@ class Network:
         return locked(np.where(wiring.mask, W, np.float32(0)))
 
     @cached_property
-    def acting(self) -> Network:
-        """The network with input and readout weights as they act, signs by Dale's principle where it is asked for.
+    def effective_weights(self) -> Weights:
+        """The weights as they act, signs by Dale's principle where it is asked for; W_rec is W_eff.
 
         Inputs excite only: relu(W_in). The readout reads excitatory units with weights of one sign: relu(W_out) on
         these, 0 on inhibitory ones, since long-range projections are excitatory. Song, Yang & Wang 2016.
         """
-        settings, weights = self.wiring.settings, dict(self.weights)
+        settings, weights = self.wiring.settings, {**self.weights, "W_rec": self.W_eff}
         if settings.dale_inputs:
-            weights["W_in"] = np.maximum(weights["W_in"], 0)
+            weights["W_in"] = locked(np.maximum(weights["W_in"], 0))
         if settings.dale_readout:
-            weights["W_out"] = np.maximum(weights["W_out"], 0) * (self.wiring.sign == 1)
-        changed = settings.dale_inputs or settings.dale_readout
-        return Network(self.wiring, weights) if changed else self
+            weights["W_out"] = locked(np.maximum(weights["W_out"], 0) * (self.wiring.sign == 1))
+        return MappingProxyType(weights)
 
-    def through_signs(self, gradients: Weights) -> Weights:
-        """Gradients by the weights as trained, from those by the acting input and readout weights: the chain rule.
+    def vjp(self, gradients: Weights) -> Weights:
+        """Gradients by the weights as trained, from those by the effective input and readout weights: the chain rule.
 
-        relu'(0) is 0, as in the backends.
+        relu'(0) is 0, as in the backends, which take W_rec as trained.
         """
-        signed = {
-            "W_in": self.wiring.settings.dale_inputs,
-            "W_out": self.wiring.settings.dale_readout,
-        }
+        settings = self.wiring.settings
+        signed = {"W_in": settings.dale_inputs, "W_out": settings.dale_readout}
         return {
-            name: g * (self.acting.weights[name] > 0) if signed.get(name) else g
+            name: g * (self.effective_weights[name] > 0) if signed.get(name) else g
             for name, g in gradients.items()
         }
 
     @property
-    def vanished_synapses(self) -> float:
+    def zero_weight_fraction(self) -> float:
         """Share of the pattern's synapses whose effective weight is zero."""
         mask = self.wiring.mask
         return float((self.W_eff[mask] == 0).mean()) if mask.any() else 0.0

@@ -13,13 +13,13 @@ from ctrnn.network import KINDS
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Task
 from ctrnn.training.settings import TrainSettings
-from ctrnn.training.trainee import Trainee
+from ctrnn.training.state import TrainState
 
 
 def save(
     folder: Path,
     task: Task[Any],
-    trainees: Sequence[Trainee],
+    states: Sequence[TrainState],
     network: NetworkSettings,
     settings: TrainSettings,
 ) -> None:
@@ -27,21 +27,21 @@ def save(
 
     Beside its settings a weights file says which network it is: task.name, training (with number and seed), kind.
     """
-    for trainee in trainees:
+    for state in states:
         made_with: dict[str, Any] = {
             "task": {"name": task.name, **task.settings.model_dump()},
             "network": network.decisive(),
             "train": settings.decisive(),
-            "training": trainee.summary(),
+            "training": state.summary(),
         }
-        for stem, state in (("network", trainee.network), ("initial", trainee.start)):
-            path = folder / f"{stem}-{trainee.index}.safetensors"
-            artifacts.write_weights(path, state.arrays(), {**made_with, "kind": KINDS[stem]})
-    rows = [row for trainee in trainees for row in trainee.history]
+        for stem, network_then in (("network", state.network), ("initial", state.start)):
+            path = folder / f"{stem}-{state.index}.safetensors"
+            artifacts.write_weights(path, network_then.arrays(), {**made_with, "kind": KINDS[stem]})
+    rows = [row for state in states for row in state.history]
     history = pd.DataFrame(rows).sort_values(["iteration", "network"], kind="stable")
     artifacts.write_table(folder / "history.csv", history)
     artifacts.write_table(artifacts.curve_path(task.name), learning_curve(history))
-    summary = {"networks": [trainee.summary() for trainee in trainees]}
+    summary = {"networks": [state.summary() for state in states]}
     artifacts.write_json(folder / "summary.json", summary)
     artifacts.write_sums(folder)
 

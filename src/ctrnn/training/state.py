@@ -12,8 +12,8 @@ from ctrnn.network import Network, initialise
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Batch, batches
 from ctrnn.training.adam import Adam
-from ctrnn.training.checkpoint import State
-from ctrnn.training.curriculum import Lesson
+from ctrnn.training.checkpoint import Checkpoint
+from ctrnn.training.curriculum import CurriculumStage
 from ctrnn.training.settings import TrainSettings
 from ctrnn.training.stopping import Check
 
@@ -29,7 +29,7 @@ HISTORY = (
 
 
 @dataclass
-class Trainee:
+class TrainState:
     """One network of the population, in training."""
 
     index: int
@@ -37,7 +37,7 @@ class Trainee:
     start: Network
     network: Network
     adam: Adam
-    lesson: int = 0
+    stage: int = 0
     batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     history: list[dict[str, Any]] = field(default_factory=list)
     met_in_a_row: int = 0
@@ -51,11 +51,13 @@ class Trainee:
         """Iterations done."""
         return len(self.history)
 
-    def attend(self, lesson: int, lessons: Sequence[Lesson], trials_per_batch: int) -> None:
-        """Take batches of a lesson, rendered ahead in the background, from this iteration on."""
-        self.lesson = lesson
-        own = lessons[lesson]
-        rows = batches(own.trials, trials_per_batch, self.seed, start=self.iteration)
+    def start_stage(
+        self, stage: int, curriculum: Sequence[CurriculumStage], batch_size: int
+    ) -> None:
+        """Take batches of a stage of the curriculum, rendered ahead in the background, from this iteration on."""
+        self.stage = stage
+        own = curriculum[stage]
+        rows = batches(own.trials, batch_size, self.seed, start=self.iteration)
         self.batches = ahead(map(own.task.render, rows))
 
     def record(self, loss: float, gradient_norm: float) -> None:
@@ -66,8 +68,8 @@ class Trainee:
             loss,
             math.nan,
             gradient_norm,
-            self.network.vanished_synapses,
-            self.lesson,
+            self.network.zero_weight_fraction,
+            self.stage,
         )
         self.history.append(dict(zip(HISTORY, row, strict=True)))
 
@@ -83,7 +85,7 @@ class Trainee:
             "validation_loss": self.last_check.loss,
         }
 
-    def ending(self) -> str:
+    def summary_line(self) -> str:
         """How training ended, and how long it took, in words."""
         how = "converged after" if self.converged else "did not converge in"
         how = "was given up after" if self.given_up else how
@@ -92,17 +94,17 @@ class Trainee:
             f"{self.seconds:.1f} s"
         )
 
-    def state(self) -> State:
+    def to_checkpoint(self) -> Checkpoint:
         """What a checkpoint keeps."""
         moments = {"first": self.adam.first, "second": self.adam.second}
         arrays = {f"weights/{name}": array for name, array in self.network.weights.items()}
         for moment, stored in moments.items():
             arrays |= {f"{moment}/{name}": array for name, array in stored.items()}
-        return State(
+        return Checkpoint(
             arrays,
             {
                 "history": self.history,
-                "lesson": self.lesson,
+                "stage": self.stage,
                 "met_in_a_row": self.met_in_a_row,
                 "last_check": asdict(self.last_check) if self.last_check else None,
                 "converged": self.converged,
@@ -114,36 +116,36 @@ class Trainee:
         )
 
 
-def enrol(
-    lessons: Sequence[Lesson],
+def init_or_restore(
+    curriculum: Sequence[CurriculumStage],
     network: NetworkSettings,
     settings: TrainSettings,
     index: int,
     seed: int,
-    state: State | None = None,
-) -> Trainee:
-    """A trainee at its start, or where a checkpoint left it."""
-    task, lesson = lessons[-1].task, 0
+    saved: Checkpoint | None = None,
+) -> TrainState:
+    """A network at the start of training, or where a checkpoint left it."""
+    task, stage = curriculum[-1].task, 0
     start = initialise(network, len(task.channels), len(task.outputs), seed)
-    trainee = Trainee(index, seed, start, start, Adam(settings))
-    if state is not None:
+    state = TrainState(index, seed, start, start, Adam(settings))
+    if saved is not None:
         parts: dict[str, dict[str, Any]] = {"weights": {}, "first": {}, "second": {}}
-        for name, array in state.arrays.items():
+        for name, array in saved.arrays.items():
             part, _, own = name.partition("/")
             parts[part][own] = array
-        powers = (state.rest["beta_1_power"], state.rest["beta_2_power"])
-        trainee.network = Network(start.wiring, parts["weights"])
-        trainee.adam = Adam(settings, parts["first"], parts["second"], *powers)
-        trainee.history = [{**row, "network": index} for row in state.rest["history"]]
-        lesson = state.rest["lesson"]
-        trainee.met_in_a_row = state.rest["met_in_a_row"]
-        check = state.rest["last_check"]
-        trainee.last_check = Check(**check) if check else None
-        trainee.converged = state.rest["converged"]
-        trainee.given_up = state.rest["given_up"]
-        trainee.seconds = state.rest["seconds"]
-    trainee.attend(lesson, lessons, settings.trials_per_batch)
-    return trainee
+        powers = (saved.rest["beta_1_power"], saved.rest["beta_2_power"])
+        state.network = Network(start.wiring, parts["weights"])
+        state.adam = Adam(settings, parts["first"], parts["second"], *powers)
+        state.history = [{**row, "network": index} for row in saved.rest["history"]]
+        stage = saved.rest["stage"]
+        state.met_in_a_row = saved.rest["met_in_a_row"]
+        check = saved.rest["last_check"]
+        state.last_check = Check(**check) if check else None
+        state.converged = saved.rest["converged"]
+        state.given_up = saved.rest["given_up"]
+        state.seconds = saved.rest["seconds"]
+    state.start_stage(stage, curriculum, settings.batch_size)
+    return state
 
 
 def ahead(items: Iterator[Batch]) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from jaxtyping import Bool
 
 
 @dataclass(frozen=True)
-class Epoch:
+class ConstantInput:
     """A constant input under which fixed points are looked for.
 
     inputs: a value per channel. trials: condition variables and the values that pick the trials seen under this input;

@@ -1,4 +1,4 @@
-"""What `make repro` does before it calls DVC: python -m ctrnn.tidy puts right what DVC stumbles over.
+"""What `make repro` does before it calls DVC: python -m tools.repair puts right what DVC stumbles over.
 
 DVC writes dvc.lock and its note of locks in place: a process that is killed in that moment leaves them torn, and DVC
 then refuses to go on. It restores files from its cache without a look at what is in them. And it leaves the results of
@@ -75,24 +75,24 @@ def at_work(locks: Path) -> Iterator[int]:
                     yield one["pid"]
 
 
-def tidy(root: Path, settings: Params) -> Iterator[str]:
+def repair(root: Path, settings: Params) -> Iterator[str]:
     """Put right what DVC would stumble over; a sentence for each thing."""
-    if torn(root / "dvc.lock"):
+    if is_corrupt(root / "dvc.lock"):
         place = aside(root, root / "dvc.lock")
         yield f"dvc.lock was torn and is moved to {place}; DVC writes it anew, from its cache where it can"
     locks = root / ".dvc" / "tmp" / "rwlock"
-    if torn(locks):
+    if is_corrupt(locks):
         yield f"{locks.relative_to(root)} was torn and is moved to {aside(root, locks)}"
     for path in in_the_way(root, settings):
         kind, place = kind_of(path), aside(root, path)
         yield f"{path.relative_to(root)} was {kind} and is moved to {place}; DVC makes it again"
     yield from damaged_cache(root)
-    for path in strangers(root, settings):
+    for path in orphaned_outputs(root, settings):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         yield f"{path.relative_to(root)} is removed; params.yaml does not name its task"
 
 
-def torn(path: Path) -> bool:
+def is_corrupt(path: Path) -> bool:
     """Whether dvc.lock or DVC's note of locks is there and is not what DVC can read."""
     if not os.path.lexists(path):
         return False
@@ -158,7 +158,7 @@ def damaged_cache(root: Path) -> Iterator[str]:
         notes.write_text(json.dumps(whole))
 
 
-def strangers(root: Path, settings: Params) -> list[Path]:
+def orphaned_outputs(root: Path, settings: Params) -> list[Path]:
     """Results of tasks that there are and that params.yaml does not name."""
     gone = set(TaskSettings.registry) - set(settings.tasks)
     folders = [root / place / stage for place in ("artifacts", "reports") for stage in lock.STAGES]
@@ -206,15 +206,15 @@ def _md5(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m ctrnn.tidy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.repair", description=__doc__)
     parser.add_argument(
         "--alone", action="store_true", help="before a run: fail where it cannot be"
     )
     alone = parser.parse_args().alone
     quiet = () if alone else (BusyError,)
-    with exit_on_user_error("tidy"), suppress(*quiet), undisturbed(Path()):
+    with exit_on_user_error("repair"), suppress(*quiet), undisturbed(Path()):
         settings = params.read()
         if alone:
             memory.check(settings)
-        for sentence in tidy(Path(), settings):
+        for sentence in repair(Path(), settings):
             print(sentence)

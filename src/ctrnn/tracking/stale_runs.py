@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ctrnn import diary, params
+from ctrnn import event_log, params
 from ctrnn.errors import UserError
 from ctrnn.tracking import runs
-from ctrnn.tracking.place import Place
+from ctrnn.tracking.config import StoreConfig
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -19,17 +19,17 @@ else:
 ENDED = {"trained": "SCHEDULED", "failed": "FAILED", "killed": "KILLED"}
 
 
-def end_left_over(client: MlflowClient, experiment: str, where: Place) -> None:
+def end_left_over(client: MlflowClient, experiment: str, where: StoreConfig) -> None:
     """Say of the runs of this checkout that nobody writes any more how they ended. The caller holds its lock.
 
     One whose training ended well waits for publish while its settings stand in params.yaml.
     """
     for run in runs.unfinished(client, experiment, where.owner):
-        path, before = runs.diary_of(run, where), run.info.status
-        if before not in ("RUNNING", "SCHEDULED") or diary.lives(path):
+        path, before = runs.event_log_of(run, where), run.info.status
+        if before not in ("RUNNING", "SCHEDULED") or event_log.is_locked(path):
             continue
-        pages = diary.read(path)
-        after = ENDED.get(pages.end, "KILLED") if pages else "KILLED"
+        events = event_log.read(path)
+        after = ENDED.get(events.end, "KILLED") if events else "KILLED"
         if after == "SCHEDULED" and not _wanted(path):
             after = "KILLED"
         if after != before:
@@ -45,10 +45,10 @@ def end(client: MlflowClient, run_id: str, status: str) -> None:
 
 
 def _wanted(path: Path) -> bool:
-    """Whether the settings beside a diary are still those of its training."""
+    """Whether the settings beside a event log are still those of its training."""
     root = path.parents[1]
     try:
         settings = params.read(root / "params.yaml")
     except UserError:
         return False
-    return path in {diary.path(task, settings, root) for task in settings.tasks}
+    return path in {event_log.path(task, settings, root) for task in settings.tasks}

@@ -1,4 +1,4 @@
-"""Shows that the results come out again: `make verify`, or python -m ctrnn.verify [--small] [task ...].
+"""Shows that the results come out again: `make verify`, or python -m tools.verify [--small] [task ...].
 
 Clones the checkout and runs the pipeline there from nothing; then again, on one thread, on two, with every instruction
 set and compiler that this machine has, and with other settings of torch, each in a clone of its own. Every output is
@@ -23,10 +23,10 @@ import yaml
 
 from ctrnn import lock, params
 from ctrnn.analysis.blas import CHOICE, same_everywhere
-from ctrnn.differences import distance, first_difference
 from ctrnn.errors import UserError, exit_on_user_error
 from ctrnn.kernel.build import NEEDS, best_isa
 from ctrnn.params import dialect
+from tools.compare import distance, first_difference
 
 TOLERANCE = 1e-6  # of analyze where it is not exact, relative to the largest element
 FIRST = "from nothing"  # the way that runs all stages; the others run those that are exact
@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """How the pipeline is run: what is set of `train.threads`, and one variable of the environment with its value."""
 
     name: str
@@ -62,14 +62,14 @@ class Way:
     variable: tuple[str, str] | None = None
 
 
-def ways(small: bool = False) -> list[Way]:
+def ways(small: bool = False) -> list[Variant]:
     """Every way that has to give the same bits. small: also a CPU's without fused multiply-adds, which is slow."""
     return [
-        Way(FIRST),
-        Way("once more"),
-        Way("one thread", threads=1),
-        Way("two threads", threads=2),
-        *(Way("=".join(one), variable=one) for one in variables(small)),
+        Variant(FIRST),
+        Variant("once more"),
+        Variant("one thread", threads=1),
+        Variant("two threads", threads=2),
+        *(Variant("=".join(one), variable=one) for one in variables(small)),
     ]
 
 
@@ -119,7 +119,7 @@ def verify(root: Path, tasks: list[str], small: bool = False) -> list[Row]:
     return rows
 
 
-def compare(way: Way, wanted: Path, clone: Path, tasks: list[str]) -> list[Row]:
+def compare(way: Variant, wanted: Path, clone: Path, tasks: list[str]) -> list[Row]:
     """Run the tasks in this way in a clone that has no results, and compare them with those in `wanted`."""
     settings = dialect.read(clone / "params.yaml")
     settings["tasks"] = {name: settings["tasks"][name] for name in tasks}
@@ -204,7 +204,7 @@ def show(rows: list[Row]) -> str:
 
 def main(arguments: list[str]) -> None:
     """Verify the tasks that are named, or all of params.yaml. Raises VerifyError where an output differs."""
-    parser = argparse.ArgumentParser(prog="python -m ctrnn.verify", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.verify", description=main.__doc__)
     parser.add_argument("task", nargs="*")
     parser.add_argument("--small", action="store_true", help="on the small configuration")
     given = parser.parse_args(arguments)

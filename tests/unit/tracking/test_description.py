@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ctrnn.tracking import note
+from ctrnn.tracking import description
 from tests.settings import settings
 
 TAGS = {
@@ -53,7 +53,7 @@ def written(
         **(more or {}),
     }
     params = settings(train__n_networks=len(shares), **changes)
-    return note.write("mante", params, training, evaluated, analyzed, tags or TAGS, "key")
+    return description.write("mante", params, training, evaluated, analyzed, tags or TAGS, "key")
 
 
 def test_what_a_network_that_did_not_converge_lacks_is_told() -> None:

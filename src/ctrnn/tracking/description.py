@@ -63,8 +63,8 @@ def _learning(training: Mapping[str, Any], params: Params) -> str:
     converged = sum(bool(network["converged"]) for network in networks)
     train = params.train
     return (
-        f"Trained with Adam at {train.learning_rate:g} on batches of {train.trials_per_batch} "
-        f"trials, until the stopping rule `{train.stop_at}` (accuracy above "
+        f"Trained with Adam at {train.learning_rate:g} on batches of {train.batch_size} "
+        f"trials, until the stopping rule `{train.stop_criterion}` (accuracy above "
         f"{train.accuracy_criterion:g}, loss below {train.loss_criterion:g}) or {train.max_iterations} iterations: "
         f"**{converged} of {len(networks)} converged**."
     )
