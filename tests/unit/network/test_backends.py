@@ -148,7 +148,7 @@ def test_backends_agree_where_there_is_no_noise(changes: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("name", ["native", "torch"])
-@pytest.mark.parametrize("wanted", [*(frozenset({one}) for one in sorted(ALL)), ALL - {"W_in"}])
+@pytest.mark.parametrize("trainable", [*(frozenset({one}) for one in sorted(ALL)), ALL - {"W_in"}])
 @pytest.mark.parametrize("n_networks", [1, 2])
 def test_the_wanted_gradients_and_no_others_are_given(
     name: str, trainable: frozenset[str], n_networks: int

@@ -199,7 +199,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
 def test_training_stops_when_the_criterion_is_met_often_enough_in_a_row(
     in_a_row: int, iterations: int
 ) -> None:
-    met_at_once = {"train__stop_at": "loss", "train__loss_criterion": 10.0}
+    met_at_once = {"train__stop_criterion": "loss", "train__loss_criterion": 10.0}
     states, _ = run(train__patience=in_a_row, **met_at_once)
     for state in states:
         assert state.summary()["converged"]
@@ -212,7 +212,7 @@ def test_a_check_that_misses_the_criterion_only_begins_the_row_anew() -> None:
         return [state.summary()["validation_loss"] for state in states]
 
     between = float(np.mean([losses(5)[0], losses(10)[0]]))
-    states, _ = run(train__stop_at="loss", train__loss_criterion=between, train__patience=1)
+    states, _ = run(train__stop_criterion="loss", train__loss_criterion=between, train__patience=1)
     assert states[0].summary()["converged"]
     assert states[0].summary()["iterations"] == 10  # missed at 5
 
@@ -287,7 +287,7 @@ def test_a_criterion_of_1_asks_for_all_and_another_for_more(criterion: float, me
 )
 def test_criteria(stop_criterion: str, accurate: bool, precise: bool, met: bool) -> None:
     check = Check(accuracy=0.99 if accurate else 0.98, loss=0.009 if precise else 0.01)
-    assert meets_criterion(check, settings(train__stop_at=stop_criterion).train) is met
+    assert meets_criterion(check, settings(train__stop_criterion=stop_criterion).train) is met
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_a_step_of_the_curriculum_ends_at_its_accuracy_and_the_task_itself_comes
 
 
 def test_no_network_converges_in_a_step_of_the_curriculum() -> None:
-    met_at_once = {"train__stop_at": "loss", "train__loss_criterion": 10.0}
+    met_at_once = {"train__stop_criterion": "loss", "train__loss_criterion": 10.0}
     easy = {"tasks__go_nogo__nogo_threshold": 0.6, "tasks__go_nogo__threshold": 0.6}
     states, _ = run(
         **met_at_once, **easy, train__max_iterations=40, tasks__go_nogo__curriculum=EASY_FIRST[:1]
