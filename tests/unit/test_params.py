@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from ctrnn import params
 from ctrnn.errors import ParamsError
+from ctrnn.tasks.settings import TaskSettings
 from tests.pipeline.contract import leaves
 from tests.settings import settings
 
@@ -490,3 +491,16 @@ def test_the_seed_of_a_network_is_exact_as_a_float_and_does_not_depend_on_how_ma
     many = settings(seed=1, train__n_networks=100).network_seeds
     assert many[:3] == settings(seed=1, train__n_networks=3).network_seeds
     assert all(0 <= seed < 2**53 and int(float(seed)) == seed for seed in many)
+
+
+def test_settings_of_a_task_let_other_bases_hear_of_their_subclasses() -> None:
+    heard = []
+
+    class Other:
+        def __init_subclass__(cls, **kwargs: Any) -> None:
+            heard.append((cls.__name__, kwargs))
+
+    class Settings(TaskSettings, Other, word=3):  # names no task, so that none is entered
+        pass
+
+    assert heard == [("Settings", {"word": 3})]

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ctrnn.core import artifacts
 from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
-from ctrnn.training.loop import TrainingError, told_to_stop, train
+from ctrnn.training.files import learning_curve, save
+from ctrnn.training.loop import TrainingError, progress, told_to_stop, train
 from ctrnn.training.penalties import with_weight_penalties
 from ctrnn.training.settings import Hopeless
 from ctrnn.training.stopping import (
@@ -302,6 +304,37 @@ def test_a_network_is_hopeless_from_an_iteration_on_below_an_accuracy(
     rule = Hopeless(after=100, below=0.6)
     assert is_hopeless(Check(accuracy, 1.0), iteration, rule) is hopeless
     assert not is_hopeless(Check(accuracy, 1.0), iteration, None)
+
+
+def test_the_files_of_a_training_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where reports/ is
+    trainees, params = run(train__max_iterations=5)
+    folder = artifacts.folder("train", "go_nogo")
+    task = get_task("go_nogo", params.tasks)
+    save(folder, task, trainees, params.network, params.train)
+    weights = {f"{stem}-{i}.safetensors" for stem in ("network", "initial") for i in (0, 1)}
+    assert {path.name for path in folder.iterdir()} == {
+        *weights, "history.csv", "summary.json", "SHA256SUMS",
+    }  # fmt: skip
+    assert (tmp_path / "reports/train/go_nogo.csv").exists()
+
+
+def test_the_learning_curve_is_the_mean_and_who_has_finished_counts_on() -> None:
+    rows = [(5, 0, 1.0, 0.5), (5, 1, 3.0, 0.7), (6, 1, 9.0, math.nan), (10, 1, 2.0, 0.9)]
+    history = pd.DataFrame(rows, columns=["iteration", "network", "loss", "accuracy"])
+    curve = learning_curve(history)
+    assert curve["iteration"].tolist() == [5, 10]
+    assert curve["loss"].tolist() == [2.0, 1.5]
+    assert curve["accuracy"].tolist() == pytest.approx([0.6, 0.7])
+
+
+def test_progress_shows_the_mean_of_the_last_losses_and_checks() -> None:
+    trainees, _ = run(train__n_networks=2, train__max_iterations=1)
+    for one, loss, accuracy in zip(trainees, (1.0, 3.0), (0.5, 0.75), strict=True):
+        one.history = [{"loss": 100.0}, {"loss": loss}]
+        one.last_check = Check(accuracy, 7.0)
+    trainees[1].converged = True
+    assert progress(trainees) == "loss 2.0000, accuracy 0.625, 1/2 done"
 
 
 def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
