@@ -32,7 +32,7 @@ from ctrnn.training.loop import train
 from experiments.portraits import both, saddle_values, selection_at_saddles, span, verdicts
 
 PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
-FOREVER = {"train.stop_criterion": "loss", "train.loss_criterion": 0.0}  # until max_iterations
+FOREVER = {"train.stop_criterion": "loss", "train.loss_criterion": 1e-30}  # until max_iterations
 VARIANTS: dict[str, dict[str, Any]] = {
     "as shipped": {"train.n_networks": 10},
     "w_gain 0.5": {"network.w_gain": 0.5},

@@ -7,6 +7,7 @@ import pytest
 
 from ctrnn.errors import UserError
 from ctrnn.sweep.points import changed
+from experiments import mechanism
 from experiments.run import missing, points
 
 
@@ -14,6 +15,11 @@ def test_every_shipped_point_has_settings_that_are_allowed_and_a_key_of_its_own(
     every = list(points([]))
     assert len({(point.experiment, point.key) for point in every}) == len(every)
     assert len([point for point in every if point.experiment == "grid"]) == 6 * 5 * 4
+
+
+@pytest.mark.parametrize("variant", mechanism.VARIANTS)
+def test_every_variant_of_the_mechanism_has_settings_that_are_allowed(variant: str) -> None:
+    mechanism.with_changes(mechanism.VARIANTS[variant], "mante")
 
 
 def test_the_same_settings_have_the_same_key_in_every_experiment() -> None:

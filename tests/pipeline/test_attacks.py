@@ -90,7 +90,7 @@ def test_no_shell_reads_the_name_of_a_task(folder: Path) -> None:
 def test_the_name_of_a_task_leads_no_stage_to_another_folder(folder: Path, name: str) -> None:
     with pytest.raises(DvcException):
         repro(folder, [name])
-    assert (folder / "src" / "ctrnn" / "params.py").exists()
+    assert (folder / "src" / "ctrnn" / "__init__.py").exists()
     assert (folder / ".dvc" / "cache").exists()
     assert (folder.parent / "outside").exists()
 
@@ -108,7 +108,7 @@ def test_a_forced_checkout_removes_nothing_where_the_name_of_a_task_is_a_path(
     with Repo(str(folder)) as repo, pytest.raises((DvcException, AssertionError)):
         repo.checkout(force=True)
     assert all(path.exists() for path in kept)
-    assert (folder / "src" / "ctrnn" / "params.py").exists()
+    assert (folder / "src" / "ctrnn" / "__init__.py").exists()
 
 
 def test_dvc_ignores_no_result_of_a_task() -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from ctrnn import params
 from ctrnn.errors import ParamsError
+from ctrnn.tasks.settings import TaskSettings
 from tests.pipeline.contract import leaves
 from tests.settings import settings
 
@@ -269,6 +270,7 @@ def test_a_time_constant_shorter_than_a_step_is_refused(raw: dict[str, Any], key
         ("tasks.mante.stim_dur", 451, "500 ends before step 751 = stim_on 50 + stim_dur 451 + response_delay 0 + "),
         ("tasks.go_nogo.response_dur", 26, "100 ends before step 101 = stim_on 50 + stim_dur 25 + response_delay 0 + "),
         ("tasks.dmts.delay", 100, "300 ends before step 360 = stim_on 50 + stim_dur 50 + delay 100 + stim_dur 50 + "),
+        ("tasks.dmts.delay", 50, "300 ends before step 310 = stim_on 50 + stim_dur 50 + delay 50 + stim_dur 50 + "),
         ("tasks.xor.response_delay", 140, "300 ends before step 400 = stim_on 50 + stim_dur 50 + delay 10 + "),
     ],
 )  # fmt: skip
@@ -377,6 +379,7 @@ TAU = "a number at least 1e-09 and at most 1000000000"
         ("tasks.xor.curriculum", {}, "a list, [] for none, of at most 100 sections of their own"),
         ("tasks.mante.evidence", 1, "a list, not empty, of at most 100 numbers above 0 and at most 1e+30"),
         ("analyze.generalisation.delay", None, f"a list, [] for none, of at most 10000 {STEPS}"),
+        ("network.n_units", 1_000_000, "a whole number at least 1 and at most 46340"),
         ("network.n_units", 2**70, "a whole number at least 1 and at most 46340"),
         ("train.n_networks", 2**70, NUMBER),
         ("tasks.mante.T", 2**70, NUMBER),
@@ -391,6 +394,18 @@ def test_what_is_allowed_is_told_in_words(
 ) -> None:
     text = f"{key} = {value!r} is not allowed; give {allowed}"
     assert sentence(changed(raw, key, value)) == text
+
+
+def test_no_count_may_be_larger_than_arrays_can_be(raw: dict[str, Any]) -> None:
+    checked = params.check(raw)
+    tasks = {name: task.model_dump() for name, task in checked.tasks.items()}
+    read = leaves({**checked.model_dump(), "tasks": tasks})
+    counts = [key for key, value in read.items() if type(value) is int]
+    assert len(counts) > 50
+    told = {key: sentence(changed(raw, key, 2**70)) for key in counts}
+    assert [
+        key for key in counts if not told[key].startswith(f"{key} = {2**70} is not allowed; ")
+    ] == []
 
 
 def test_half_a_section_says_what_is_missing(raw: dict[str, Any]) -> None:
@@ -437,6 +452,7 @@ def test_other_names_of_experiments_are_kept(raw: dict[str, Any], name: str) -> 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"train_trials": 2}, "train_trials = 2 cannot be balanced over 4 conditions; give a multiple of 4"),
         ({"train_trials": 4}, "train_trials = 4 is less than train.batch_size = 64; give at least one batch"),
         ({"train_trials": 66}, "train_trials = 66 cannot be balanced over 4 conditions; give a multiple of 4"),
         ({"test_trials": 6}, "test_trials = 6 cannot be balanced over 4 conditions; give a multiple of 4"),
@@ -490,3 +506,16 @@ def test_the_seed_of_a_network_is_exact_as_a_float_and_does_not_depend_on_how_ma
     many = settings(seed=1, train__n_networks=100).network_seeds
     assert many[:3] == settings(seed=1, train__n_networks=3).network_seeds
     assert all(0 <= seed < 2**53 and int(float(seed)) == seed for seed in many)
+
+
+def test_settings_of_a_task_let_other_bases_hear_of_their_subclasses() -> None:
+    heard = []
+
+    class Other:
+        def __init_subclass__(cls, **kwargs: Any) -> None:
+            heard.append((cls.__name__, kwargs))
+
+    class Settings(TaskSettings, Other, word=3):  # names no task, so that none is entered
+        pass
+
+    assert heard == [("Settings", {"word": 3})]

@@ -33,20 +33,20 @@ TORN = [
 ]
 
 
-@pytest.mark.parametrize("torn", TORN)
-def test_a_torn_lock_is_put_aside_unless_dvc_can_read_it(tmp_path: Path, is_corrupt: bytes) -> None:
+@pytest.mark.parametrize("content", TORN)
+def test_a_torn_lock_is_put_aside_unless_dvc_can_read_it(tmp_path: Path, content: bytes) -> None:
     lock, aside = tmp_path / "dvc.lock", tmp_path / ASIDE / "dvc.lock"
-    lock.write_bytes(is_corrupt)
+    lock.write_bytes(content)
     said = list(repair(tmp_path, settings()))
-    if is_corrupt == SHORT:
+    if content == SHORT:
         assert said == []
-        assert lock.read_bytes() == is_corrupt
+        assert lock.read_bytes() == content
     else:
         assert said == [
             "dvc.lock was torn and is moved to .dvc/tmp/aside/dvc.lock; DVC writes it anew, from its cache where it can"
         ]
         assert not lock.exists()
-        assert aside.read_bytes() == is_corrupt
+        assert aside.read_bytes() == content
 
 
 def test_what_is_put_aside_takes_the_place_of_nothing(tmp_path: Path) -> None:

@@ -322,6 +322,16 @@ def test_what_a_network_that_did_not_converge_lacks_is_named(
     assert "only 3 units" not in page  # network 0 converged
 
 
+def test_a_training_too_short_for_its_checks_is_named(tmp_path: Path, undrawn: Params) -> None:
+    def with_at_most(iterations: int) -> str:
+        train = undrawn.train.model_copy(update={"max_iterations": iterations})
+        return built(tmp_path, undrawn.model_copy(update={"train": train}), ("xor", 1))
+
+    said = "patience = 2 checks, one every 25 iterations, take 50, and train.max_iterations = 49."
+    assert f"None could converge: train.{said}" in with_at_most(49)
+    assert "None could converge" not in with_at_most(50)
+
+
 def test_where_all_converged_nothing_is_red(page: str) -> None:
     assert 'class="missed"' not in page
     assert "2 of 2 networks reached accuracy 0.98 after 100–125 iterations" in page

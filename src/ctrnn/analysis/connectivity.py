@@ -14,6 +14,7 @@ from ctrnn.network import Network
 
 POPULATIONS = {"excitatory": 1, "inhibitory": -1}  # name, sign of the presynaptic unit
 FEW = 10  # units
+LARGE = 100.0  # weight: more than training can take back, and a sigmoid has no slope beyond it
 
 
 def spectra(networks: Sequence[Network]) -> Complex[np.ndarray, "network unit"]:
@@ -92,7 +93,7 @@ def moments(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
 
 
 def lacks(network: Network) -> list[str]:
-    """What a network does without that most tasks need, in words; empty for most networks."""
+    """Why a network may not have learned, by its weights and units, in words; empty for most networks."""
     wiring, effective = network.wiring, network.effective_weights
     n, dale = len(wiring.sign), wiring.settings.dale
     found = {
@@ -104,6 +105,10 @@ def lacks(network: Network) -> list[str]:
         "no inhibitory units": dale and not (wiring.sign == -1).any(),
         f"only {n} unit{'s' * (n > 1)}": n < FEW,
     }
+    arrays = {"input": effective["W_in"], "recurrent": network.W_eff, "readout": effective["W_out"]}
+    for name, array in arrays.items():
+        largest = float(np.abs(array).max(initial=0))
+        found[f"{name} weights of up to {largest:.1g}"] = largest > LARGE
     return [words for words, true in found.items() if true]
 
 

@@ -62,4 +62,14 @@ def shortfall(results: Results) -> str:
                 f"network {run['network']} (seed {run['seed']}, {run['validation_accuracy']:.3f} on validation trials "
                 f"after {run['iterations']} iterations{'; it has ' * bool(lacks)}{', '.join(lacks)})"
             )
-    return f"Not converged: {', '.join(missed)}." if missed else ""
+    train = results.params.train
+    needed = train.check_every * train.patience
+    none = (
+        f" None could converge: train.patience = {train.patience} checks, one every "
+        f"{train.check_every} iterations, take {needed}, and train.max_iterations = {train.max_iterations}."
+    )
+    return (
+        f"Not converged: {', '.join(missed)}.{none * (needed > train.max_iterations)}"
+        if missed
+        else ""
+    )

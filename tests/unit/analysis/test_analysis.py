@@ -123,6 +123,9 @@ def test_the_moments_of_large_weights_do_not_overflow_and_those_of_others_keep_t
         ({"readout_sd": 0}, ["no readout weights other than 0"]),
         ({"n_units": 9}, ["only 9 units"]),
         ({"n_units": 10}, []),
+        ({"w_gain": 1e30}, ["recurrent weights of up to 6e+30"]),
+        ({"W_in_sd": 1e30}, ["input weights of up to 2e+30"]),
+        ({"readout_sd": 1e4}, ["readout weights of up to 2e+04"]),
         (
             {"n_units": 1, "p_rec": 0},
             ["no recurrent synapses", "no inhibitory units", "only 1 unit"],

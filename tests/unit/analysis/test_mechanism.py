@@ -231,6 +231,30 @@ def test_points_are_stable_saddles_or_slow_inside_the_visited_region() -> None:
     assert with_neutral(2, 1).neutral.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(("per_tau", "unstable"), [(0.9e-3, 0), (1.1e-3, 1)])
+def test_a_mode_is_neutral_up_to_a_thousandth_per_tau(per_tau: float, unstable: int) -> None:
+    one = points([1], [0.0], slope=per_tau)  # the second mode decays 1.5 times as fast
+    assert one.unstable.tolist() == [unstable]
+    assert one.neutral.tolist() == ([] if unstable else [0])
+
+
+def test_the_selection_ratio_is_relevant_over_irrelevant_and_null_without_a_point() -> None:
+    mante = get_task("mante", settings().tasks)
+    (epoch, *_) = mante.constant_inputs()
+    relevant, irrelevant = (mante.channels.index(n) for n in (epoch.relevant, epoch.irrelevant))
+    overlap = np.zeros(4)
+    linear = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    none = dataclasses.replace(linear, overlap=overlap.copy(), error=np.zeros(4))
+    overlap[relevant], overlap[irrelevant] = 3.0, 2.0
+    some = dataclasses.replace(none, overlap=overlap)
+    one = points([1], [0.0])
+    row = [
+        [Portrait(one, one.x, 0, linear)] for linear in (some, none)
+    ] + [[Portrait(one, one.x, None, None)]]  # fmt: skip
+    report = points_report.metrics(row, [epoch], mante)
+    assert report["selection_ratio"] == {epoch.name: [1.5, None, None]}
+
+
 def test_at_most_six_modes_of_a_point_are_kept() -> None:
     eight = dataclasses.replace(
         points([0], [0.0]), x=np.zeros((1, 8)), modes=np.full((1, 8), 0.5, np.complex128)

@@ -66,6 +66,8 @@ def test_outcomes_have_a_row_a_network_and_trial() -> None:
     assert list(outcomes.columns) == [
         "network", "trial", "sample", "test", "condition", "response", "choice", "right_side", "correct",
     ]  # fmt: skip
+    assert outcomes.index.tolist() == list(range(3 * 2048))
+    assert outcomes["network"].tolist() == [network for network in range(3) for _ in range(2048)]
     assert np.isnan(outcomes.loc[outcomes["network"] == 2, "choice"]).all()
 
 
@@ -124,6 +126,7 @@ def test_several_outputs_have_columns_of_their_own() -> None:
     ("activation", "rates", "share"),
     [
         ("sigmoid", [0.04, 0.06, 0.94, 0.96], 0.5),  # within 0.05 of either end
+        ("sigmoid", [0.05, 0.5, 0.5, 0.95], 0.0),  # not at these themselves
         ("relu", [-0.1, 0.0, 0.1, 7.0], 0.5),  # without slope
     ],
 )

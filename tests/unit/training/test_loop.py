@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ctrnn.core import artifacts
 from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
-from ctrnn.training.loop import TrainingError, stop_signals, train
+from ctrnn.training.loop import TrainingError, progress, stop_signals, train
 from ctrnn.training.penalties import with_weight_penalties
+from ctrnn.training.results import learning_curve, save
 from ctrnn.training.settings import EarlyAbandon
 from ctrnn.training.state import TrainState
 from ctrnn.training.stopping import (
@@ -224,7 +226,7 @@ def test_a_missed_criterion_is_reported_and_an_error_only_if_required() -> None:
         run(train__accuracy_criterion=1.0, train__require_convergence=True)
 
 
-def test_a_early_abandon_network_is_given_up_at_a_check_after_so_many_iterations() -> None:
+def test_a_network_of_low_accuracy_is_given_up_at_a_check_after_so_many_iterations() -> None:
     never = {"train__accuracy_criterion": 1.0, "train__max_iterations": 30}
     early_abandon = {"train__early_abandon": {"after": 12, "below": 1.0}}
     states, _ = run(**never, **early_abandon, train__learning_rate=1e-9)
@@ -294,12 +296,43 @@ def test_criteria(stop_criterion: str, accurate: bool, precise: bool, met: bool)
     ("accuracy", "iteration", "early_abandon"),
     [(0.5, 100, True), (0.5, 99, False), (0.6, 100, False), (0.7, 200, False)],
 )
-def test_a_network_is_early_abandon_from_an_iteration_on_below_an_accuracy(
+def test_a_network_is_abandoned_from_an_iteration_on_below_an_accuracy(
     accuracy: float, iteration: int, early_abandon: bool
 ) -> None:
     rule = EarlyAbandon(after=100, below=0.6)
     assert is_abandoned(Check(accuracy, 1.0), iteration, rule) is early_abandon
     assert not is_abandoned(Check(accuracy, 1.0), iteration, None)
+
+
+def test_the_files_of_a_training_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where reports/ is
+    states, params = run(train__max_iterations=5)
+    folder = artifacts.folder("train", "go_nogo")
+    task = get_task("go_nogo", params.tasks)
+    save(folder, task, states, params.network, params.train)
+    weights = {f"{stem}-{i}.safetensors" for stem in ("network", "initial") for i in (0, 1)}
+    assert {path.name for path in folder.iterdir()} == {
+        *weights, "history.csv", "summary.json", "SHA256SUMS",
+    }  # fmt: skip
+    assert (tmp_path / "reports/train/go_nogo.csv").exists()
+
+
+def test_the_learning_curve_is_the_mean_and_who_has_finished_counts_on() -> None:
+    rows = [(5, 0, 1.0, 0.5), (5, 1, 3.0, 0.7), (6, 1, 9.0, math.nan), (10, 1, 2.0, 0.9)]
+    history = pd.DataFrame(rows, columns=["iteration", "network", "loss", "accuracy"])
+    curve = learning_curve(history)
+    assert curve["iteration"].tolist() == [5, 10]
+    assert curve["loss"].tolist() == [2.0, 1.5]
+    assert curve["accuracy"].tolist() == pytest.approx([0.6, 0.7])
+
+
+def test_progress_shows_the_mean_of_the_last_losses_and_checks() -> None:
+    states, _ = run(train__n_networks=2, train__max_iterations=1)
+    for one, loss, accuracy in zip(states, (1.0, 3.0), (0.5, 0.75), strict=True):
+        one.history = [{"loss": 100.0}, {"loss": loss}]
+        one.last_check = Check(accuracy, 7.0)
+    states[1].converged = True
+    assert progress(states) == "loss 2.0000, accuracy 0.625, 1/2 done"
 
 
 def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
