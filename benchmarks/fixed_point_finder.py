@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from ctrnn import params, tasks
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
-from ctrnn.analysis.mechanism import visited_states
+from ctrnn.analysis.fixed_points import visited_states
 from ctrnn.analysis.search import distinct, search
 from ctrnn.core import artifacts
 from ctrnn.core.rng import generator

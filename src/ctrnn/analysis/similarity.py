@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.core.population import mean_sd
+
 
 def linear_cka(
     one: Float[np.ndarray, "sample unit"], other: Float[np.ndarray, "sample unit2"]
@@ -26,3 +29,18 @@ def similarities(
     """Linear CKA of every two networks, over conditions and time; 0 where a network does not vary."""
     flat = [one.reshape(-1, one.shape[-1]) for one in rates]
     return np.nan_to_num([[linear_cka(a, b) for b in flat] for a in flat])
+
+
+def compute(recording: Recording) -> Result:
+    """How alike the networks are before and after training.
+
+    Returns:
+        before, after: linear CKA [network, network]. And the metric similarity: that of every two networks.
+    """
+    matrices = {
+        when: similarities([one.averages for one in rates])
+        for when, rates in (("before", recording.rates_before), ("after", recording.rates))
+    }
+    above = np.triu_indices(len(recording.after), 1)
+    pairs = {when: mean_sd(matrix[above].tolist()) for when, matrix in matrices.items()}
+    return matrices, {"similarity": pairs}

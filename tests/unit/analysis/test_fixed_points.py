@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ctrnn.analysis import fixed_points as module
+from ctrnn.analysis import points as module
 from ctrnn.analysis import search as searching
 from ctrnn.analysis.dynamics import Dynamics, by_size, dynamics_of
-from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
+from ctrnn.analysis.points import FixedPoints, fixed_points, verdict
 from ctrnn.analysis.search import Search, distinct, search
-from ctrnn.analysis.verdict import verdict
 from ctrnn.network import initialise
 from tests.settings import network_settings
 from tests.unit.analysis import known
@@ -56,7 +55,7 @@ def test_saddles_are_looked_for_between_stable_fixed_points_only(
         begun.append(starts)
         return search(dynamics, inputs, starts, *rest)
 
-    monkeypatch.setattr("ctrnn.analysis.fixed_points.search", noted)
+    monkeypatch.setattr("ctrnn.analysis.points.search", noted)
     weak = known.dynamics(
         [[0, -3.9], [-3.9, 0]], [1.95, 1.95]
     )  # one stable point, slow ones about it

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis import mechanism, points_report
-from ctrnn.analysis.fixed_points import FixedPoints
+from ctrnn.analysis import fixed_points
+from ctrnn.analysis.fixed_points import Portrait, informative, portrait, visited_states
 from ctrnn.analysis.linearisation import linearise
-from ctrnn.analysis.mechanism import Portrait, informative, portrait, visited_states
+from ctrnn.analysis.points import FixedPoints, verdict
 from ctrnn.analysis.state_space import StateSpace
-from ctrnn.analysis.verdict import verdict
 from ctrnn.core.rng import generator
 from ctrnn.network import initialise
 from ctrnn.tasks import Batch, Epoch, get_task
@@ -97,8 +96,8 @@ def still(sigma_post: float = 0.0, noise: float = 0.0) -> Any:
 
 def test_visited_states_are_those_of_the_epochs_first_trials() -> None:
     states = visited_states(still(), EPOCH, trials(), 3, np.random.default_rng(0))
-    assert states.shape == (2 * mechanism.TRIALS, 2)  # two steps from the third on
-    assert sorted(set(states[:, 0])) == [2 * i for i in range(mechanism.TRIALS)]
+    assert states.shape == (2 * fixed_points.TRIALS, 2)  # two steps from the third on
+    assert sorted(set(states[:, 0])) == [2 * i for i in range(fixed_points.TRIALS)]
 
 
 def test_half_of_the_visited_trials_have_noise() -> None:
@@ -138,7 +137,7 @@ EPOCHS = (Epoch("a", (0.0,)), Epoch("b", (0.0,)))
 def stored() -> dict[str, np.ndarray]:
     none = np.zeros((1, 1, 2), np.float32)
     space = StateSpace(np.full(3, 0.1), np.eye(3)[:, :2], none, np.zeros(2), 1.0)
-    return points_report.arrays(found(), EPOCHS, [space, space], [1e-3, 1e-6])
+    return fixed_points.point_arrays(found(), EPOCHS, [space, space], [1e-3, 1e-6])
 
 
 def test_points_of_all_networks_are_rows_with_their_place(stored: dict[str, np.ndarray]) -> None:
@@ -169,22 +168,22 @@ def test_time_constants_are_those_of_the_modes_and_bounded() -> None:
     bounded = dataclasses.replace(one, modes=modes)
     space = StateSpace(np.zeros(3), np.eye(3), np.zeros((1, 1, 3), np.float32), np.zeros(3), 1.0)
     row = [[Portrait(bounded, one.x, None, None)]]
-    arrays = points_report.arrays(row, EPOCHS[:1], [space], [1e-3])
-    longest = points_report.LONGEST
+    arrays = fixed_points.point_arrays(row, EPOCHS[:1], [space], [1e-3])
+    longest = fixed_points.LONGEST
     np.testing.assert_allclose(
         np.abs(arrays["time_constants"]), [[longest, longest, 1 / np.log(2)]]
     )
     at_it = [[Portrait(bounded, one.x, 0, None)]]
-    report = points_report.metrics(at_it, EPOCHS[:1], TASK)["fixed_points"]["a"]
+    report = fixed_points.point_metrics(at_it, EPOCHS[:1], TASK)["fixed_points"]["a"]
     assert abs(report["time_constant"][0]) == longest
 
 
 def test_metrics_of_points_are_lists_over_networks() -> None:
-    report = points_report.metrics(found(), EPOCHS, TASK)
+    report = fixed_points.point_metrics(found(), EPOCHS, TASK)
     assert list(report) == ["fixed_points"]
     one, other = report["fixed_points"].values()
-    assert [one[kind] for kind in points_report.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
-    assert [other[kind] for kind in points_report.KINDS] == [[0, 1], [0, 0], [0, 1], [0, 0]]
+    assert [one[kind] for kind in fixed_points.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
+    assert [other[kind] for kind in fixed_points.KINDS] == [[0, 1], [0, 0], [0, 1], [0, 0]]
     assert one["unstable_dimensions"] == [[1], []]
     assert one["stable_outputs"] == [[0.0], [0.0]]
     assert one["linearised_at"] == ["saddle", "stable"]
@@ -251,7 +250,7 @@ def test_the_selection_ratio_is_relevant_over_irrelevant_and_null_without_a_poin
     row = [
         [Portrait(one, one.x, 0, linear)] for linear in (some, none)
     ] + [[Portrait(one, one.x, None, None)]]  # fmt: skip
-    report = points_report.metrics(row, [epoch], mante)
+    report = fixed_points.point_metrics(row, [epoch], mante)
     assert report["selection_ratio"] == {epoch.name: [1.5, None, None]}
 
 
@@ -262,7 +261,7 @@ def test_at_most_six_modes_of_a_point_are_kept() -> None:
     none = np.zeros((1, 1, 2), np.float32)
     space = StateSpace(np.zeros(8), np.eye(8)[:, :2], none, np.zeros(2), 1.0)
     row = [[Portrait(eight, eight.x, None, None)]]
-    arrays = points_report.arrays(row, EPOCHS[:1], [space], [1e-3])
+    arrays = fixed_points.point_arrays(row, EPOCHS[:1], [space], [1e-3])
     assert arrays["time_constants"].shape == arrays["rates_per_tau"].shape == (1, 6)
 
 
@@ -281,10 +280,10 @@ def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
         place = hash((dynamics.W.sum(), epoch.name, id(test), begin, random.random()))
         return Portrait(points([], []), np.empty((0, 3)), place, None)
 
-    monkeypatch.setattr(mechanism, "portrait", told)
+    monkeypatch.setattr(fixed_points, "portrait", told)
     task, test = get_task("mante", settings().tasks), trials()
     networks = [initialise(settings().network, 4, 1, seed) for seed in (1, 2)]
-    found = mechanism.portraits(task, test, networks, [5, 6], known.SEARCH)
+    found = fixed_points.portraits(task, test, networks, [5, 6], known.SEARCH)
     begin, names = task.settings.stim_on, [epoch.name for epoch in task.epochs()]
     assert len(names) == 2
     for row, network, seed in zip(found, networks, (5, 6), strict=True):
@@ -307,7 +306,7 @@ def test_every_row_of_points_has_what_is_known_of_its_point(stored: dict[str, np
     )
     assert stored["tolerances"].tolist() == [1e-3, 1e-6]
     assert stored["epochs"].tolist() == ["a", "b"]
-    assert points_report.LONGEST == 1_000_000
+    assert fixed_points.LONGEST == 1_000_000
 
 
 def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelevant_evidence() -> (
@@ -324,14 +323,14 @@ def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelev
     )
     blind = dataclasses.replace(linear, overlap=np.array([0.6, 0.0, 0.1, 0.5]))
     some = [Portrait(two, two.x, at, line) for at, line in ((0, linear), (0, blind), (None, None))]
-    report = points_report.metrics([[one, one] for one in some], task.epochs(), task)
+    report = fixed_points.point_metrics([[one, one] for one in some], task.epochs(), task)
     ratios = report["selection_ratio"]
     assert ratios[motion.name] == [pytest.approx(3), None, None]
     assert ratios[colour.name] == [pytest.approx(1 / 3), 0, None]
     errors = report["fixed_points"][motion.name]["linear_error"]
     assert errors == [0.4, 0.4, None]
     half = dataclasses.replace(motion, irrelevant=None)
-    assert "selection_ratio" not in points_report.metrics([[some[0]]], [half], task)
+    assert "selection_ratio" not in fixed_points.point_metrics([[some[0]]], [half], task)
 
 
 def test_outputs_of_points_are_named_where_there_are_several() -> None:
@@ -339,7 +338,7 @@ def test_outputs_of_points_are_named_where_there_are_several() -> None:
     two = dataclasses.replace(
         points([0, 0], [0.0, 0.0]), outputs=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     )
-    report = points_report.metrics([[Portrait(two, two.x, None, None)]], EPOCHS[:1], task)
+    report = fixed_points.point_metrics([[Portrait(two, two.x, None, None)]], EPOCHS[:1], task)
     by_name = dict(zip(task.outputs, ([1, 4], [2, 5], [3, 6]), strict=True))
     assert report["fixed_points"]["a"]["stable_outputs"] == [by_name]
 
