@@ -9,10 +9,16 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from ctrnn.figures import style
+from ctrnn.figures.format import span
+from ctrnn.figures.results import Results
+
+TITLE = "Training"
+SOURCE = "train/{task}/history.csv"
+PLACE = 1
 
 
 @style.styled
-def training_curves(
+def plot(
     iteration: Int[np.ndarray, " row"],
     network: Int[np.ndarray, " row"],
     loss: Float[np.ndarray, " row"],
@@ -52,3 +58,27 @@ def training_curves(
         axes.set_xlim(left=0)
     style.legend_below(figure, panels[0], columns)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """The curves of every network."""
+    history = results.history
+    return plot(
+        history["iteration"].to_numpy(),
+        history["network"].to_numpy(),
+        history["loss"].to_numpy(),
+        history["accuracy"].to_numpy(np.float64),
+        history["gradient_norm"].to_numpy(),
+        results.accuracy_criterion,
+        [run["network"] for run in results.networks if not run["converged"]],
+    )
+
+
+def caption(results: Results) -> str:
+    """How far the loss fell, and how many synapses vanished."""
+    last = results.history.groupby("network").tail(1)
+    return (
+        f"In {span(run['iterations'] for run in results.networks)} iterations the loss on training "
+        f"batches fell to {span(last['loss'], '.2g')}; by then "
+        f"{span(100 * last['vanished_synapses'], '.1f')}% of the synapses had vanished."
+    )
