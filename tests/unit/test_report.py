@@ -7,6 +7,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -412,6 +413,6 @@ def test_a_span_is_one_number_where_both_read_the_same(values: list[float], text
 
 def test_what_was_not_tested_outside_training_has_no_figure() -> None:
     nothing = object.__new__(Results)
-    none = {"generalisation": {}}
+    none: dict[str, dict[str, Any]] = {"generalisation": {}}
     nothing.__dict__.update(analysis_arrays=none, analysis=none)
     assert generalisation.draw(nothing) is None
