@@ -16,10 +16,9 @@ import pytest
 from ctrnn import tasks
 from ctrnn.core import artifacts
 from ctrnn.core.population import mean_sd
-from ctrnn.figures import figures, generalisation
+from ctrnn.figures import Results, figures, generalisation
 from ctrnn.figures.format import span, tally
 from ctrnn.figures.generalisation import held
-from ctrnn.figures.results import Results
 from ctrnn.params import Params
 from ctrnn.report.page import build
 from tests.settings import settings

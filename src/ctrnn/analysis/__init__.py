@@ -18,7 +18,7 @@ def analyses() -> dict[str, ModuleType]:
     return modules_with(__name__, "compute")
 
 
-def measures() -> dict[str, tuple[str, str]]:
+def sweep_measures() -> dict[str, tuple[str, str]]:
     """MEASURES of all analyses: for each column of a sweep's tables its metrics and its words.
 
     Returns:

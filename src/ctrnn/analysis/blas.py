@@ -39,8 +39,8 @@ def same_blas() -> Iterator[None]:
 def same_everywhere() -> bool:
     """Whether this CPU and every BLAS in this process can use the kernels for Haswell."""
     return best_isa() in NEEDS and all(
-        one.internal_api == "openblas" and hasattr(one.dynlib, "gotoblas_dynamic_init")
-        for one in _libraries()
+        library.internal_api == "openblas" and hasattr(library.dynlib, "gotoblas_dynamic_init")
+        for library in _libraries()
     )
 
 
@@ -49,9 +49,9 @@ def _start_again(core: str | None) -> None:
     os.environ.pop(CHOICE, None)
     if core is not None:
         os.environ[CHOICE] = core
-    for one in _libraries():
-        one.dynlib.gotoblas_dynamic_quit()
-        one.dynlib.gotoblas_dynamic_init()
+    for library in _libraries():
+        library.dynlib.gotoblas_dynamic_quit()
+        library.dynlib.gotoblas_dynamic_init()
 
 
 def _libraries() -> list[Any]:

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ctrnn.analysis.dynamics import Dynamics, dynamics_of
-from ctrnn.analysis.linearisation import Linearisation, linearise
+from ctrnn.analysis.dynamics import Dynamics, Linearisation, dynamics_of, linearise
 from ctrnn.analysis.points import FixedPoints, SearchSettings, fixed_points, verdict
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.analysis.state_space import StateSpace, spaces
@@ -153,20 +152,21 @@ def point_arrays(
     overlap, error = np.zeros((2, len(each), len(epochs), len(epochs[0].inputs)))
     n_rows = 0
     for (i, space), e in product(enumerate(spaces), range(len(epochs))):
-        one, points = each[i][e], each[i][e].points
+        portrait, points = each[i][e], each[i][e].points
         n = len(points.q)
-        if one.linear is not None and one.at is not None:
-            linearised[i, e] = n_rows + one.at
-            overlap[i, e], error[i, e] = one.linear.overlap, one.linear.error
+        if portrait.linear is not None and portrait.at is not None:
+            linearised[i, e] = n_rows + portrait.at
+            overlap[i, e], error[i, e] = portrait.linear.overlap, portrait.linear.error
         n_rows += n
         time_constants = np.clip(points.time_constants[:, :LEADING], -LONGEST, LONGEST)
         parts.append({
             "network": np.full(n, i), "epoch": np.full(n, e), "kind": kind_of(points), "x": points.x,
             "q": np.where(points.fixed, 0.0, points.q), "outputs": points.outputs, "unstable": points.unstable,
-            "starts": points.starts, "distance": points.distance, "projection": (one.rates - space.mean) @ space.axes,
+            "starts": points.starts, "distance": points.distance,
+            "projection": (portrait.rates - space.mean) @ space.axes,
             "rates_per_tau": points.rates[:, :LEADING], "time_constants": time_constants,
         })  # fmt: skip
-    survivors = [[one.points.survivors for one in row] for row in each]
+    survivors = [[portrait.points.survivors for portrait in row] for row in each]
     return {
         "epochs": np.array([epoch.name for epoch in epochs]),
         "kinds": np.array(KINDS),
@@ -186,25 +186,33 @@ def point_metrics(
     report: dict[str, Any] = {"fixed_points": {}}
     for e, epoch in enumerate(epochs):
         row = [network[e] for network in each]
-        leading = [None if one.at is None else float(one.points.rates[one.at, 0]) for one in row]
+        leading = [
+            None if portrait.at is None else float(portrait.points.rates[portrait.at, 0])
+            for portrait in row
+        ]
         report["fixed_points"][epoch.name] = {
-            "stable": [len(one.points.stable) for one in row],
-            "saddle": [len(one.points.saddles) for one in row],
-            "slow": [len(one.points.slow) for one in row],
-            "outside": [int(one.points.outside.sum()) for one in row],
-            "verdict": [verdict(one.points) for one in row],
+            "stable": [len(portrait.points.stable) for portrait in row],
+            "saddle": [len(portrait.points.saddles) for portrait in row],
+            "slow": [len(portrait.points.slow) for portrait in row],
+            "outside": [int(portrait.points.outside.sum()) for portrait in row],
+            "verdict": [verdict(portrait.points) for portrait in row],
             "unstable_dimensions": [
-                one.points.unstable[one.points.saddles].tolist() for one in row
+                portrait.points.unstable[portrait.points.saddles].tolist() for portrait in row
             ],
             "stable_outputs": [
-                _by_output(one.points.outputs[one.points.stable], task.outputs) for one in row
+                _by_output(portrait.points.outputs[portrait.points.stable], task.outputs)
+                for portrait in row
             ],
-            "stable_rates": [one.points.rates[one.points.stable, 0].tolist() for one in row],
-            "linearised_at": [_kind(one) for one in row],
+            "stable_rates": [
+                portrait.points.rates[portrait.points.stable, 0].tolist() for portrait in row
+            ],
+            "linearised_at": [_kind(portrait) for portrait in row],
             "rate": leading,
             "time_constant": [
-                None if one.at is None else _steps(one.points.time_constants[one.at, 0])
-                for one in row
+                None
+                if portrait.at is None
+                else _steps(portrait.points.time_constants[portrait.at, 0])
+                for portrait in row
             ],
             "linear_error": [
                 None if o.linear is None else float(o.linear.error.max()) for o in row
@@ -215,7 +223,7 @@ def point_metrics(
                 task.channels.index(n) for n in (epoch.relevant, epoch.irrelevant)
             )
             report.setdefault("selection_ratio", {})[epoch.name] = [
-                _ratio(one, relevant, irrelevant) for one in row
+                _ratio(portrait, relevant, irrelevant) for portrait in row
             ]
     return report
 
@@ -232,15 +240,15 @@ def _by_output(outputs: np.ndarray, names: Sequence[str]) -> list[float] | dict[
     return {name: outputs[:, i].tolist() for i, name in enumerate(names)}
 
 
-def _ratio(one: Portrait, relevant: int, irrelevant: int) -> float | None:
+def _ratio(portrait: Portrait, relevant: int, irrelevant: int) -> float | None:
     """Overlap of the selection vector with one channel over that with the other; None where there is none."""
-    if one.linear is None or not one.linear.overlap[irrelevant]:
+    if portrait.linear is None or not portrait.linear.overlap[irrelevant]:
         return None
-    return float(one.linear.overlap[relevant] / one.linear.overlap[irrelevant])
+    return float(portrait.linear.overlap[relevant] / portrait.linear.overlap[irrelevant])
 
 
-def _kind(one: Portrait) -> str | None:
-    return None if one.at is None else KINDS[kind_of(one.points)[one.at]]
+def _kind(portrait: Portrait) -> str | None:
+    return None if portrait.at is None else KINDS[kind_of(portrait.points)[portrait.at]]
 
 
 def _steps(time_constant: float) -> float:

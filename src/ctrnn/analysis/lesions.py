@@ -64,14 +64,14 @@ def compute(recording: Recording) -> Result:
         noise = key(seed, "analyze", "lesions")
         (outputs,) = backend.outputs([network], [Trials(trials.inputs, noise)])
         intact.append(accuracies(task, outputs, trials.conditions))
-    accuracy = np.stack([one.accuracy for one in each])
+    accuracy = np.stack([result.accuracy for result in each])
     by_side = "right_side" in measures(task)
     means = accuracy[..., -1].mean(axis=0)
     return {
         "groups": np.array(each[0].groups),
         "doses": np.array(settings.doses),
         "kinds": np.array(KINDS),
-        "n_units": np.stack([one.n_units for one in each]),
+        "n_units": np.stack([result.n_units for result in each]),
         "accuracy": accuracy,
         "intact": np.stack(intact),
         "side_half_width" if by_side else "half_width": half_width(accuracy[..., -1]),

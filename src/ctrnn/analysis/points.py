@@ -1,22 +1,26 @@
 """Fixed and slow points of the noise-free dynamics under a constant input, their stability and what they add up to.
 
-Sussillo & Barak (2013, Neural Comput 25:626); Golub & Sussillo (2018, J Open Source Softw 3:1003). Stability is that of
-the map that is run: a point is stable where every eigenvalue of one step's derivative is smaller than 1 in size. Modes
-decay or grow by a factor e in -1 / ln|eigenvalue| steps.
+Sussillo & Barak (2013, Neural Comput 25:626) minimise q(x) = |F(x)|^2 / 2 from visited states; see also Golub &
+Sussillo (2018, J Open Source Softw 3:1003). Here by Levenberg and Marquardt's step with damping proportional to |F|
+(Fan & Yuan 2005, Computing 74:23), which converges quadratically to isolated zeros and to a continuum of them alike,
+where Newton's step is undefined.
+
+Stability is that of the map that is run: a point is stable where every eigenvalue of one step's derivative is smaller
+than 1 in size. Modes decay or grow by a factor e in -1 / ln|eigenvalue| steps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import Annotated, Self
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 from pydantic import Field, model_validator
 
 from ctrnn.analysis.dynamics import Dynamics, by_size
-from ctrnn.analysis.search import distinct, search
 from ctrnn.core.config import Count, Positive, Section
 from ctrnn.errors import shown
 from ctrnn.kernel import log
@@ -25,6 +29,10 @@ PAIRS = 16  # of stable points, at most, between which a saddle is looked for
 SLOW_MERGE = 10  # minima above zero are flat: those within so many merge distances are one
 NEUTRAL = 1e-3  # per tau: a mode that grows or decays more slowly neither grows nor decays
 CONTINUUM = 5  # neutral points, at least, that make a line
+CHUNK = 16  # points whose Jacobians are in memory at a time
+SETTLED = 1e-26  # q below this is as low as float64 tells
+STUCK = 1e-3  # of q: a point whose next step promises to lower q by less has reached a minimum above zero
+FLOOR = 1e-12  # of the damping, so that the step is defined along a continuum of zeros
 
 
 class SearchSettings(Section):
@@ -43,6 +51,19 @@ class SearchSettings(Section):
                 "give the largest of {section}.tolerances first"
             )
         return self
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a search ended, for every start.
+
+    q: speed there, |F|^2 / 2 (F per tau). crossings: for each tolerance the state at which q first fell below it, nan
+    where it never did.
+    """
+
+    x: Float[np.ndarray, "start unit"]
+    q: Float[np.ndarray, " start"]
+    crossings: Float[np.ndarray, "tolerance start unit"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +159,7 @@ def fixed_points(
         weight = np.r_[counts, np.zeros(len(between))]
         x, q = np.r_[x, more.x], np.r_[q, more.q]
         x, q, counts = _merged(dynamics, x, q, weight, settings, merge)
-    distance = np.array([np.linalg.norm(visited - one, axis=1).min() for one in x]) / (
+    distance = np.array([np.linalg.norm(visited - state, axis=1).min() for state in x]) / (
         radius or 1.0
     )
     return FixedPoints(
@@ -204,3 +225,90 @@ def _modes(
 def _growth(dynamics: Dynamics, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
     """Growth of the leading mode of every point, per tau."""
     return (np.abs(_modes(dynamics, x)[:, 0]) - 1) / dynamics.per_tau
+
+
+def search(
+    dynamics: Dynamics,
+    inputs: Float[np.ndarray, " channel"],
+    starts: Float[np.ndarray, "start unit"],
+    tolerances: Sequence[float],
+    iterations: int,
+) -> Search:
+    """Minimise q from every start under a constant input, for at most so many iterations."""
+    drive = dynamics.drive(inputs)
+    x = starts.astype(np.float64).copy()
+    F = dynamics.velocity(x, drive)
+    q, damping = speed(F), np.ones(len(x))
+    promised = q.copy()
+    crossings = np.full((len(tolerances), *x.shape), np.nan)
+    _note(crossings, tolerances, x, q)
+    for _ in range(iterations):
+        active = np.flatnonzero((q > SETTLED) & (promised > STUCK * q))
+        if not len(active):
+            break
+        for chunk in np.array_split(active, -(-len(active) // CHUNK)):
+            step, promised[chunk] = _step(dynamics, x[chunk], F[chunk], damping[chunk])
+            moved = x[chunk] + step
+            F_moved = dynamics.velocity(moved, drive)
+            better = speed(F_moved) < q[chunk]
+            damping[chunk] *= np.where(better, 0.1, 10.0)
+            took = chunk[better]
+            x[took], F[took] = moved[better], F_moved[better]
+            q[took] = speed(F[took])
+        _note(crossings, tolerances, x, q)
+    return Search(x, q, crossings)
+
+
+def speed(F: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
+    """q = |F|^2 / 2."""
+    return 0.5 * np.square(F).sum(axis=1)
+
+
+def distinct(
+    x: Float[np.ndarray, "point unit"], z: Float[np.ndarray, " point"], radius: float
+) -> tuple[Int[np.ndarray, " distinct"], Int[np.ndarray, " point"]]:
+    """Points that stand for all others within `radius` of them, and for every point the place of its own.
+
+    Taken in the order of the output z, then of |x|, so that neither the order of points nor that of units matters.
+    """
+    order = np.lexsort((np.round(np.linalg.norm(x, axis=1), 6), np.round(z, 6)))
+    kept: list[int] = []
+    its = np.empty(len(x), np.int64)
+    for i in order:
+        distances = np.linalg.norm(x[kept] - x[i], axis=1) if kept else np.array([np.inf])
+        nearest = int(distances.argmin())
+        if distances[nearest] <= radius:
+            its[i] = nearest
+        else:
+            its[i] = len(kept)
+            kept.append(int(i))
+    return np.array(kept, np.int64), its
+
+
+def _step(
+    dynamics: Dynamics,
+    x: Float[np.ndarray, "point unit"],
+    F: Float[np.ndarray, "point unit"],
+    damping: Float[np.ndarray, " point"],
+) -> tuple[Float[np.ndarray, "point unit"], Float[np.ndarray, " point"]]:
+    """-(J'J + damping |F| I)^-1 J'F, and by how much it lowers q where F is linear."""
+    J = dynamics.jacobian(x)
+    JT = J.transpose(0, 2, 1)
+    normal = JT @ J
+    diagonal = np.arange(x.shape[1])
+    normal[:, diagonal, diagonal] += (damping * np.linalg.norm(F, axis=1) + FLOOR)[:, None]
+    gradient = JT @ F[:, :, None]
+    step = -np.linalg.solve(normal, gradient)
+    lowered = speed(F) - speed(F + (J @ step).squeeze(-1))
+    return step.squeeze(-1), lowered
+
+
+def _note(
+    crossings: Float[np.ndarray, "tolerance start unit"],
+    tolerances: Sequence[float],
+    x: Float[np.ndarray, "start unit"],
+    q: Float[np.ndarray, " start"],
+) -> None:
+    for at, tolerance in zip(crossings, tolerances, strict=True):
+        new: Bool[np.ndarray, " start"] = (q <= tolerance) & np.isnan(at).all(axis=1)
+        at[new] = x[new]

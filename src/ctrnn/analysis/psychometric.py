@@ -55,23 +55,23 @@ def compute(recording: Recording) -> Result:
     )
     levels = np.unique(evidence[:, 0])
     shown, fitted = np.zeros((2, len(networks), len(kinds), len(levels)))
-    for i, one in enumerate(fits):
-        predicted = one.probability(evidence)
+    for i, curve in enumerate(fits):
+        predicted = curve.probability(evidence)
         for k in range(len(kinds)):
             for j, level in enumerate(levels):
                 at = evidence[:, k] == level
                 shown[i, k, j], fitted[i, k, j] = positive[i, at].mean(), predicted[at].mean()
-    slopes = {kind: [float(one.slopes[k]) for one in fits] for k, kind in enumerate(kinds)}
+    slopes = {kind: [float(curve.slopes[k]) for curve in fits] for k, kind in enumerate(kinds)}
     return {
         "kinds": np.array(kinds),
         "levels": levels,
         "positive": shown,
         "fitted": fitted,
-        "slopes": np.stack([one.slopes for one in fits]),
-        "slope_intervals": np.stack([one.slope_intervals for one in fits]),
-        "bias": np.array([one.bias for one in fits]),
-        "lapse": np.array([one.lapse for one in fits]),
-    }, {"psychometric_slope": slopes, "lapse": [one.lapse for one in fits]}
+        "slopes": np.stack([curve.slopes for curve in fits]),
+        "slope_intervals": np.stack([curve.slope_intervals for curve in fits]),
+        "bias": np.array([curve.bias for curve in fits]),
+        "lapse": np.array([curve.lapse for curve in fits]),
+    }, {"psychometric_slope": slopes, "lapse": [curve.lapse for curve in fits]}
 
 
 def psychometrics(
@@ -91,11 +91,11 @@ def psychometrics(
     batch = new_trials(task, settings.trials_per_condition, start, conditions)
     table = task.evidence(batch.conditions)
     evidence, between = table.to_numpy(np.float64), np.float32(np.mean(task.answers or 0))
-    noise = [key(one, "analyze", "psychometric") for one in seeds]
+    noise = [key(own, "analyze", "psychometric") for own in seeds]
     positive, fits = [], []
-    for one, outputs in zip(seeds, responses(networks, batch, noise, backend), strict=True):
+    for own, outputs in zip(seeds, responses(networks, batch, noise, backend), strict=True):
         positive.append(task.score(outputs, batch.conditions).response > between)
-        random = generator(one, "analyze", "psychometric")
+        random = generator(own, "analyze", "psychometric")
         fits.append(fit(evidence, positive[-1], settings.bootstraps, random))
     return tuple(table.columns), evidence, np.stack(positive), fits
 
@@ -113,7 +113,7 @@ def fit(
     start = np.r_[0.0, np.full(points.shape[1], 1 / max(np.abs(points).max(), 1e-9)), 0.02]
     best = _maximise(points, k, n, start)
     drawn = random.binomial(n.astype(np.int64), k / n, (bootstraps, len(n)))
-    slopes = [_maximise(points, one, n, best)[1:-1] for one in drawn.astype(np.float64)]
+    slopes = [_maximise(points, counts, n, best)[1:-1] for counts in drawn.astype(np.float64)]
     low, high = np.percentile(slopes, [2.5, 97.5], axis=0)
     return Psychometric(best[1:-1], float(best[0]), float(best[-1]), np.stack([low, high], axis=1))
 

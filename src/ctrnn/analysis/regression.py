@@ -66,12 +66,12 @@ def coefficients(
 
 def designs(recording: Recording) -> list[Design]:
     """The design of every network's trials, which differ in the networks' choices."""
-    return [design(one.rows, one.choice) for one in recording.rates]
+    return [design(rates.rows, rates.choice) for rates in recording.rates]
 
 
 def regressors(each: Sequence[Design]) -> list[str]:
     """Names of the regressors of any network, the choice first."""
-    return list(dict.fromkeys(name for one in each for name in one.names))
+    return list(dict.fromkeys(name for own in each for name in own.names))
 
 
 def common(
@@ -87,7 +87,7 @@ def common(
     Returns:
         Arrays [network, regressor, ...] by name; 0 for a regressor that a network's trials lack.
     """
-    places = [[names.index(name) for name in one.names] for one in each]
+    places = [[names.index(name) for name in own.names] for own in each]
     stacked = {}
     for key, first in arrays[0].items():
         stacked[key] = np.zeros((len(each), len(names), *first.shape[1:]), first.dtype)

@@ -184,7 +184,7 @@ def compute(recording: Recording) -> Result:
             "tracking": tracking(excitation, inhibition),
         })  # fmt: skip
     arrays = common(names, each, by_variable) | {
-        name: np.stack([one[name] for one in by_unit]) for name in by_unit[0]
+        name: np.stack([of_network[name] for of_network in by_unit]) for name in by_unit[0]
     }
     return {"variables": np.array(names), **arrays}, role_metrics(names, arrays)
 

@@ -60,6 +60,6 @@ def responses(
     parts = []
     for start in range(0, batch.inputs.shape[1], TRIALS_AT_ONCE):
         inputs = batch.inputs[:, start : start + TRIALS_AT_ONCE]
-        trials = [Trials(inputs, key(one, start)) for one in noise]
+        trials = [Trials(inputs, key(seed, start)) for seed in noise]
         parts.append(backend.outputs(networks, trials))
     return [np.concatenate(outputs, axis=1) for outputs in zip(*parts, strict=True)]

@@ -54,7 +54,7 @@ def principal_components(
 def spaces(recording: Recording) -> list[StateSpace]:
     """State space of every trained network, of rates averaged over the trials of a condition."""
     n_components = recording.settings.n_components
-    return [principal_components(one.averages, n_components) for one in recording.rates]
+    return [principal_components(recorded.averages, n_components) for recorded in recording.rates]
 
 
 def compute(recording: Recording) -> Result:
@@ -66,8 +66,10 @@ def compute(recording: Recording) -> Result:
         the metrics explained_variance, participation_ratio and mean_rate (0 to 1 for a sigmoid) of every network.
     """
     each, rates = recording.once(spaces), recording.rates
-    single = [principal_components(one.binned, recording.settings.n_components) for one in rates]
-    averages = np.stack([one.averages for one in rates])
+    single = [
+        principal_components(recorded.binned, recording.settings.n_components) for recorded in rates
+    ]
+    averages = np.stack([recorded.averages for recorded in rates])
     return {
         "conditions": np.array(rates[0].labels),
         "projections": np.stack([space.projections for space in each]),

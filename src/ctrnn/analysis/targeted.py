@@ -64,8 +64,8 @@ def axes_of_networks(recording: Recording) -> list[Targeted]:
     n_components = recording.settings.denoise_components
     pairs = zip(recording.rates, recording.once(designs), strict=True)
     return [
-        targeted_axes(one.binned, design, principal_components(one.averages, n_components))
-        for one, design in pairs
+        targeted_axes(rates.binned, design, principal_components(rates.averages, n_components))
+        for rates, design in pairs
     ]
 
 
@@ -83,11 +83,11 @@ def compute(recording: Recording) -> Result:
     )
     arrays = common(names, each, [
         {
-            "projections": project(one.averages, axes, space).transpose(2, 0, 1),
+            "projections": project(rates.averages, axes, space).transpose(2, 0, 1),
             "strength": axes.strength.T,
             "peak": axes.peak * recording.settings.time_bin,
         }
-        for one, axes, space in networks
+        for rates, axes, space in networks
     ])  # fmt: skip
     late = late_selection(recording.rates, names, arrays["projections"], recording.task.epochs())
     metrics = {"late_selection": late} if late else {}
@@ -115,8 +115,8 @@ def late_selection(
             if name in names:
                 along = projections[:, names.index(name)]
                 far = [
-                    [separation(one, path, e, variable) for e in (epoch, ignored)]
-                    for one, path in zip(recordings, along, strict=True)
+                    [separation(rates, path, e, variable) for e in (epoch, ignored)]
+                    for rates, path in zip(recordings, along, strict=True)
                 ]
                 report.setdefault(variable, {})[axis] = [i / r if r else None for r, i in far]
     return report

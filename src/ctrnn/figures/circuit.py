@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import times
-from ctrnn.figures.results import Results
 from ctrnn.figures.roles import KINDS
 
 TITLE = "Currents and wiring"
@@ -38,10 +37,10 @@ def plot(
     each.plot([0, top], [0, top], color=style.GREY, lw=0.8, ls=":")
     handles = []
     for _, kind, colour, _ in KINDS:
-        some = sign == kind
+        units = sign == kind
         marker = "o" if kind > 0 else "^"
         handles += each.plot(
-            excitation[some], -inhibition[some], marker, ms=2.2, mew=0, color=colour
+            excitation[units], -inhibition[units], marker, ms=2.2, mew=0, color=colour
         )
     each.set(xlabel="excitatory current", ylabel="size of inhibitory current")
     each.set_title("every unit, mean over trials", loc="left")

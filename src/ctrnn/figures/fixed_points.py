@@ -10,9 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span, tally
-from ctrnn.figures.results import Results
 
 TITLE = "Fixed points"
 PLACE = 6
@@ -49,10 +48,10 @@ def plot(
             x = np.arange(len(path)) if flat else path[:, 0]
             axes.plot(x, path[:, -1 if flat else 1], color="#A0A0A0", lw=0.8)
         for name, look in LOOKS.items():
-            some = (network == i) & (epoch == e) & (np.array(kind, dtype=str) == name)
-            x = np.zeros(some.sum()) if flat else points[some, 0]
+            rows = (network == i) & (epoch == e) & (np.array(kind, dtype=str) == name)
+            x = np.zeros(rows.sum()) if flat else points[rows, 0]
             axes.plot(
-                x, points[some, 0 if flat else 1], ls="", mew=0.8, zorder=3, label=name, **look
+                x, points[rows, 0 if flat else 1], ls="", mew=0.8, zorder=3, label=name, **look
             )
         axes.set_title(f"network {i}, {epochs[e].replace('_', ' ')}", loc="left")
         axes.set(xlabel="PC 1", ylabel="PC 2")

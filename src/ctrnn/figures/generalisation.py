@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
-from ctrnn.figures.results import Results
+from ctrnn.figures import Results, style
 
 TITLE = "Outside training"
 PLACE = 3
@@ -89,7 +88,7 @@ def caption(results: Results) -> str:
 
 def held(values: Sequence[float] | np.ndarray, share: np.ndarray) -> str:
     """Values with at least HELD correct, in words."""
-    good = [f"{value:g}" for value, one in zip(values, share, strict=True) if one >= HELD]
+    good = [f"{value:g}" for value, correct in zip(values, share, strict=True) if correct >= HELD]
     if not good:
         return "none"
     return "all" if len(good) == len(share) else ", ".join(good)

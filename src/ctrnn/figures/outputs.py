@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import percent, span
-from ctrnn.figures.results import Results
 
 TITLE = "Outputs"
 SOURCE = "evaluate/{task}/outputs.npz"

@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import percent
-from ctrnn.figures.results import Results
 
 TITLE = "Roles of units"
 PLACE = 10
@@ -57,8 +56,8 @@ def caption(results: Results) -> str:
     """Shares of selective units, and how many are silent or saturated."""
     stored = results.analysis_arrays["roles"]
     shares = "; ".join(
-        f"{name} {_share(one['excitatory'])} and {_share(one['inhibitory'])}"
-        for name, one in results.analysis["selective_units"].items()
+        f"{name} {_share(by_kind['excitatory'])} and {_share(by_kind['inhibitory'])}"
+        for name, by_kind in results.analysis["selective_units"].items()
     )
     silent, saturated = int(stored["silent"].sum()), int(stored["saturated"].sum())
     return (

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
-from ctrnn.figures.results import Results
+from ctrnn.figures import Results, style
 
 TITLE = "Sample trials"
 SOURCE = "generate/{task}/test.npz"

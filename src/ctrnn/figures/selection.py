@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import percent, span, tally
-from ctrnn.figures.results import Results
 
 TITLE = "Selection vector"
 SOURCE = "analyze/{task}/fixed_points.npz"
@@ -49,8 +48,8 @@ def caption(results: Results) -> str:
     """Overlaps with relevant and irrelevant inputs, and how well linear predictions do."""
     overlap = results.analysis_arrays["fixed_points"]["overlap"]
     reports = results.analysis["fixed_points"].values()
-    where = tally([w or "no point" for one in reports for w in one["linearised_at"]])
-    errors = [error for one in reports for error in one["linear_error"] if error is not None]
+    where = tally([w or "no point" for report in reports for w in report["linearised_at"]])
+    errors = [error for report in reports for error in report["linear_error"] if error is not None]
     closeness = (
         f" Linear predictions are within {percent(max(errors))} of simulated pulses."
         if errors
@@ -62,9 +61,9 @@ def caption(results: Results) -> str:
         most = f"{results.channels[channel]} overlaps most, {overlap[..., channel].mean():.2f}"
         return f"Selection vector ({where}): {most}.{closeness}"
     by_input = ", ".join(
-        f"{name} {span([v for v in one if v is not None], '.1f')}"
-        for name, one in ratios.items()
-        if any(one)
+        f"{name} {span([v for v in ratio if v is not None], '.1f')}"
+        for name, ratio in ratios.items()
+        if any(ratio)
     )
     return (
         f"Overlap of the selection vector ({where}) with the relevant input, as a multiple of that with the "

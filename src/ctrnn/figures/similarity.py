@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span, times
-from ctrnn.figures.results import Results
 
 TITLE = "Across networks"
 PLACE = 13

@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span
-from ctrnn.figures.results import Results
 
 TITLE = "Line attractor or slow points"
 SOURCE = "analyze/{task}/fixed_points.npz"
@@ -62,7 +61,9 @@ def caption(results: Results) -> str:
     """How many points there are at the largest and the smallest tolerance, and what that says."""
     stored = results.analysis_arrays["fixed_points"]
     survivors, tolerances = stored["survivors"], stored["tolerances"]
-    verdicts = [v for one in results.analysis["fixed_points"].values() for v in one["verdict"]]
+    verdicts = [
+        v for report in results.analysis["fixed_points"].values() for v in report["verdict"]
+    ]
     lines = sum("attractor" in verdict for verdict in verdicts)
     says = (
         f"{lines} of {len(verdicts)} are line attractors" if lines else "none is a line attractor"

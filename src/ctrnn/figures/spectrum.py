@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Complex
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span, times
-from ctrnn.figures.results import Results
 
 TITLE = "Eigenvalues of the connectivity"
 PLACE = 14

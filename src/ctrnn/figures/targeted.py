@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span
-from ctrnn.figures.results import Results
 
 TITLE = "Targeted axes"
 PLACE = 9
@@ -59,7 +58,7 @@ def caption(results: Results) -> str:
     left_out = "" if "choice" in names else results.left_out
     late = results.analysis.get("late_selection", {}).values()
     own, choice = (
-        [share for one in late for share in one.get(axis, ()) if share is not None]
+        [share for shares in late for share in shares.get(axis, ()) if share is not None]
         for axis in ("own_axis", "choice_axis")
     )
     if not own or not choice:

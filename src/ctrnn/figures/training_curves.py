@@ -8,9 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span
-from ctrnn.figures.results import Results
 
 TITLE = "Training"
 SOURCE = "train/{task}/history.csv"
@@ -41,9 +40,9 @@ def plot(
         rows = network == i
         line = {"color": colour, "label": label, "linestyle": "--" if i in failed else "-"}
         for axes, values in zip(panels, (loss, accuracy, gradient_norm), strict=True):
-            known = rows & np.isfinite(values)
+            measured = rows & np.isfinite(values)
             marker = "." if axes is panels[1] else ""
-            axes.plot(iteration[known], values[known], lw=1, marker=marker, ms=4, **line)
+            axes.plot(iteration[measured], values[measured], lw=1, marker=marker, ms=4, **line)
     panels[0].set(ylabel="loss (mean squared error)")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
     panels[1].set_title(f"criterion {accuracy_criterion:g} dotted", fontsize=8)

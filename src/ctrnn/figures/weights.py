@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
 from ctrnn.figures.format import span
-from ctrnn.figures.results import Results
 
 TITLE = "Synaptic weights"
 PLACE = 15
@@ -66,8 +65,10 @@ def caption(results: Results) -> str:
     parts = []
     for population in ("excitatory", "inhibitory"):
         stats = results.analysis["weights"][population]
-        before, after = (np.mean([one["density"] for one in stats[w]]) for w in ("before", "after"))
-        units = span(one["units"] for one in stats["after"])
+        before, after = (
+            np.mean([network["density"] for network in stats[w]]) for w in ("before", "after")
+        )
+        units = span(network["units"] for network in stats["after"])
         parts.append(
             f"{units} {population} units, density {before:.3f} before and {after:.3f} after"
         )

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ctrnn.core import artifacts
-from ctrnn.figures import figures, source
+from ctrnn.figures import Results, figures, source
 from ctrnn.figures.format import span, times
-from ctrnn.figures.results import Results
 from ctrnn.params import Params
 from ctrnn.tasks import get_task, one_of_each, read_test
 

@@ -14,12 +14,12 @@ from ctrnn.sweep.points import dumped, labels
 from ctrnn.tracking import reading
 from ctrnn.training.settings import TrainSettings
 
-# Measures by the metrics of a run, as `analysis.measures` gives those of the analyses.
+# Measures by the metrics of a run, as `analysis.sweep_measures` gives those of the analyses.
 MEASURES: dict[str, tuple[str, str]] = {
     "accuracy": ("accuracy/network_{}", "accuracy on test trials"),
     "converged": ("converged/network_{}", "met the criterion"),
     "iterations": ("iterations/network_{}", "iterations to criterion, of networks that met it"),
-    **analysis.measures(),
+    **analysis.sweep_measures(),
 }
 
 # Columns of networks.csv that are no axis.

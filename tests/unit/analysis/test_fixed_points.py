@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from ctrnn.analysis import points as module
-from ctrnn.analysis import search as searching
 from ctrnn.analysis.dynamics import Dynamics, by_size, dynamics_of
-from ctrnn.analysis.points import FixedPoints, fixed_points, verdict
-from ctrnn.analysis.search import Search, distinct, search
+from ctrnn.analysis.points import FixedPoints, Search, distinct, fixed_points, search, verdict
 from ctrnn.network import initialise
 from tests.settings import network_settings
 from tests.unit.analysis import known
@@ -339,10 +337,10 @@ def test_a_search_takes_the_steps_of_levenberg_and_marquardt(iterations: int) ->
 
 def test_a_step_tells_how_much_it_lowers_the_speed() -> None:
     x = np.array([[3.0, 4.0]])
-    step, lowered = searching._step(decay(), x, -x, np.zeros(1))
+    step, lowered = module._step(decay(), x, -x, np.zeros(1))
     np.testing.assert_allclose(step, -x, rtol=1e-11)
     np.testing.assert_allclose(lowered, 12.5)
-    step, lowered = searching._step(decay(), x, -x, np.array([0.2]))  # as large as J'J
+    step, lowered = module._step(decay(), x, -x, np.array([0.2]))  # as large as J'J
     np.testing.assert_allclose(step, -x / 2)
     np.testing.assert_allclose(lowered, 12.5 * 0.75)
 
@@ -364,11 +362,11 @@ def test_jacobians_of_16_points_at_most_are_in_memory(n: int, chunks: list[int])
 def test_a_point_at_the_bound_of_the_search_is_left_where_it_is(
     monkeypatch: pytest.MonkeyPatch, constant: str, at: float
 ) -> None:
-    monkeypatch.setattr(searching, constant, at)  # of q, and of the share that is promised
+    monkeypatch.setattr(module, constant, at)  # of q, and of the share that is promised
     start = np.ones((1, 2))
     inputs = np.array([1.0, 2.0])
     assert search(decay(), inputs, start, [1e-3], 5).x.tolist() == start.tolist()
-    monkeypatch.setattr(searching, constant, 0.99 * at)
+    monkeypatch.setattr(module, constant, 0.99 * at)
     assert search(decay(), inputs, start, [1e-3], 5).x.tolist() != start.tolist()
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from ctrnn.analysis import fixed_points
+from ctrnn.analysis.dynamics import linearise
 from ctrnn.analysis.fixed_points import Portrait, informative, portrait, visited_states
-from ctrnn.analysis.linearisation import linearise
 from ctrnn.analysis.points import FixedPoints, verdict
 from ctrnn.analysis.state_space import StateSpace
 from ctrnn.core.rng import generator
