@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,11 +13,14 @@ import pytest
 import yaml
 
 from ctrnn import tasks
+from ctrnn.analysis import analyses, sweep_measures
 from ctrnn.analysis.analyze import Analysis, analyze
 from ctrnn.analysis.recording import Recording
+from ctrnn.figures import figures, source
 from ctrnn.network import get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, trial_table
+from ctrnn.tracking.metrics import final
 from tests.settings import FILE, settings
 
 SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
@@ -164,3 +170,24 @@ def test_metrics_of_mante_are_means_of_its_arrays(mante: Analysis) -> None:
     assert mante.arrays["state_space"]["conditions"].tolist() == sorted(
         mante.arrays["state_space"]["conditions"].tolist()
     )
+
+
+def test_every_analysis_leaves_a_file_and_every_figure_finds_its_own(mante: Analysis) -> None:
+    assert list(mante.arrays) == list(analyses())
+    stems = {f"artifacts/analyze/mante/{name}.npz" for name in mante.arrays}
+    drawn_from = {source(name, "mante") for name in figures()}
+    assert {path for path in drawn_from if "/analyze/" in path} == stems
+
+
+def test_every_measure_of_a_sweep_is_a_metric_of_a_run(mante: Analysis) -> None:
+    logged = [point.name for point in final(mante.metrics)]
+    for name, (pattern, _) in sweep_measures().items():
+        assert any(re.fullmatch(pattern.format(1), metric) for metric in logged), name
+
+
+def test_checking_params_imports_nothing_large() -> None:
+    """Though it imports every analysis, for its settings."""
+    large = ("matplotlib", "scipy", "threadpoolctl", "torch", "tqdm")
+    program = f"import sys, ctrnn.params; print([name for name in {large} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.strip() == b"[]"
