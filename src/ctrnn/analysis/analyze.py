@@ -30,6 +30,9 @@ def analyze(recording: Recording) -> Analysis:
 
     Returns:
         The arrays of every analysis by its name, and the metrics of all, with six digits.
+
+    Raises:
+        ValueError: Two analyses give a metric the same name.
     """
     left_out = recording.task.left_out
     if left_out:
@@ -38,5 +41,9 @@ def analyze(recording: Recording) -> Analysis:
     metrics: dict[str, Any] = {}
     for name, module in analyses().items():
         arrays[name], of_analysis = recording.once(module.compute)
+        if taken := sorted(metrics.keys() & of_analysis.keys()):
+            raise ValueError(
+                f"{name} names a metric {taken[0]}, as another analysis does; rename it"
+            )
         metrics |= of_analysis
     return Analysis(arrays, rounded(metrics | ({"left_out": left_out} if left_out else {})))

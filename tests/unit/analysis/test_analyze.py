@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import yaml
 
 from ctrnn import tasks
 from ctrnn.analysis import analyses, sweep_measures
+from ctrnn.analysis import analyze as analyze_module
 from ctrnn.analysis.analyze import Analysis, analyze
 from ctrnn.analysis.recording import Recording
 from ctrnn.figures import figures, source
@@ -191,3 +193,14 @@ def test_checking_params_imports_nothing_large() -> None:
     program = f"import sys, ctrnn.params; print([name for name in {large} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.strip() == b"[]"
+
+
+def test_a_metric_of_two_analyses_is_refused(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = [
+        SimpleNamespace(compute=lambda _, name=name: ({}, {"rate": name})) for name in ("a", "b")
+    ]
+    monkeypatch.setattr(analyze_module, "analyses", lambda: dict(zip("ab", twice, strict=True)))
+    with pytest.raises(ValueError, match="b names a metric rate, as another analysis does"):
+        opened(params, "go_nogo")

@@ -21,7 +21,7 @@ from ctrnn.verify import variables
 from tests.settings import FILE, settings
 from tests.unit.analysis import known
 from tests.unit.analysis.test_analyze import SMALL, opened
-from tests.unit.analysis.test_mechanism import points
+from tests.unit.analysis.test_fixed_points import points
 
 ROOT = FILE.parent
 
