@@ -20,12 +20,15 @@ help:  ## list these targets
 
 setup: $(STAMP)  ## make the virtual environment from the lock (the others do it when needed)
 
-# Every package by the hash in the lock; torch by exact version, since its builds differ by platform.
-$(STAMP): requirements.lock pyproject.toml
+# Every package by its hash. Only of torch a machine may be configured to offer pip a build of its own, which has a label
+# in its version (2.13.0+cpu) and which pip prefers: no lock knows its hash, so it is taken by version, with what it needs.
+$(STAMP): requirements.lock requirements-torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"PYTHON = $(PYTHON) is {sys.version.split()[0]}; ctrnn needs 3.11 or newer: make PYTHON=python3.11")'
 	test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(VENV)/bin/python -m pip install --quiet $(TORCH)
+	if $(VENV)/bin/python -m pip index versions torch 2> /dev/null | grep --quiet --fixed-strings '$(subst torch==,,$(TORCH))+'; \
+	  then $(VENV)/bin/python -m pip install --quiet $(TORCH); \
+	  else $(VENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements-torch.lock; fi
 	$(VENV)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -76,12 +79,16 @@ relock: init  ## run the shipped and the small configuration; write both locks, 
 	cp reports/figures/mante/state_space.png docs/mante-state-space.png
 	PYTHONPATH=src python -m tests.pipeline.relock
 
-# What torch brings along on some platforms is left out with it, and so is pip-compile's remark on torch.
-lock: $(STAMP)  ## solve the dependencies anew into requirements.lock
-	CUSTOM_COMPILE_COMMAND="make lock" python -m piptools compile --quiet --upgrade --strip-extras \
-	  --generate-hashes --no-emit-options --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-	  --extra dev --unsafe-package torch --output-file $(VENV)/solved.lock pyproject.toml
-	awk '/^# WARNING/ {exit} /^[a-z]/ {drop = /^(cuda-|nvidia-|triton)/} !drop' $(VENV)/solved.lock > requirements.lock
+# Both files hold on every platform and for every Python from 3.11 on. requirements-torch.lock has torch and all it needs;
+# requirements.lock has everything but torch and CUDA, which is what torch needs in its builds for CUDA and in no other.
+COMPILE := python -m uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock"
+CUDA := cuda-bindings cuda-toolkit nvidia-cudnn-cu13 nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvshmem-cu13 triton
+
+lock: $(STAMP)  ## write requirements*.lock from pyproject.toml; ARGS=--upgrade takes the newest of every package
+	$(COMPILE) $(ARGS) --extra dev --extra docs --no-emit-package torch --excludes <(printf '%s\n' $(CUDA)) \
+	  --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(ARGS) --constraints requirements.lock --output-file requirements-torch.lock - <<< "$(TORCH)"
 
 clean:  ## remove results, checkpoints, tools' caches and the environment; the DVC cache and the tracked runs stay
 	rm -rf artifacts .checkpoints reports/figures reports/index.html

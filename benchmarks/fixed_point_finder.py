@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from ctrnn import params, tasks
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
-from ctrnn.analysis.mechanism import visited_states
-from ctrnn.analysis.search import distinct, search
+from ctrnn.analysis.fixed_points import visited_states
+from ctrnn.analysis.points import distinct, search
 from ctrnn.core import artifacts
 from ctrnn.core.rng import generator
 from ctrnn.network import read_population
@@ -76,7 +76,7 @@ class Found:
 
 
 def ours(dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, radius: float) -> Found:
-    """Points by `ctrnn.analysis.search`, without the second search between stable points."""
+    """Points by `ctrnn.analysis.points.search`, without the second search between stable points."""
     tolerance = TOLERANCE / dynamics.per_tau**2  # q of F per tau
     found = search(dynamics, inputs, starts, [tolerance], 100)
     x = found.x[found.q <= tolerance]

@@ -19,10 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from ctrnn import params as settings
 from ctrnn import tasks
-from ctrnn.analysis import mechanism, points_report
 from ctrnn.analysis.analyze import analyze
 from ctrnn.analysis.dynamics import dynamics_of
+from ctrnn.analysis.fixed_points import point_metrics, portraits
 from ctrnn.analysis.generalisation import generalisation
+from ctrnn.analysis.recording import Recording
 from ctrnn.core.population import rounded
 from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Params, dialect
@@ -119,9 +120,9 @@ def mante(changes: dict[str, Any], name: str) -> dict[str, Any]:
     params = with_changes(changes, "mante")
     task, test, networks, result = trained(params, "mante")
     if name == "as shipped":
-        whole = analyze(
-            task, test, networks, networks, params.seed, params.analyze, get_backend(params.train)
-        ).metrics
+        backend = get_backend(params.train)
+        recording = Recording(task, test, networks, networks, params.seed, params.analyze, backend)
+        whole = analyze(recording).metrics
         kept = (
             "fixed_points",
             "selection_ratio",
@@ -136,10 +137,8 @@ def mante(changes: dict[str, Any], name: str) -> dict[str, Any]:
 def points(task: Task[Any], test: Batch, networks: list[Network], params: Params) -> dict[str, Any]:
     """Counts of fixed points, as in reports/analyze/<task>.json."""
     with threadpool_limits(1, "blas"):
-        found = mechanism.portraits(
-            task, test, networks, params.network_seeds, params.analyze.fixed_points
-        )
-    return points_report.metrics(found, task.constant_inputs(), task)
+        found = portraits(task, test, networks, params.network_seeds, params.analyze.fixed_points)
+    return point_metrics(found, task.constant_inputs(), task)
 
 
 def memory(name: str) -> dict[str, Any]:

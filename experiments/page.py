@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ctrnn.figures import save, style
+from ctrnn.figures import style
 from ctrnn.sweep.drawings import draw_map
 from experiments.portraits import saddle_values, selection_at_saddles, span, verdicts
 
@@ -162,7 +162,9 @@ def _grid(rows: pd.DataFrame, docs: Path) -> str:
     (docs / "results").mkdir(parents=True, exist_ok=True)
     parts = ["## The share of inhibitory units and the time constant"]
     for name, (words, measure, form) in measures.items():
-        save(heat_maps(some, measure, words, form), docs / "results" / f"grid-{name}.png", dpi=90)
+        style.save(
+            heat_maps(some, measure, words, form), docs / "results" / f"grid-{name}.png", dpi=90
+        )
         parts.append(f"![{words}, by p_inh and tau](results/grid-{name}.png)")
     cells = [
         (f"{task}, p_inh {p_inh:g}, tau {tau:g}", own)

@@ -2,6 +2,7 @@
 
 from ctrnn import network, params, tasks
 from ctrnn.analysis.analyze import analyze
+from ctrnn.analysis.recording import Recording
 from ctrnn.core import artifacts
 from ctrnn.errors import run_stage
 
@@ -10,15 +11,13 @@ def main(name: str) -> None:
     """Write artifacts/analyze/<task>/ and reports/analyze/<task>.json."""
     settings = params.load("seed", "tasks", "train", "analyze")
     weights, folder = artifacts.folder("train", name), artifacts.folder("analyze", name)
-    result = analyze(
+    result = analyze(Recording(
         tasks.get_task(name, settings.tasks),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks, "initial"),
         network.read_population(weights, settings.train.n_networks),
-        settings.seed,
-        settings.analyze,
-        network.get_backend(settings.train),
-    )
+        settings.seed, settings.analyze, network.get_backend(settings.train),
+    ))  # fmt: skip
     artifacts.write_json(folder / "settings.json", settings.analyze.decisive())
     for stem, arrays in result.arrays.items():
         artifacts.write_arrays(folder / f"{stem}.npz", arrays)

@@ -69,6 +69,7 @@ def read_faults(graph: Graph, reads: Mapping[str, set[str]]) -> list[str]:
             f"{stage.name} reads {path}; name it in its deps in dvc.yaml"
             for path in sorted(read)
             if path.startswith((*DATA, "src/"))
+            and not path.endswith(".py")  # see import_faults
             and not stage.names_file(path)
             and not covers(stage.outs, path)  # for its digest
         ]

@@ -12,7 +12,8 @@ SRC = ROOT / "src"
 
 # Modules that read and check all of params.yaml, word errors, or name the version. They end a stage or let it go on,
 # and pass every value on as DVC records it: they can change no result, and are therefore no deps of any stage. Through
-# them a stage imports the settings.py of every room; it depends on that of a room of which it imports more.
+# them a stage imports the settings.py of every room, and every analysis with its own; it depends on that of a room of
+# which it imports more.
 CHECKS = ("ctrnn/__init__.py", "ctrnn/errors.py", "ctrnn/params")
 
 
@@ -50,7 +51,10 @@ def only_checks(file: Path) -> bool:
 
 
 def imported(file: Path) -> set[str]:
-    """Names that a file imports, with the packages above them; also those it imports by importlib."""
+    """Names that a file imports, with the packages above them; also those it imports by importlib.
+
+    A package that finds its modules by `modules_with` imports all of them.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -61,6 +65,9 @@ def imported(file: Path) -> set[str]:
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "import_module":
             names.update(str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "modules_with":
+            package = ".".join(file.parent.relative_to(SRC).parts)
+            names.update(f"{package}.{module.stem}" for module in file.parent.glob("*.py"))
     above = {".".join(name.split(".")[:depth]) for name in names for depth in range(1, 9)}
     return {name for name in names | above if name.split(".")[0] == "ctrnn"}
 

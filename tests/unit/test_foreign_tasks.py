@@ -18,7 +18,8 @@ import yaml
 
 from ctrnn import tasks
 from ctrnn.core import artifacts
-from ctrnn.report import drawings
+from ctrnn.figures import figures
+from ctrnn.report import sections
 from ctrnn.tasks.settings import TaskSettings
 from tests import produced_interval, three_choices
 from tests.settings import FILE
@@ -97,9 +98,8 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         patch.setitem(tasks.TASKS, name, task)
         patch.setitem(TaskSettings.registry, name, settings)
         patch.chdir(root)
-        patch.setattr(
-            drawings, "FIGURES", {k: v for k, v in drawings.FIGURES.items() if k in DRAWN}
-        )
+        drawn = {stem: module for stem, module in figures().items() if stem in DRAWN}
+        patch.setattr(sections, "figures", lambda: drawn)
         for stage in ("generate", "train", "evaluate", "analyze"):
             importlib.import_module(f"stages.{stage}").main(name)
         importlib.import_module("stages.report").main()

@@ -12,6 +12,7 @@ import pytest
 
 from ctrnn import params, tasks
 from ctrnn.analysis.analyze import analyze
+from ctrnn.analysis.recording import Recording
 from ctrnn.errors import ParamsError
 from ctrnn.evaluation import performance
 from ctrnn.kernel import library
@@ -82,7 +83,9 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
     )
     took["analyze"], _ = peak(
         lambda: analyze(
-            task, tasks.read_test(tmp_path), before, after, chosen.seed, chosen.analyze, backend
+            Recording(
+                task, tasks.read_test(tmp_path), before, after, chosen.seed, chosen.analyze, backend
+            )
         )
     )
     needs = list(memory.needs(task, chosen))

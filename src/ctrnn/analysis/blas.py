@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from threadpoolctl import ThreadpoolController, threadpool_limits
-
 from ctrnn.kernel.build import NEEDS, best_isa
 
 CHOICE = "OPENBLAS_CORETYPE"  # which OpenBLAS reads when it starts
@@ -22,6 +20,10 @@ def same_blas() -> Iterator[None]:
     Its kernels for other CPUs sum in other orders, and so do several threads, which are slower anyway on matrices of
     this size. Where the CPU has no AVX2, or the BLAS is another, the kernels stay as they are.
     """
+    from threadpoolctl import (
+        threadpool_limits,
+    )  # here, since params.yaml is checked by way of this package
+
     with threadpool_limits(1, "blas"):
         if not same_everywhere():
             yield
@@ -37,8 +39,8 @@ def same_blas() -> Iterator[None]:
 def same_everywhere() -> bool:
     """Whether this CPU and every BLAS in this process can use the kernels for Haswell."""
     return best_isa() in NEEDS and all(
-        one.internal_api == "openblas" and hasattr(one.dynlib, "gotoblas_dynamic_init")
-        for one in _libraries()
+        library.internal_api == "openblas" and hasattr(library.dynlib, "gotoblas_dynamic_init")
+        for library in _libraries()
     )
 
 
@@ -47,11 +49,13 @@ def _start_again(core: str | None) -> None:
     os.environ.pop(CHOICE, None)
     if core is not None:
         os.environ[CHOICE] = core
-    for one in _libraries():
-        one.dynlib.gotoblas_dynamic_quit()
-        one.dynlib.gotoblas_dynamic_init()
+    for library in _libraries():
+        library.dynlib.gotoblas_dynamic_quit()
+        library.dynlib.gotoblas_dynamic_init()
 
 
 def _libraries() -> list[Any]:
+    from threadpoolctl import ThreadpoolController
+
     libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
     return libraries

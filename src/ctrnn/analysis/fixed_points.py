@@ -1,169 +1,255 @@
-"""Fixed and slow points of the noise-free dynamics under a constant input, their stability and what they add up to.
+"""Fixed points and selection vectors of a population, under every constant input of its task.
 
-Sussillo & Barak (2013, Neural Comput 25:626); Golub & Sussillo (2018, J Open Source Softw 3:1003). Stability is that of
-the map that is run: a point is stable where every eigenvalue of one step's derivative is smaller than 1 in size. Modes
-decay or grow by a factor e in -1 / ln|eigenvalue| steps.
+A row per point, with its network, its epoch and its kind by number; counts and leading modes by network.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import product
+from typing import Any
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Float, Int
 
-from ctrnn.analysis.dynamics import Dynamics, by_size
-from ctrnn.analysis.search import distinct, search
-from ctrnn.analysis.settings import FixedPointSettings
-from ctrnn.kernel import log
+from ctrnn.analysis.dynamics import Dynamics, Linearisation, dynamics_of, linearise
+from ctrnn.analysis.points import FixedPoints, SearchSettings, fixed_points, verdict
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.analysis.state_space import StateSpace, spaces
+from ctrnn.core.config import Count
+from ctrnn.core.rng import generator
+from ctrnn.kernel import log, usable_cores
+from ctrnn.network import Network
+from ctrnn.tasks import Batch, ConstantInput, Task
 
-PAIRS = 16  # of stable points, at most, between which a saddle is looked for
-SLOW_MERGE = 10  # minima above zero are flat: those within so many merge distances are one
-NEUTRAL = 1e-3  # per tau: a mode that grows or decays more slowly neither grows nor decays
+# Trials seen under an input, whose states count as visited: half of them with noise, half without.
+TRIALS = 32
+KINDS = ("stable", "saddle", "slow", "outside")
+LONGEST = 1e6  # steps: time constants beyond it are given as this
+LEADING = 6  # modes of a point that are kept
+MEASURES = {
+    "stable_points": ("fixed_points/[^/]+/stable/{}", "stable fixed points an input"),
+    "saddles": ("fixed_points/[^/]+/saddle/{}", "saddles an input"),
+    "slow_points": ("fixed_points/[^/]+/slow/{}", "slow points an input"),
+    "time_constant": ("fixed_points/[^/]+/time_constant/{}", "slowest time constant, steps"),
+}
+
+
+class FixedPointSettings(SearchSettings):
+    """Section `analyze.fixed_points`."""
+
+    starts: Count
 
 
 @dataclass(frozen=True)
-class FixedPoints:
-    """Points under one constant input, in the order of their first output.
+class Portrait:
+    """What one network does under one constant input; `at` is the point where it is linearised, None without any."""
 
-    x: states. q: |F|^2 / 2, F per tau. outputs: z there. modes: eigenvalues of one step's derivative, by falling size.
-    distance: to the nearest visited state, as a share of the visited region's radius. starts: how many of the visited
-    states led there. fixed: q is below the smallest tolerance; else the point is slow. per_tau: steps' share of tau.
-    survivors: distinct states at which q first fell below each tolerance. radius: root mean square distance of
-    visited states from their mean.
+    points: FixedPoints
+    rates: Float[np.ndarray, "point unit"]
+    at: int | None
+    linear: Linearisation | None
+
+
+def compute(recording: Recording) -> Result:
+    """Fixed and slow points of every trained network, and what its slow mode takes up.
+
+    Returns:
+        Arrays of `point_arrays` and metrics of `point_metrics`.
     """
-
-    x: Float[np.ndarray, "point unit"]
-    q: Float[np.ndarray, " point"]
-    outputs: Float[np.ndarray, "point output"]
-    modes: Complex[np.ndarray, "point unit"]
-    distance: Float[np.ndarray, " point"]
-    starts: Int[np.ndarray, " point"]
-    fixed: np.ndarray
-    outside: np.ndarray
-    survivors: Int[np.ndarray, " tolerance"]
-    radius: float
-    per_tau: float
-
-    @property
-    def unstable(self) -> Int[np.ndarray, " point"]:
-        """Number of unstable dimensions of every point; a neutral mode is not unstable."""
-        return (self.rates > NEUTRAL).sum(axis=1)
-
-    @property
-    def rates(self) -> Float[np.ndarray, "point unit"]:
-        """Growth of every mode, per tau: (|eigenvalue| - 1) / alpha, near the real part of the Jacobian's."""
-        return (np.abs(self.modes) - 1) / self.per_tau
-
-    @property
-    def time_constants(self) -> Float[np.ndarray, "point unit"]:
-        """Steps in which a mode decays by a factor e; negative where it grows."""
-        with np.errstate(divide="ignore"):
-            return -1 / log(np.abs(self.modes))
-
-    @property
-    def counted(self) -> np.ndarray:
-        """Fixed points inside the visited region."""
-        return self.fixed & ~self.outside
-
-    @property
-    def stable(self) -> Int[np.ndarray, " stable"]:
-        """Places of the stable ones of those."""
-        return np.flatnonzero(self.counted & (self.unstable == 0))
-
-    @property
-    def saddles(self) -> Int[np.ndarray, " saddle"]:
-        """Places of the others."""
-        return np.flatnonzero(self.counted & (self.unstable > 0))
-
-    @property
-    def slow(self) -> Int[np.ndarray, " slow"]:
-        """Places of points that are slow, inside the visited region, and not fixed."""
-        return np.flatnonzero(~self.fixed & ~self.outside)
-
-    @property
-    def neutral(self) -> Int[np.ndarray, " neutral"]:
-        """Places of fixed points with a mode that neither grows nor decays."""
-        return np.flatnonzero(self.counted & (np.abs(self.rates) < NEUTRAL).any(axis=1))
+    task, settings = recording.task, recording.section(FixedPointSettings)
+    each = portraits(task, recording.test, recording.after, recording.seeds, settings)
+    epochs = task.constant_inputs()
+    arrays = point_arrays(each, epochs, recording.once(spaces), settings.tolerances)
+    return arrays, point_metrics(each, epochs, task)
 
 
-def fixed_points(
-    dynamics: Dynamics,
-    inputs: Float[np.ndarray, " channel"],
-    visited: Float[np.ndarray, "state unit"],
-    starts: Float[np.ndarray, "start unit"],
+def portraits(
+    task: Task[Any],
+    test: Batch,
+    networks: Sequence[Network],
+    seeds: Sequence[int],
     settings: FixedPointSettings,
-) -> FixedPoints:
-    """Search from `starts`, merge, then search once more between every two stable points.
+) -> list[list[Portrait]]:
+    """A portrait [network][epoch] for every constant input of the task."""
+    from tqdm import tqdm
 
-    Slow are points with q below the largest tolerance, outside those farther from every visited state than the settings
-    allow.
+    jobs = list(product(zip(networks, seeds, strict=True), task.constant_inputs()))
+
+    def run(job: tuple[tuple[Network, int], ConstantInput]) -> Portrait:
+        (network, seed), epoch = job
+        random = generator(seed, "analyze", "fixed_points", epoch.name)
+        return portrait(dynamics_of(network), epoch, test, task.settings.stim_on, settings, random)
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        done = list(tqdm(pool.map(run, jobs), desc="fixed points", total=len(jobs), unit="search"))
+    n_epochs = len(task.constant_inputs())
+    return [done[i : i + n_epochs] for i in range(0, len(done), n_epochs)]
+
+
+def portrait(
+    dynamics: Dynamics,
+    epoch: ConstantInput,
+    test: Batch,
+    begin: int,
+    settings: FixedPointSettings,
+    random: np.random.Generator,
+) -> Portrait:
+    """Search from states that trials seen under this input visit, from step `begin` on."""
+    visited = visited_states(dynamics, epoch, test, begin, random)
+    n_starts = min(settings.starts, len(visited))
+    starts = visited[random.choice(len(visited), n_starts, replace=False)]
+    inputs = np.array(epoch.inputs)
+    points = fixed_points(dynamics, inputs, visited, starts, settings)
+    at = informative(points)
+    linear = None if at is None else linearise(dynamics, points.x[at], inputs)
+    return Portrait(points, dynamics.rates(points.x), at, linear)
+
+
+def visited_states(
+    dynamics: Dynamics, epoch: ConstantInput, test: Batch, begin: int, random: np.random.Generator
+) -> Float[np.ndarray, "state unit"]:
+    """States on some trials seen under an input, from step `begin` on; half of the trials are with noise."""
+    rows = np.flatnonzero(epoch.picks(test.conditions))[:TRIALS]
+    trials = test.inputs[:, rows]
+    noisy, quiet = (
+        dynamics.simulate(trials[:, half::2], random=noise)
+        for half, noise in ((0, random), (1, None))
+    )
+    return np.concatenate([noisy, quiet], axis=1)[begin:].reshape(-1, len(dynamics.W))
+
+
+def informative(points: FixedPoints) -> int | None:
+    """The saddle with the fewest unstable dimensions; without a saddle the slowest slow point, or else fixed point.
+
+    Selection shows between the attractors: at the saddle, or at the slow point that stays where it has vanished.
     """
-    tolerances = settings.tolerances
-    found = search(dynamics, inputs, starts, tolerances, settings.iterations)
-    radius = float(np.sqrt(np.square(visited - visited.mean(axis=0)).sum(axis=1).mean()))
-    merge = settings.merge_distance * radius
-    survivors = [
-        len(distinct(at, dynamics.outputs(at)[:, 0], merge)[0])
-        for at in (x[~np.isnan(x).any(axis=1)] for x in found.crossings)
-    ]
-    x, q, counts = _merged(dynamics, found.x, found.q, np.ones(len(starts)), settings, merge)
-    stable = x[(q <= tolerances[-1]) & (_growth(dynamics, x) <= NEUTRAL)]
-    between = [(a + b) / 2 for a, b in list(combinations(stable, 2))[:PAIRS]]
-    if between:
-        more = search(dynamics, inputs, np.array(between), tolerances, settings.iterations)
-        weight = np.r_[counts, np.zeros(len(between))]
-        x, q = np.r_[x, more.x], np.r_[q, more.q]
-        x, q, counts = _merged(dynamics, x, q, weight, settings, merge)
-    distance = np.array([np.linalg.norm(visited - one, axis=1).min() for one in x]) / (
-        radius or 1.0
-    )
-    return FixedPoints(
-        x=x,
-        q=q,
-        outputs=dynamics.outputs(x),
-        modes=_modes(dynamics, x),
-        distance=distance,
-        starts=counts,
-        fixed=q <= tolerances[-1],
-        outside=distance > settings.outlier_distance,
-        survivors=np.array(survivors, np.int64),
-        radius=radius,
-        per_tau=dynamics.per_tau,
-    )
+    if len(points.slow) and not len(points.saddles):
+        return int(points.slow[np.lexsort((np.round(log(points.q[points.slow]), 3),))[0]])
+    fixed = points.saddles if len(points.saddles) else points.stable
+    if not len(fixed):
+        return None
+    slowness = np.round(np.abs(points.rates[fixed, 0]), 6)
+    return int(fixed[np.lexsort((slowness, points.unstable[fixed]))[0]])
 
 
-def _merged(
-    dynamics: Dynamics,
-    x: Float[np.ndarray, "start unit"],
-    q: Float[np.ndarray, " start"],
-    counts: Float[np.ndarray, " start"],
-    settings: FixedPointSettings,
-    merge: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct fixed points, then distinct slow ones, in the order of their outputs, with how many led to each."""
-    fixed = q <= settings.tolerances[-1]
-    slow = (q <= settings.tolerances[0]) & ~fixed
-    groups = []
-    for some, apart in ((fixed, merge), (slow, SLOW_MERGE * merge)):
-        points, weight = x[some], counts[some]
-        kept, its = distinct(points, dynamics.outputs(points)[:, 0], apart)
-        groups.append((points[kept], q[some][kept], np.bincount(its, weight, len(kept))))
-    x, q, counts = (np.concatenate(parts) for parts in zip(*groups, strict=True))
-    order = np.lexsort((np.linalg.norm(x, axis=1), np.round(dynamics.outputs(x)[:, 0], 6)))
-    return x[order], q[order], counts[order].astype(np.int64)
+def point_arrays(
+    each: list[list[Portrait]],
+    epochs: Sequence[ConstantInput],
+    spaces: Sequence[StateSpace],
+    tolerances: Sequence[float],
+) -> dict[str, np.ndarray]:
+    """fixed_points.npz: a row per point, with its network, its epoch and kind by number, and projected rates.
+
+    rates_per_tau and time_constants (steps) are those of the leading modes; q of fixed points is given as 0, since what
+    is left of it is rounding. overlap, error [network, epoch, channel]: of `Linearisation`. linearised [network, epoch]
+    is the row of the point, -1 without any.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    linearised = np.full((len(each), len(epochs)), -1)
+    overlap, error = np.zeros((2, len(each), len(epochs), len(epochs[0].inputs)))
+    n_rows = 0
+    for (i, space), e in product(enumerate(spaces), range(len(epochs))):
+        portrait, points = each[i][e], each[i][e].points
+        n = len(points.q)
+        if portrait.linear is not None and portrait.at is not None:
+            linearised[i, e] = n_rows + portrait.at
+            overlap[i, e], error[i, e] = portrait.linear.overlap, portrait.linear.error
+        n_rows += n
+        time_constants = np.clip(points.time_constants[:, :LEADING], -LONGEST, LONGEST)
+        parts.append({
+            "network": np.full(n, i), "epoch": np.full(n, e), "kind": kind_of(points), "x": points.x,
+            "q": np.where(points.fixed, 0.0, points.q), "outputs": points.outputs, "unstable": points.unstable,
+            "starts": points.starts, "distance": points.distance,
+            "projection": (portrait.rates - space.mean) @ space.axes,
+            "rates_per_tau": points.rates[:, :LEADING], "time_constants": time_constants,
+        })  # fmt: skip
+    survivors = [[portrait.points.survivors for portrait in row] for row in each]
+    return {
+        "epochs": np.array([epoch.name for epoch in epochs]),
+        "kinds": np.array(KINDS),
+        "tolerances": np.array(tolerances),
+        "survivors": np.array(survivors),
+        "linearised": linearised,
+        "overlap": overlap,
+        "error": error,
+        **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+    }
 
 
-def _modes(
-    dynamics: Dynamics, x: Float[np.ndarray, "point unit"]
-) -> Complex[np.ndarray, "point unit"]:
-    if not len(x):
-        return np.empty((0, x.shape[1]), np.complex128)
-    values = np.linalg.eigvals(dynamics.map_jacobian(x)).astype(np.complex128)
-    return np.take_along_axis(values, by_size(values), axis=1)
+def point_metrics(
+    each: list[list[Portrait]], epochs: Sequence[ConstantInput], task: Task[Any]
+) -> dict[str, Any]:
+    """fixed_points and selection_ratio of reports/analyze/<task>.json: lists over networks."""
+    report: dict[str, Any] = {"fixed_points": {}}
+    for e, epoch in enumerate(epochs):
+        row = [network[e] for network in each]
+        leading = [
+            None if portrait.at is None else float(portrait.points.rates[portrait.at, 0])
+            for portrait in row
+        ]
+        report["fixed_points"][epoch.name] = {
+            "stable": [len(portrait.points.stable) for portrait in row],
+            "saddle": [len(portrait.points.saddles) for portrait in row],
+            "slow": [len(portrait.points.slow) for portrait in row],
+            "outside": [int(portrait.points.outside.sum()) for portrait in row],
+            "verdict": [verdict(portrait.points) for portrait in row],
+            "unstable_dimensions": [
+                portrait.points.unstable[portrait.points.saddles].tolist() for portrait in row
+            ],
+            "stable_outputs": [
+                _by_output(portrait.points.outputs[portrait.points.stable], task.outputs)
+                for portrait in row
+            ],
+            "stable_rates": [
+                portrait.points.rates[portrait.points.stable, 0].tolist() for portrait in row
+            ],
+            "linearised_at": [_kind(portrait) for portrait in row],
+            "rate": leading,
+            "time_constant": [
+                None
+                if portrait.at is None
+                else _steps(portrait.points.time_constants[portrait.at, 0])
+                for portrait in row
+            ],
+            "linear_error": [
+                None if o.linear is None else float(o.linear.error.max()) for o in row
+            ],
+        }
+        if epoch.relevant and epoch.irrelevant:
+            relevant, irrelevant = (
+                task.channels.index(n) for n in (epoch.relevant, epoch.irrelevant)
+            )
+            report.setdefault("selection_ratio", {})[epoch.name] = [
+                _ratio(portrait, relevant, irrelevant) for portrait in row
+            ]
+    return report
 
 
-def _growth(dynamics: Dynamics, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
-    """Growth of the leading mode of every point, per tau."""
-    return (np.abs(_modes(dynamics, x)[:, 0]) - 1) / dynamics.per_tau
+def kind_of(points: FixedPoints) -> Int[np.ndarray, " point"]:
+    """Place in KINDS of every point."""
+    return np.select([points.outside, ~points.fixed, points.unstable > 0], [3, 2, 1], 0)
+
+
+def _by_output(outputs: np.ndarray, names: Sequence[str]) -> list[float] | dict[str, list[float]]:
+    """Outputs at some points; of several outputs, by their names."""
+    if len(names) == 1:
+        return list(outputs[:, 0].tolist())
+    return {name: outputs[:, i].tolist() for i, name in enumerate(names)}
+
+
+def _ratio(portrait: Portrait, relevant: int, irrelevant: int) -> float | None:
+    """Overlap of the selection vector with one channel over that with the other; None where there is none."""
+    if portrait.linear is None or not portrait.linear.overlap[irrelevant]:
+        return None
+    return float(portrait.linear.overlap[relevant] / portrait.linear.overlap[irrelevant])
+
+
+def _kind(portrait: Portrait) -> str | None:
+    return None if portrait.at is None else KINDS[kind_of(portrait.points)[portrait.at]]
+
+
+def _steps(time_constant: float) -> float:
+    return float(np.clip(time_constant, -LONGEST, LONGEST))

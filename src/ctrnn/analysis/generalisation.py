@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
+from pydantic import Field
 
-from ctrnn.analysis.psychometric import Psychometric, fit
-from ctrnn.analysis.scoring import accuracies
-from ctrnn.analysis.settings import GeneralisationSettings
-from ctrnn.core.rng import generator, key
-from ctrnn.network import Backend, Network, Trials
-from ctrnn.tasks import Batch, Task, table_of
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.analysis.scoring import accuracies, measures, new_trials, responses
+from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Section, Step
+from ctrnn.core.rng import key
+from ctrnn.network import Backend, Network
+from ctrnn.tasks import Task
+from ctrnn.tasks.settings import MOST_STRENGTHS
 
-TRIALS_AT_ONCE = 512
+
+class GeneralisationSettings(Section):
+    """Section `analyze.generalisation`: values of settings outside training, for the tasks that have the setting."""
+
+    trials_per_condition: Count
+    delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
+    response_delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
+    stim_dur: Annotated[list[Positive], Field(max_length=MOST_IN_LIST)]
+    evidence: Annotated[list[Positive], Field(max_length=MOST_STRENGTHS)]
+    noise: Annotated[list[NotNegative], Field(max_length=MOST_IN_LIST)]
+    bootstraps: Count
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,30 @@ class Curve:
     values: list[float]
     trained: float | None
     accuracy: Float[np.ndarray, "network value measure"]
+
+
+def compute(recording: Recording) -> Result:
+    """Accuracy by settings outside training.
+
+    Returns:
+        Of each setting: <setting>_values; <setting>_trained, which is empty where there are several; and
+        <setting>_accuracy [network, value, measure]. And the metric generalisation: means over networks.
+    """
+    from tqdm import tqdm
+
+    task, settings = recording.task, recording.section(GeneralisationSettings)
+    curves = generalisation(
+        task, recording.after, recording.seeds, recording.seed, settings, recording.backend
+    )
+    arrays: dict[str, np.ndarray] = {}
+    report: dict[str, Any] = {}
+    for setting, curve in tqdm(curves, desc="generalisation", unit="setting"):
+        arrays[f"{setting}_values"] = np.array(curve.values)
+        arrays[f"{setting}_trained"] = np.array([] if curve.trained is None else [curve.trained])
+        arrays[f"{setting}_accuracy"] = curve.accuracy
+        means = zip(measures(task), curve.accuracy.mean(axis=0).T.tolist(), strict=True)
+        report[setting] = {"values": curve.values, **dict(means)}
+    return arrays, {"generalisation": report}
 
 
 def generalisation(
@@ -60,8 +95,8 @@ def generalisation(
             shares = setting in ("stim_dur", "noise")
             trained = 1.0 if shares else float(getattr(task.settings, setting))
         if values:
-            found = np.stack([accuracy(setting, value) for value in values], axis=1)
-            yield setting, Curve([float(v) for v in values], trained, found)
+            shares_correct = np.stack([accuracy(setting, value) for value in values], axis=1)
+            yield setting, Curve([float(v) for v in values], trained, shares_correct)
 
 
 def with_setting(task: Task[Any], setting: str, value: float) -> Task[Any]:
@@ -78,51 +113,3 @@ def noisier(network: Network, factor: float) -> Network:
     return Network(
         replace(network.wiring, settings=settings.model_copy(update=noise)), network.weights
     )
-
-
-def new_trials(
-    task: Task[Any], per_condition: int, seed: int, conditions: pd.DataFrame | None = None
-) -> Batch:
-    """So many new trials of every condition, from a trial table of their own. conditions: None for the task's."""
-    if conditions is None:
-        conditions = task.conditions()
-    n_trials = per_condition * len(conditions)
-    return task.render(table_of(task.name, conditions, n_trials, "test", seed))
-
-
-def responses(
-    networks: Sequence[Network], batch: Batch, noise: Sequence[int], backend: Backend
-) -> list[Float[np.ndarray, "time trial output"]]:
-    """Outputs of every network on the trials, some trials at a time."""
-    parts = []
-    for start in range(0, batch.inputs.shape[1], TRIALS_AT_ONCE):
-        inputs = batch.inputs[:, start : start + TRIALS_AT_ONCE]
-        trials = [Trials(inputs, key(one, start)) for one in noise]
-        parts.append(backend.outputs(networks, trials))
-    return [np.concatenate(outputs, axis=1) for outputs in zip(*parts, strict=True)]
-
-
-def psychometrics(
-    task: Task[Any],
-    networks: Sequence[Network],
-    seeds: Sequence[int],
-    seed: int,
-    settings: GeneralisationSettings,
-    backend: Backend,
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, list[Psychometric]]:
-    """Names of the kinds of evidence, evidence [trial, kind], positive choices [network, trial], and fits.
-
-    A choice is positive where the response is nearer to the larger of the task's two answers.
-    """
-    start = key(seed, "analyze", "psychometric")
-    conditions = task.graded(settings.evidence)
-    batch = new_trials(task, settings.trials_per_condition, start, conditions)
-    table = task.evidence(batch.conditions)
-    evidence, between = table.to_numpy(np.float64), np.float32(np.mean(task.answers or 0))
-    noise = [key(one, "analyze", "psychometric") for one in seeds]
-    positive, fits = [], []
-    for one, outputs in zip(seeds, responses(networks, batch, noise, backend), strict=True):
-        positive.append(task.score(outputs, batch.conditions).response > between)
-        random = generator(one, "analyze", "psychometric")
-        fits.append(fit(evidence, positive[-1], settings.bootstraps, random))
-    return tuple(table.columns), evidence, np.stack(positive), fits

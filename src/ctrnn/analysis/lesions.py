@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.special import stdtrit
+from pydantic import Field
 
-from ctrnn.analysis.scoring import accuracies, measures
-from ctrnn.analysis.settings import LesionSettings
+from ctrnn.analysis import roles
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.analysis.scoring import accuracies, first_trials, measures
+from ctrnn.core.config import Count, Section, Share
 from ctrnn.core.population import rounded
 from ctrnn.core.rng import generator, key
 from ctrnn.network import Backend, Network, Trials
@@ -24,6 +26,14 @@ KINDS = ("group", "same_size", "same_weight")
 AT_ONCE = 32  # networks run at a time, so that their weights and outputs stay small
 
 
+class LesionSettings(Section):
+    """Section `analyze.lesions`."""
+
+    doses: Annotated[list[Share], Field(min_length=1, max_length=100)]
+    draws: Count
+    trials_per_condition: Count
+
+
 @dataclass(frozen=True)
 class Lesions:
     """accuracy: mean over draws, by the `measures` of the task; n_units: silenced per group and dose."""
@@ -31,6 +41,46 @@ class Lesions:
     groups: tuple[str, ...]
     accuracy: Float[np.ndarray, "group dose kind measure"]
     n_units: Int[np.ndarray, "group dose"]
+
+
+def compute(recording: Recording) -> Result:
+    """Silence excitatory, inhibitory and selective units of every network.
+
+    Returns:
+        groups, kinds: names. doses: shares silenced. n_units: [network, group, dose]. accuracy: [network, group, dose,
+        kind, measure]. intact: [network, measure]. half_width, or side_half_width where the task has sides: of 95%
+        intervals [group, dose, kind] of the last measure. And the metric lesions, or lesions_correct: means of it.
+    """
+    from tqdm import tqdm
+
+    task, settings, backend = recording.task, recording.section(LesionSettings), recording.backend
+    trials = first_trials(recording.test, settings.trials_per_condition)
+    selectivity, _ = recording.once(roles.compute)
+    each, intact = [], []
+    networks = list(zip(recording.after, recording.seeds, selectivity["d_prime"], strict=True))
+    for network, seed, d_prime in tqdm(networks, desc="lesions", unit="network"):
+        by_name = dict(zip(selectivity["variables"].tolist(), d_prime, strict=True))
+        each.append(lesions(task, trials, network, by_name, seed, settings, backend))
+        noise = key(seed, "analyze", "lesions")
+        (outputs,) = backend.outputs([network], [Trials(trials.inputs, noise)])
+        intact.append(accuracies(task, outputs, trials.conditions))
+    accuracy = np.stack([result.accuracy for result in each])
+    by_side = "right_side" in measures(task)
+    means = accuracy[..., -1].mean(axis=0)
+    return {
+        "groups": np.array(each[0].groups),
+        "doses": np.array(settings.doses),
+        "kinds": np.array(KINDS),
+        "n_units": np.stack([result.n_units for result in each]),
+        "accuracy": accuracy,
+        "intact": np.stack(intact),
+        "side_half_width" if by_side else "half_width": half_width(accuracy[..., -1]),
+    }, {
+        "lesions" if by_side else "lesions_correct": {
+            group: {kind: means[g, :, k].tolist() for k, kind in enumerate(KINDS)}
+            for g, group in enumerate(each[0].groups)
+        }
+    }
 
 
 def lesions(
@@ -65,13 +115,13 @@ def lesions(
                 group = random.permutation(pools[name])[:n] if name in pools else ranked[name][:n]
                 sets += [group, *controls(group, outgoing, random)]
     noise = key(seed, "analyze", "lesions")
-    found = []
+    shares_correct = []
     for start in range(0, len(sets), AT_ONCE):
-        some = [silenced(network, units) for units in sets[start : start + AT_ONCE]]
-        run = backend.outputs(some, [Trials(trials.inputs, noise)] * len(some))
-        found += [accuracies(task, outputs, trials.conditions) for outputs in run]
+        lesioned = [silenced(network, units) for units in sets[start : start + AT_ONCE]]
+        run = backend.outputs(lesioned, [Trials(trials.inputs, noise)] * len(lesioned))
+        shares_correct += [accuracies(task, outputs, trials.conditions) for outputs in run]
     shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), len(measures(task)))
-    return Lesions(groups, np.reshape(found, shape).mean(axis=2), n_units)
+    return Lesions(groups, np.reshape(shares_correct, shape).mean(axis=2), n_units)
 
 
 def half_width(
@@ -81,6 +131,8 @@ def half_width(
     n = len(values)
     if n < 2:
         return np.zeros(values.shape[1:])
+    from scipy.special import stdtrit  # here, since params.yaml is checked by way of this module
+
     # Rounded, since the last bits of the quantile are the C library's.
     quantile = rounded(float(stdtrit(n - 1, 0.5 + level / 2)), 9)
     return quantile * np.std(values, axis=0, ddof=1) / np.sqrt(n)

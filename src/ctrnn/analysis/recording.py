@@ -1,23 +1,38 @@
-"""What every network does on some test trials of each condition, in the form that the analyses share."""
+"""What the analyses share: networks before and after training, and their rates on test trials of each condition."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from tqdm import tqdm
 
-from ctrnn.core.rng import key
+from ctrnn.core.config import Count, Section
+from ctrnn.core.rng import key, network_seeds
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task
 
+S = TypeVar("S", bound=Section)
+T = TypeVar("T")
+Result = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, metrics by key
+
+
+class SharedSettings(Section):
+    """Settings of section `analyze` that stand in no section of one analysis."""
+
+    trials_per_condition: Count
+    n_components: Count
+    weight_bins: Count
+    time_bin: Count
+    denoise_components: Count
+
 
 @dataclass(frozen=True)
-class Recording:
+class NetworkRecording:
     """One network's trials, in the order of their conditions' labels, then of the trial table.
 
     labels: of the conditions. averages: rates averaged over the trials of each. binned: rates of single trials,
@@ -32,6 +47,58 @@ class Recording:
     choice: Float[np.ndarray, " trial"]
 
 
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A population, the trials that it is tested on, and how it is analysed; what an analysis is given.
+
+    before, after: the networks before and after training, in their order. seed: of params.yaml.
+    """
+
+    task: Task[Any]
+    test: Batch
+    before: Sequence[Network]
+    after: Sequence[Network]
+    seed: int
+    settings: SharedSettings
+    backend: Backend
+    _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Seed of every network, from which its random numbers follow."""
+        return network_seeds(self.seed, len(self.after))
+
+    @cached_property
+    def rates_before(self) -> list[NetworkRecording]:
+        """What every network does before training."""
+        return self._record(self.before)
+
+    @cached_property
+    def rates(self) -> list[NetworkRecording]:
+        """What every network does after training."""
+        return self._record(self.after)
+
+    def section(self, kind: type[S]) -> S:
+        """The section of params.yaml of this class, as `recording.section(LesionSettings)`."""
+        return next(value for _, value in self.settings if type(value) is kind)
+
+    def once(self, function: Callable[[Recording], T]) -> T:
+        """What a function makes of this recording, computed when it is first asked for.
+
+        So analyses share intermediate results, and results: `arrays, metrics = recording.once(roles.compute)`.
+        """
+        if function not in self._results:
+            self._results[function] = function(self)
+        result: T = self._results[function]
+        return result
+
+    def _record(self, networks: Sequence[Network]) -> list[NetworkRecording]:
+        settings = self.settings
+        return record(
+            self.task, self.test, networks, self.seeds, settings.trials_per_condition, settings.time_bin, self.backend
+        )  # fmt: skip
+
+
 def record(
     task: Task[Any],
     test: Batch,
@@ -40,17 +107,32 @@ def record(
     trials_per_condition: int,
     time_bin: int,
     backend: Backend,
-) -> list[Recording]:
-    """Run every network on the first trials of each condition, with noise."""
+) -> list[NetworkRecording]:
+    """Run every network on the first trials of each condition, with noise.
+
+    Args:
+        task: Names the choices of the trials.
+        test: Test trials, of which the first of each condition are run.
+        networks: All of one task.
+        seeds: Of the networks, in their order; the noise follows from them.
+        trials_per_condition: At most so many trials.
+        time_bin: Steps over which rates of single trials are averaged.
+        backend: Runs the networks.
+
+    Returns:
+        A recording per network.
+    """
+    from tqdm import tqdm  # here, since params.yaml is checked by way of this module
+
     groups = test.conditions.reset_index(drop=True).groupby("condition", sort=True)
     averages: list[list[np.ndarray]] = [[] for _ in networks]
     binned: list[list[np.ndarray]] = [[] for _ in networks]
     choices: list[list[np.ndarray]] = [[] for _ in networks]
     rows = []
     for label, all_rows in tqdm(groups, desc="rates by condition", unit="condition"):
-        some = all_rows.sort_values("trial").index.to_numpy()[:trials_per_condition]
-        rows.append(all_rows.loc[some])
-        inputs = test.inputs[:, some]
+        first = all_rows.sort_values("trial").index.to_numpy()[:trials_per_condition]
+        rows.append(all_rows.loc[first])
+        inputs = test.inputs[:, first]
         trials = [Trials(inputs, key(seed, "analyze", str(label))) for seed in seeds]
         for i, activity in enumerate(backend.activity(networks, trials)):
             averages[i].append(activity.rates.mean(axis=1))
@@ -58,11 +140,11 @@ def record(
             choices[i].append(
                 task.score(activity.outputs, rows[-1]).choice
                 if task.has_choice
-                else np.full(len(some), np.nan, np.float32)
+                else np.full(len(first), np.nan, np.float32)
             )
     table = pd.concat(rows, ignore_index=True)
     return [
-        Recording(
+        NetworkRecording(
             [str(label) for label in groups.groups],
             np.stack(averages[i]),
             np.concatenate(binned[i], axis=1),

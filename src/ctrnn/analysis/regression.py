@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
+
+from ctrnn.analysis.recording import Recording
 
 NOT_VARIABLES = frozenset({"split", "trial", "condition", "noise_seed"})  # columns of a trial table
 
@@ -59,3 +62,35 @@ def coefficients(
 ) -> Float[np.ndarray, "*bin regressor unit"]:
     """Least squares coefficients of all regressors together, at every time."""
     return (np.linalg.pinv(design.matrix) @ rates.astype(np.float64))[..., :-1, :]
+
+
+def designs(recording: Recording) -> list[Design]:
+    """The design of every network's trials, which differ in the networks' choices."""
+    return [design(rates.rows, rates.choice) for rates in recording.rates]
+
+
+def regressors(each: Sequence[Design]) -> list[str]:
+    """Names of the regressors of any network, the choice first."""
+    return list(dict.fromkeys(name for own in each for name in own.names))
+
+
+def common(
+    names: Sequence[str], each: Sequence[Design], arrays: Sequence[dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Arrays of all networks, with a leading axis for them.
+
+    Args:
+        names: Of the regressors, as `regressors` gives them.
+        each: Design of every network.
+        arrays: Of every network by name, whose first axis is that of its own regressors.
+
+    Returns:
+        Arrays [network, regressor, ...] by name; 0 for a regressor that a network's trials lack.
+    """
+    places = [[names.index(name) for name in own.names] for own in each]
+    stacked = {}
+    for key, first in arrays[0].items():
+        stacked[key] = np.zeros((len(each), len(names), *first.shape[1:]), first.dtype)
+        for full, at, own in zip(stacked[key], places, arrays, strict=True):
+            full[at] = own[key]
+    return stacked

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import false_discovery_control
 
-from ctrnn.analysis.regression import Design
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.analysis.regression import Design, common, designs, regressors
+from ctrnn.analysis.targeted import axes_of_networks
+from ctrnn.core.config import Count, NotNegative, Positive, Section, Share
+from ctrnn.core.population import mean_sd
+from ctrnn.core.rng import generator
 
 ROUNDING = 1e-12  # of rates
+MEASURES = {
+    "inhibition_over_excitation": (
+        "inhibition_over_excitation/network_{}", "inhibitory over excitatory current",
+    ),
+    "current_tracking": ("current_tracking/network_{}", "correlation of the two currents"),
+}  # fmt: skip
+
+
+class RoleSettings(Section):
+    """Section `analyze.roles`."""
+
+    permutations: Count
+    false_discovery_rate: Share
+    silent_rate: NotNegative
+    saturated_rate: Positive
 
 
 @dataclass(frozen=True)
@@ -38,21 +59,25 @@ def selectivity(
 
     What the other regressors leave unexplained is permuted over trials (Freedman & Lane 1983, J Bus Econ Stat 1:292).
     """
+    from scipy.stats import (
+        false_discovery_control,
+    )  # here, since params.yaml is checked by way of this module
+
     X = design.matrix
     inverse = np.linalg.pinv(X)
     orders = random.permuted(np.tile(np.arange(len(X)), (permutations, 1)), axis=1)
     d_prime, p = [], []
     for k, at in enumerate(rates):
         at = at.astype(np.float64)
-        found = inverse[k] @ at
+        coefficient = inverse[k] @ at
         spread = np.sqrt(
             np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1])
         )
-        d_prime.append(2 * found / np.where(spread > ROUNDING, spread, np.inf))
+        d_prime.append(2 * coefficient / np.where(spread > ROUNDING, spread, np.inf))
         others = np.delete(X, k, axis=1)
         rest = at - others @ (np.linalg.pinv(others) @ at)
         drawn = inverse[k][orders] @ rest
-        as_large = np.abs(drawn) >= np.abs(found) * (1 - 1e-9) - ROUNDING
+        as_large = np.abs(drawn) >= np.abs(coefficient) * (1 - 1e-9) - ROUNDING
         p.append((1 + as_large.sum(axis=0)) / (1 + permutations))
     shape = (len(rates), rates.shape[2])
     ps = np.reshape(p, shape).astype(np.float64)
@@ -110,3 +135,77 @@ def peak_rates(
 ) -> Float[np.ndarray, "regressor trial unit"]:
     """Rates of the design's trials in the bin where each regressor is strongest."""
     return binned[peak][:, design.trials]
+
+
+def compute(recording: Recording) -> Result:
+    """Selectivity, silence, saturation and currents of every unit.
+
+    Returns:
+        variables: names. d_prime, p, selective: [network, variable, unit]. group_weights: [network, variable,
+        post_group, pre_group]. sign, silent, saturated, tracking, excitation, inhibition: [network, unit].
+        excitation_in_time, inhibition_in_time: [network, time]. And the metrics of `role_metrics`.
+    """
+    each = recording.once(designs)
+    names = regressors(each)
+    networks = zip(
+        recording.rates, recording.after, recording.seeds, each, recording.once(axes_of_networks), strict=True
+    )  # fmt: skip
+    by_variable, by_unit = [], []
+    settings = recording.section(RoleSettings)
+    for rates, network, seed, design, axes in networks:
+        selective = selectivity(
+            peak_rates(rates.binned, design, axes.peak),
+            design,
+            settings.permutations,
+            settings.false_discovery_rate,
+            generator(seed, "analyze", "permutations"),
+        )
+        silent, saturated = silent_and_saturated(
+            rates.averages, settings.silent_rate, settings.saturated_rate
+        )
+        W, sign = network.W_eff.astype(np.float64), network.wiring.sign
+        excitation, inhibition = currents(rates.averages, W)
+        pairs = zip(selective.d_prime, selective.selective, strict=True)
+        groups = [group_weights(W, sign, d_prime, units) for d_prime, units in pairs]
+        by_variable.append({
+            "d_prime": selective.d_prime,
+            "p": selective.p,
+            "selective": selective.selective,
+            "group_weights": np.reshape(groups, (len(groups), 4, 4)).astype(np.float64),
+        })  # fmt: skip
+        by_unit.append({
+            "sign": sign,
+            "silent": silent,
+            "saturated": saturated,
+            "excitation": excitation.mean(axis=(0, 1)),
+            "inhibition": inhibition.mean(axis=(0, 1)),
+            "excitation_in_time": excitation.mean(axis=(0, 2)),
+            "inhibition_in_time": inhibition.mean(axis=(0, 2)),
+            "tracking": tracking(excitation, inhibition),
+        })  # fmt: skip
+    arrays = common(names, each, by_variable) | {
+        name: np.stack([of_network[name] for of_network in by_unit]) for name in by_unit[0]
+    }
+    return {"variables": np.array(names), **arrays}, role_metrics(names, arrays)
+
+
+def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Shares of selective, silent and saturated units, excitatory and inhibitory, and how currents balance."""
+    kinds = {"excitatory": roles["sign"] == 1, "inhibitory": roles["sign"] == -1}
+
+    def share(flags: np.ndarray, of: np.ndarray) -> dict[str, Any]:
+        return mean_sd(
+            [float(f[o].mean()) if o.any() else None for f, o in zip(flags, of, strict=True)]
+        )
+
+    ratio = -roles["inhibition"].sum(axis=1) / np.maximum(roles["excitation"].sum(axis=1), 1e-12)
+    return {
+        "selective_units": {
+            name: {kind: share(roles["selective"][:, k], of) for kind, of in kinds.items()}
+            for k, name in enumerate(names)
+        },
+        "silent_units": {kind: share(roles["silent"], of) for kind, of in kinds.items()},
+        "saturated_units": {kind: share(roles["saturated"], of) for kind, of in kinds.items()},
+        "inhibition_over_excitation": mean_sd(ratio.tolist()),
+        "current_tracking": mean_sd(np.median(roles["tracking"], axis=1).tolist()),
+    }

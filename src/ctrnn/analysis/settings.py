@@ -1,74 +1,41 @@
-"""Section `analyze` of params.yaml."""
+"""Section `analyze` of params.yaml: the settings that analyses share, and a section for each that has its own."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Annotated, Self
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import create_model
 
-from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Section, Share, Step
-from ctrnn.errors import shown
-from ctrnn.tasks.settings import MOST_STRENGTHS
-
-
-class FixedPointSettings(Section):
-    """Section `analyze.fixed_points`."""
-
-    starts: Count
-    iterations: Count
-    tolerances: Annotated[list[Positive], Field(min_length=1, max_length=100)]
-    merge_distance: Positive
-    outlier_distance: Positive
-
-    @model_validator(mode="after")
-    def _falling(self) -> Self:
-        if any(later >= earlier for earlier, later in pairwise(self.tolerances)):
-            raise ValueError(
-                f"tolerances = {shown(self.tolerances)} do not fall; "
-                "give the largest of {section}.tolerances first"
-            )
-        return self
+from ctrnn.analysis import analyses
+from ctrnn.analysis.recording import SharedSettings
+from ctrnn.core.config import Section
 
 
-class RoleSettings(Section):
-    """Section `analyze.roles`."""
-
-    permutations: Count
-    false_discovery_rate: Share
-    silent_rate: NotNegative
-    saturated_rate: Positive
-
-
-class LesionSettings(Section):
-    """Section `analyze.lesions`."""
-
-    doses: Annotated[list[Share], Field(min_length=1, max_length=100)]
-    draws: Count
-    trials_per_condition: Count
+def section_of(module: ModuleType) -> type[Section] | None:
+    """The Section that an analysis defines, as opposed to those that it imports; None where it has no settings."""
+    own = (
+        kind for kind in vars(module).values() if getattr(kind, "__module__", "") == module.__name__
+    )
+    return next(
+        (kind for kind in own if isinstance(kind, type) and issubclass(kind, Section)), None
+    )
 
 
-class GeneralisationSettings(Section):
-    """Section `analyze.generalisation`: values of settings outside training, for the tasks that have the setting."""
+if TYPE_CHECKING:
 
-    trials_per_condition: Count
-    delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
-    response_delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
-    stim_dur: Annotated[list[Positive], Field(max_length=MOST_IN_LIST)]
-    evidence: Annotated[list[Positive], Field(max_length=MOST_STRENGTHS)]
-    noise: Annotated[list[NotNegative], Field(max_length=MOST_IN_LIST)]
-    bootstraps: Count
+    class AnalyzeSettings(SharedSettings):
+        """Section `analyze`."""
 
-
-class AnalyzeSettings(Section):
-    """Section `analyze`."""
-
-    trials_per_condition: Count
-    n_components: Count
-    weight_bins: Count
-    time_bin: Count
-    denoise_components: Count
-    fixed_points: FixedPointSettings
-    roles: RoleSettings
-    lesions: LesionSettings
-    generalisation: GeneralisationSettings
+        def __getattr__(self, name: str) -> Any:
+            """The section of an analysis."""
+else:
+    AnalyzeSettings = create_model(
+        "AnalyzeSettings",
+        __base__=SharedSettings,
+        __doc__="Section `analyze`.",
+        __module__=__name__,
+        **{
+            name: (kind, ...) for name, module in analyses().items() if (kind := section_of(module))
+        },
+    )

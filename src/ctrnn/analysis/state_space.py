@@ -7,6 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.core.population import mean_sd
+
+MEASURES = {
+    "mean_rate": ("mean_rate/network_{}", "mean firing rate"),
+    "participation_ratio": ("participation_ratio/network_{}", "dimensions of activity"),
+}
+
 
 @dataclass(frozen=True)
 class StateSpace:
@@ -41,3 +49,34 @@ def principal_components(
         explained_variance=variances[:n_components] / total if total else variances[:n_components],
         participation_ratio=float(total * total / np.square(variances).sum()) if total else 0.0,
     )
+
+
+def spaces(recording: Recording) -> list[StateSpace]:
+    """State space of every trained network, of rates averaged over the trials of a condition."""
+    n_components = recording.settings.n_components
+    return [principal_components(recorded.averages, n_components) for recorded in recording.rates]
+
+
+def compute(recording: Recording) -> Result:
+    """Trajectories in principal components, and how much of the variance these hold.
+
+    Returns:
+        conditions: labels. projections: [network, condition, time, component]. explained_variance,
+        single_trial_variance: shares [network, component] of the variance of trial averages and of single trials. And
+        the metrics explained_variance, participation_ratio and mean_rate (0 to 1 for a sigmoid) of every network.
+    """
+    each, rates = recording.once(spaces), recording.rates
+    single = [
+        principal_components(recorded.binned, recording.settings.n_components) for recorded in rates
+    ]
+    averages = np.stack([recorded.averages for recorded in rates])
+    return {
+        "conditions": np.array(rates[0].labels),
+        "projections": np.stack([space.projections for space in each]),
+        "explained_variance": np.stack([space.explained_variance for space in each]),
+        "single_trial_variance": np.stack([space.explained_variance for space in single]),
+    }, {
+        "explained_variance": [space.explained_variance.tolist() for space in each],
+        "participation_ratio": mean_sd([space.participation_ratio for space in each]),
+        "mean_rate": mean_sd(averages.mean(axis=(1, 2, 3), dtype=np.float64).tolist()),
+    }

@@ -4,17 +4,24 @@ Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78), supplementary section 6
 at every time, coefficients are confined to the leading principal components, each variable takes its coefficients at
 the time where they are longest, and the axes are made orthogonal in the order of the variables. Rates are not divided
 by their standard deviation here, since all units have the same range.
+
+In the same paper irrelevant evidence moves the state as relevant evidence does, and is not integrated: it is kept out
+of the choice only, and the selection is late.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from ctrnn.analysis.regression import Design, coefficients
-from ctrnn.analysis.state_space import StateSpace
+from ctrnn.analysis.recording import NetworkRecording, Recording, Result
+from ctrnn.analysis.regression import Design, coefficients, common, designs, regressors
+from ctrnn.analysis.state_space import StateSpace, principal_components, spaces
+from ctrnn.tasks import ConstantInput
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ def targeted_axes(
     longest = betas[peak, np.arange(betas.shape[1])]
     axes = np.zeros_like(longest)
     if len(longest):
-        found, along = np.linalg.qr(longest.T)
-        axes[: found.shape[1]] = (found * np.where(np.diag(along) < 0, -1, 1)).T
+        orthogonal, along = np.linalg.qr(longest.T)
+        axes[: orthogonal.shape[1]] = (orthogonal * np.where(np.diag(along) < 0, -1, 1)).T
     return Targeted(axes, strength, peak)
 
 
@@ -50,3 +57,78 @@ def project(
 ) -> Float[np.ndarray, "condition time regressor"]:
     """Trial-averaged rates along the axes, from their mean."""
     return ((averages - space.mean) @ targeted.axes.T).astype(np.float32)
+
+
+def axes_of_networks(recording: Recording) -> list[Targeted]:
+    """Axes of every trained network, in its leading principal components."""
+    n_components = recording.settings.denoise_components
+    pairs = zip(recording.rates, recording.once(designs), strict=True)
+    return [
+        targeted_axes(rates.binned, design, principal_components(rates.averages, n_components))
+        for rates, design in pairs
+    ]
+
+
+def compute(recording: Recording) -> Result:
+    """Trajectories along the axis of each variable.
+
+    Returns:
+        variables: names. projections: [network, variable, condition, time]. strength: [network, variable, bin]. peak:
+        steps [network, variable]. And the metric late_selection, where contexts choose between kinds of evidence.
+    """
+    each = recording.once(designs)
+    names = regressors(each)
+    networks = zip(
+        recording.rates, recording.once(axes_of_networks), recording.once(spaces), strict=True
+    )
+    arrays = common(names, each, [
+        {
+            "projections": project(rates.averages, axes, space).transpose(2, 0, 1),
+            "strength": axes.strength.T,
+            "peak": axes.peak * recording.settings.time_bin,
+        }
+        for rates, axes, space in networks
+    ])  # fmt: skip
+    late = late_selection(
+        recording.rates, names, arrays["projections"], recording.task.constant_inputs()
+    )
+    metrics = {"late_selection": late} if late else {}
+    return {"variables": np.array(names), **arrays}, metrics
+
+
+def late_selection(
+    recordings: Sequence[NetworkRecording],
+    names: Sequence[str],
+    projections: np.ndarray,
+    epochs: Sequence[ConstantInput],
+) -> dict[str, Any]:
+    """How far evidence moves the state when it is irrelevant, as a share of how far when relevant.
+
+    `own_axis`: along the axis of that evidence, near 1 where selection is late; `choice_axis`: along the choice, near
+    0 where irrelevant evidence is not integrated. Lists over networks, by the variable.
+    """
+    report: dict[str, Any] = {}
+    for epoch in epochs:
+        variable = epoch.relevant
+        ignored = next((e for e in epochs if variable and e.irrelevant == variable), None)
+        if variable is None or ignored is None or variable not in names:
+            continue
+        for axis, name in (("own_axis", variable), ("choice_axis", "choice")):
+            if name in names:
+                along = projections[:, names.index(name)]
+                far = [
+                    [separation(rates, path, e, variable) for e in (epoch, ignored)]
+                    for rates, path in zip(recordings, along, strict=True)
+                ]
+                report.setdefault(variable, {})[axis] = [i / r if r else None for r, i in far]
+    return report
+
+
+def separation(
+    recording: NetworkRecording, path: np.ndarray, epoch: ConstantInput, variable: str
+) -> float:
+    """Largest distance over time between conditions of positive and of negative `variable`, path [condition, time]."""
+    conditions = recording.rows.groupby("condition").first()
+    seen, value = epoch.picks(conditions), conditions[variable].to_numpy()
+    apart = path[seen & (value > 0)].mean(axis=0) - path[seen & (value < 0)].mean(axis=0)
+    return float(np.abs(apart).max())

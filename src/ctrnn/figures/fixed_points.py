@@ -10,7 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span, tally
+
+TITLE = "Fixed points"
+PLACE = 6
 
 MOST = 3  # networks drawn
 LOOKS: dict[str, dict[str, Any]] = {
@@ -21,7 +25,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @style.styled
-def fixed_points(
+def plot(
     trajectories: Float[np.ndarray, "network condition time component"],
     seen: Bool[np.ndarray, "epoch condition"],
     epochs: Sequence[str],
@@ -44,10 +48,10 @@ def fixed_points(
             x = np.arange(len(path)) if flat else path[:, 0]
             axes.plot(x, path[:, -1 if flat else 1], color="#A0A0A0", lw=0.8)
         for name, look in LOOKS.items():
-            some = (network == i) & (epoch == e) & (np.array(kind, dtype=str) == name)
-            x = np.zeros(some.sum()) if flat else points[some, 0]
+            rows = (network == i) & (epoch == e) & (np.array(kind, dtype=str) == name)
+            x = np.zeros(rows.sum()) if flat else points[rows, 0]
             axes.plot(
-                x, points[some, 0 if flat else 1], ls="", mew=0.8, zorder=3, label=name, **look
+                x, points[rows, 0 if flat else 1], ls="", mew=0.8, zorder=3, label=name, **look
             )
         axes.set_title(f"network {i}, {epochs[e].replace('_', ' ')}", loc="left")
         axes.set(xlabel="PC 1", ylabel="PC 2")
@@ -55,36 +59,36 @@ def fixed_points(
     return figure
 
 
-@style.styled
-def slow_points(
-    survivors: Int[np.ndarray, "network epoch tolerance"],
-    tolerances: Float[np.ndarray, " tolerance"],
-    epochs: Sequence[str],
-) -> Figure:
-    """Distinct states at which the speed q fell below each tolerance, a panel per input, a line per network.
+def draw(results: Results) -> Figure:
+    """Points among the trajectories of the state space."""
+    stored = results.analysis_arrays["fixed_points"]
+    return plot(
+        results.analysis_arrays["state_space"]["projections"],
+        results.seen,
+        stored["epochs"].tolist(),
+        stored["network"],
+        stored["epoch"],
+        stored["kinds"][stored["kind"]].tolist(),
+        stored["projection"],
+    )
 
-    A line attractor's count stays; slow points that are none collapse onto a few fixed points.
-    """
-    labels = [f"network {i}" for i in range(len(survivors))]
-    figure, every = style.panels(len(epochs), 2.2, labels, sharey=True)
-    looks = style.colours(len(labels))
-    most = max(int(survivors.max()), 2)
-    for e, axes in enumerate(every):
-        for i, colour in enumerate(looks):
-            marker = "os^Dv<>"[i % 7]
-            axes.plot(
-                tolerances,
-                survivors[i, e],
-                marker=marker,
-                ms=3.5,
-                lw=1,
-                color=colour,
-                label=labels[i],
-            )
-        axes.set(xscale="log", xlabel="tolerance of q", ylim=(-0.05 * most, 1.05 * most))
-        style.plain_decades(axes.xaxis)
-        axes.invert_xaxis()
-        axes.set_title(epochs[e].replace("_", " "), loc="left")
-    every[0].set_ylabel("distinct points below it")
-    style.legend_below(figure, every[0], style.columns_for(labels))
-    return figure
+
+def caption(results: Results) -> str:
+    """What the points under each input add up to, and how saddles grow."""
+    stored = results.analysis_arrays["fixed_points"]
+    kinds = stored["kinds"][stored["kind"]]
+    verdicts = "; ".join(
+        f"{name.replace('_', ' ')}: {tally(results.analysis['fixed_points'][name]['verdict'])}"
+        for name in stored["epochs"].tolist()
+    )
+    saddles = stored["rates_per_tau"][kinds == "saddle"]
+    unstable = stored["unstable"][kinds == "saddle"]
+    grow = (
+        f" Unstable dimensions of the saddles ({len(saddles)}): {span(unstable)}, which grow at "
+        f"{span(saddles[:, 0], '.2f')} per time constant."
+        if len(saddles)
+        else " There is no saddle."
+    )
+    far = int((kinds == "outside").sum())
+    outside = f" Points far from every state that trials visit, not drawn: {far}." if far else ""
+    return f"Under a constant input, without noise: {verdicts}.{grow}{outside}"

@@ -9,16 +9,24 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+
+TITLE = "Outside training"
+PLACE = 3
+HELD = 0.9  # share of correct trials at which a task counts as done
+UNITS = {
+    "delay": "delay (steps)",
+    "response_delay": "response delay (steps)",
+    "stim_dur": "stimulus duration / trained",
+    "noise": "noise / trained",
+}
 
 WIDE = 20  # values that span more than this factor are drawn on a logarithmic axis
 MEASURES = ("correct", "on the right side")
-KINDS = ((style.VERMILION, "-", "o"), (style.BLUE, "--", "s"), (style.GREEN, ":", "^"))
-MOST = 3  # networks drawn
 
 
 @style.styled
-def generalisation(
+def plot(
     curves: Mapping[
         str, tuple[np.ndarray, float | None, Float[np.ndarray, "network value measure"]]
     ],
@@ -54,28 +62,37 @@ def generalisation(
     return figure
 
 
-@style.styled
-def psychometric(
-    levels: Float[np.ndarray, " level"],
-    positive: Float[np.ndarray, "network kind level"],
-    fitted: Float[np.ndarray, "network kind level"],
-    kinds: Sequence[str],
-    unit: str,
-) -> Figure:
-    """Share of positive choices by the evidence of each kind, a panel per network (the first three); lines are fits.
+def draw(results: Results) -> Figure | None:
+    """Settings outside training; None where analyze.generalisation has no values for this task."""
+    stored, curves = results.analysis_arrays["generalisation"], {}
+    for name in results.analysis["generalisation"] if stored else ():
+        values, trained = stored[f"{name}_values"], stored[f"{name}_trained"]
+        only = float(trained[0]) if len(trained) else None
+        curves[_unit(name, results)] = (values, only, stored[f"{name}_accuracy"])
+    return plot(curves) if curves else None
 
-    unit: of the evidence, as written on the axis.
-    """
-    shown = min(MOST, len(positive))
-    figure, every = style.panels(shown, 2.2, kinds, sharey=True)
-    for i, axes in enumerate(every):
-        for k, kind in enumerate(kinds):
-            colour, dashes, marker = KINDS[k % len(KINDS)]
-            axes.plot(levels, fitted[i, k], color=colour, ls=dashes, lw=1.2)
-            axes.plot(levels, positive[i, k], marker, color=colour, ms=4)
-            axes.plot([], [], marker=marker, color=colour, ls=dashes, label=kind)
-        axes.set(xlabel=unit, ylim=(-0.03, 1.03))
-        axes.set_title(f"network {i}", loc="left")
-    every[0].set_ylabel("share of positive choices")
-    style.legend_below(figure, every[0], len(kinds))
-    return figure
+
+def caption(results: Results) -> str:
+    """The values at which HELD of the trials are correct."""
+    stored, held_at, n_measures = results.analysis_arrays["generalisation"], [], 0
+    for name in results.analysis["generalisation"]:
+        values, accuracy = stored[f"{name}_values"], stored[f"{name}_accuracy"]
+        held_at.append(f"{_unit(name, results)} {held(values, accuracy[..., 0].mean(axis=0))}")
+        n_measures = accuracy.shape[-1]
+    whole = n_measures > 1 and results.has_every_curve
+    return (
+        f"At least {HELD:.0%} of trials are correct at: {'; '.join(held_at)}."
+        f"{'' if whole else results.left_out}"
+    )
+
+
+def held(values: Sequence[float] | np.ndarray, share: np.ndarray) -> str:
+    """Values with at least HELD correct, in words."""
+    good = [f"{value:g}" for value, correct in zip(values, share, strict=True) if correct >= HELD]
+    if not good:
+        return "none"
+    return "all" if len(good) == len(share) else ", ".join(good)
+
+
+def _unit(setting: str, results: Results) -> str:
+    return {**UNITS, "evidence": results.evidence_unit}.get(setting, setting)

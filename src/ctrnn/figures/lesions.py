@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import percent
+
+TITLE = "Lesions"
+PLACE = 12
 
 LOOKS = (
     ("the group", "black", "-", "o"),
@@ -18,7 +22,7 @@ LOOKS = (
 
 
 @style.styled
-def lesions(
+def plot(
     doses: Float[np.ndarray, " dose"],
     accuracy: Float[np.ndarray, "group dose kind"],
     half_width: Float[np.ndarray, "group dose kind"],
@@ -45,3 +49,34 @@ def lesions(
         axes.set_ylabel(f"share {counted}")
     style.legend_below(figure, every[0], 3)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """Silenced groups against random units."""
+    stored = results.analysis_arrays["lesions"]
+    mean, intact = stored["accuracy"][..., -1].mean(axis=0), float(stored["intact"][:, -1].mean())
+    counted, width = _counted(stored)
+    return plot(stored["doses"], mean, stored[width], stored["groups"].tolist(), intact, counted)
+
+
+def caption(results: Results) -> str:
+    """Shares that are left after the smallest dose."""
+    stored = results.analysis_arrays["lesions"]
+    mean, intact = stored["accuracy"][..., -1].mean(axis=0), float(stored["intact"][:, -1].mean())
+    counted, width = _counted(stored)
+    by_group = "; ".join(
+        f"{group} {percent(mean[g, 0, 0])} (as many others {percent(mean[g, 0, 1])})"
+        for g, group in enumerate(stored["groups"].tolist())
+    )
+    return (
+        f"{counted.capitalize()} after silencing {percent(stored['doses'][0])} of a group, against {percent(intact)} "
+        f"when intact: {by_group}. Bars are 95% intervals over networks."
+        f"{'' if width == 'side_half_width' else results.left_out}"
+    )
+
+
+def _counted(stored: Mapping[str, np.ndarray]) -> tuple[str, str]:
+    """Which trials count, in words, and the name of the intervals."""
+    if "side_half_width" in stored:
+        return "on the right side", "side_half_width"
+    return "correct", "half_width"

@@ -8,13 +8,18 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import percent, span
+
+TITLE = "Outputs"
+SOURCE = "evaluate/{task}/outputs.npz"
+PLACE = 2
 
 COLUMNS = 3
 
 
 @style.styled
-def outputs(
+def plot(
     outputs: Float[np.ndarray, "network time sample output"],
     targets: Float[np.ndarray, "time sample output"],
     labels: Sequence[str],
@@ -59,3 +64,29 @@ def outputs(
             axes.tick_params(labelbottom=True)
     style.legend_below(figure, grid[0, 0], n_legend)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """Outputs of every network on the trials of outputs.npz."""
+    outputs, targets = results.samples["outputs"], results.samples["targets"]
+    return plot(outputs, targets, _labels(results), results.window, results.outputs)
+
+
+def caption(results: Results) -> str:
+    """How far outputs are off their targets, and the condition that is answered worst."""
+    outputs, targets = results.samples["outputs"], results.samples["targets"]
+    shares = results.evaluation["accuracy_by_condition"]
+    worst = min(shares, key=lambda label: shares[label])
+    verdict = f"Least often right: {worst}, {percent(shares[worst])}."
+    if shares[worst] == 1:
+        verdict = "Every test trial of every condition is answered right."
+    off = np.abs(outputs - targets)[:, results.window].mean(axis=(1, 2, 3))
+    return (
+        f"Outputs on {len(_labels(results))} test trials, targets dotted. In the response window (shaded) an "
+        f"output is {span(off, '.2f')} off its target on average. {verdict}"
+    )
+
+
+def _labels(results: Results) -> list[str]:
+    labels: list[str] = results.test["condition"].to_numpy()[results.samples["trials"]].tolist()
+    return labels

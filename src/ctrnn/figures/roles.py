@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import percent
+
+TITLE = "Roles of units"
+PLACE = 10
 
 MOST = 6  # variables drawn
 KINDS = (
     ("excitatory units", 1, style.EXCITATORY, "-"),
     ("inhibitory units", -1, style.INHIBITORY, "--"),
 )
-GROUPS = ("E +", "E −", "I +", "I −")
 
 
 @style.styled
-def roles(
+def plot(
     d_prime: Float[np.ndarray, "network variable unit"],
     sign: Float[np.ndarray, "network unit"],
     variables: Sequence[str],
@@ -41,58 +45,26 @@ def roles(
     return figure
 
 
-@style.styled
-def circuit(
-    excitation: Float[np.ndarray, "network unit"],
-    inhibition: Float[np.ndarray, "network unit"],
-    excitation_in_time: Float[np.ndarray, "network time"],
-    inhibition_in_time: Float[np.ndarray, "network time"],
-    sign: Float[np.ndarray, "network unit"],
-    group_weights: Float[np.ndarray, "network post_group pre_group"],
-    variable: str,
-) -> Figure:
-    """Currents of every unit, currents over a trial (mean over units, a line per network), and weights between groups.
+def draw(results: Results) -> Figure | None:
+    """Selectivity of excitatory and inhibitory units; None where trials differ in nothing."""
+    stored = results.analysis_arrays["roles"]
+    names = stored["variables"].tolist()
+    return plot(stored["d_prime"], stored["sign"], names) if names else None
 
-    group_weights: mean weight between units that prefer the positive or the negative end of `variable`.
-    """
-    entries = [*(name for name, *_ in KINDS), "excitatory current", "inhibitory current"]
-    figure, (each, over_time, between) = style.panels(3, 2.4, entries)
-    top = float(max(excitation.max(initial=0.0), -inhibition.min(initial=0.0))) or 1.0
-    each.plot([0, top], [0, top], color=style.GREY, lw=0.8, ls=":")
-    handles = []
-    for _, kind, colour, _ in KINDS:
-        some = sign == kind
-        marker = "o" if kind > 0 else "^"
-        handles += each.plot(
-            excitation[some], -inhibition[some], marker, ms=2.2, mew=0, color=colour
-        )
-    each.set(xlabel="excitatory current", ylabel="size of inhibitory current")
-    each.set_title("every unit, mean over trials", loc="left")
-    inward = over_time.plot(excitation_in_time.T, color=style.EXCITATORY, lw=1)
-    outward = over_time.plot(-inhibition_in_time.T, color=style.INHIBITORY, lw=1, ls="--")
-    over_time.set(xlabel="time (steps)", ylabel="size of current")
-    over_time.set_title("mean over units", loc="left")
-    handles += [inward[0], outward[0]]
-    columns = style.columns_for(entries)
-    figure.legend(handles, entries, loc="outside lower center", ncols=columns, markerscale=2)
-    mean = group_weights.mean(axis=0)
-    largest = float(np.abs(mean).max()) or 1.0
-    between.imshow(mean, cmap="PuOr", vmin=-largest, vmax=largest)
-    for (row, column), value in np.ndenumerate(mean):
-        dark = abs(value) > 0.6 * largest
-        between.text(
-            column,
-            row,
-            f"{value:.2f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if dark else "black",
-        )
-    between.set_xticks(range(4), GROUPS)
-    between.set_yticks(range(4), GROUPS)
-    between.set(xlabel="from", ylabel="to")
-    between.spines[:].set_visible(False)
-    between.tick_params(length=0)
-    between.set_title(f"mean weight, by {variable}", loc="left")
-    return figure
+
+def caption(results: Results) -> str:
+    """Shares of selective units, and how many are silent or saturated."""
+    stored = results.analysis_arrays["roles"]
+    shares = "; ".join(
+        f"{name} {_share(by_kind['excitatory'])} and {_share(by_kind['inhibitory'])}"
+        for name, by_kind in results.analysis["selective_units"].items()
+    )
+    silent, saturated = int(stored["silent"].sum()), int(stored["saturated"].sum())
+    return (
+        f"Selective of the excitatory and the inhibitory units: {shares}. Of {stored['sign'].size} units, {silent} "
+        f"{'is' if silent == 1 else 'are'} silent and {saturated} saturated."
+    )
+
+
+def _share(over_networks: dict[str, Any]) -> str:
+    return "none" if over_networks["mean"] is None else percent(over_networks["mean"])

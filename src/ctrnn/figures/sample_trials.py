@@ -10,14 +10,18 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+
+TITLE = "Sample trials"
+SOURCE = "generate/{task}/test.npz"
+PLACE = 0
 
 COLUMNS = 4
 MOST = 8  # trials drawn
 
 
 @style.styled
-def sample_trials(
+def plot(
     inputs: Float[np.ndarray, "time trial channel"],
     targets: Float[np.ndarray, "time trial output"],
     labels: Sequence[str],
@@ -98,3 +102,20 @@ def _inputs(
         axes.set_ylim(zeros[-1] - 1.1 * top, 1.1 * top)
         axes.set_yticks(zeros, [name.replace("_", "\n") for name in names])
         axes.tick_params(axis="y", length=0)
+
+
+def draw(results: Results) -> Figure:
+    """A trial of each condition, or of MOST of them."""
+    return plot(
+        results.inputs, results.targets, results.labels, results.channels, results.window, results.outputs
+    )  # fmt: skip
+
+
+def caption(results: Results) -> str:
+    """How many conditions and test trials there are."""
+    n_trials, n = len(results.test), results.test["condition"].nunique()
+    which = f"each of the {n}" if n <= MOST else f"{MOST} of the {n}"
+    return (
+        f"A trial of {which} conditions: inputs, and below them the target with the response window "
+        f"shaded. The {n_trials} test trials have {n_trials // n} of each condition."
+    )

@@ -6,13 +6,17 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span, times
+
+TITLE = "Across networks"
+PLACE = 13
 
 WRITTEN = 10  # networks, at most, whose numbers are written into the matrix
 
 
 @style.styled
-def similarity(
+def plot(
     before: Float[np.ndarray, "network network"],
     after: Float[np.ndarray, "network network"],
     averaged: Float[np.ndarray, "network component"],
@@ -73,3 +77,26 @@ def similarity(
     )
     right.legend(loc="lower right", fontsize=8)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """Networks compared, and dimensions."""
+    stored, space = results.analysis_arrays["similarity"], results.analysis_arrays["state_space"]
+    averaged, single = space["explained_variance"], space["single_trial_variance"]
+    return plot(stored["before"], stored["after"], averaged, single)
+
+
+def caption(results: Results) -> str:
+    """How alike networks are, and the variance that components hold."""
+    space, alike = results.analysis_arrays["state_space"], results.analysis["similarity"]
+    averaged, single = space["explained_variance"], space["single_trial_variance"]
+    compared = (
+        f"Representations of two networks have a CKA of {times(alike['before'])} before and {times(alike['after'])} "
+        "after training. "
+        if alike["after"]["mean"] is not None
+        else ""
+    )
+    return (
+        f"{compared}{averaged.shape[1]} components hold {span(100 * averaged.sum(axis=1), '.0f')}% of the variance of "
+        f"trial averages and {span(100 * single.sum(axis=1), '.0f')}% of that of single trials."
+    )

@@ -6,13 +6,18 @@ import numpy as np
 from jaxtyping import Complex
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span, times
+
+TITLE = "Eigenvalues of the connectivity"
+PLACE = 14
+SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # of the activation, coming from above
 
 COLUMNS = 3
 
 
 @style.styled
-def spectrum(
+def plot(
     before: Complex[np.ndarray, "network unit"],
     after: Complex[np.ndarray, "network unit"],
     edge: float | None = None,
@@ -59,3 +64,21 @@ def _limits(values: np.ndarray, others: list[float]) -> tuple[float, float]:
     low, high = min(float(values.min()), *others), max(float(values.max()), *others)
     margin = 0.05 * (high - low) or 1.0
     return low - margin, high + margin
+
+
+def draw(results: Results) -> Figure:
+    """Eigenvalues of every network, with the edge of growth around x = 0."""
+    stored = results.analysis_arrays["spectrum"]
+    return plot(stored["before"], stored["after"], 1 / SLOPE_AT_ZERO[results.activation])
+
+
+def caption(results: Results) -> str:
+    """Spectral radii, and how many eigenvalues are beyond the edge."""
+    stored, edge = results.analysis_arrays["spectrum"], 1 / SLOPE_AT_ZERO[results.activation]
+    radius = results.analysis["spectral_radius"]
+    beyond = [span((stored[when].real > edge).sum(axis=1)) for when in ("before", "after")]
+    return (
+        f"Training took the spectral radius from {times(radius['before'])} to "
+        f"{times(radius['after'])}, and the number of eigenvalues right of {edge:g}, where activity "
+        f"around x = 0 grows, from {beyond[0]} to {beyond[1]} a network."
+    )

@@ -8,11 +8,15 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span
+
+TITLE = "State space"
+PLACE = 5
 
 
 @style.styled
-def state_space(
+def plot(
     projections: Float[np.ndarray, "network condition time component"],
     explained_variance: Float[np.ndarray, "network component"],
     conditions: Sequence[str],
@@ -40,3 +44,24 @@ def state_space(
         row[0].set_title(f"network {network}", loc="left")
     style.legend_below(figure, grid[0, 0], columns)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """Trajectories of every network."""
+    stored = results.analysis_arrays["state_space"]
+    return plot(stored["projections"], stored["explained_variance"], stored["conditions"].tolist())
+
+
+def caption(results: Results) -> str:
+    """Variance held by the components drawn, and the number of dimensions."""
+    stored = results.analysis_arrays["state_space"]
+    shares, n_conditions = stored["explained_variance"], len(stored["conditions"])
+    n = min(3, shares.shape[1])
+    dimensions = results.analysis["participation_ratio"]["per_network"]
+    named = min(style.MOST_ENTRIES, n_conditions)
+    which = "" if named == n_conditions else f"{named} of the {n_conditions} conditions are named. "
+    return (
+        f"Firing rates averaged over the trials of a condition, from start (dot) to end (triangle). {which}"
+        f"{n} principal components hold {span(100 * shares[:, :n].sum(axis=1), '.0f')}% of the "
+        f"variance; the participation ratio counts {span(dimensions, '.1f')} dimensions."
+    )

@@ -177,8 +177,8 @@ def legend_below(figure: Figure, axes: Axes, columns: int) -> None:
     """The legend of one of the axes, below the figure."""
     handles, labels = axes.get_legend_handles_labels()
     if len(labels) > MOST_ENTRIES:
-        some = np.unique(np.linspace(0, len(labels) - 1, MOST_ENTRIES).round().astype(int))
-        handles, labels = [handles[i] for i in some], [labels[i] for i in some]
+        kept = np.unique(np.linspace(0, len(labels) - 1, MOST_ENTRIES).round().astype(int))
+        handles, labels = [handles[i] for i in kept], [labels[i] for i in kept]
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 

@@ -9,13 +9,18 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span
+
+TITLE = "Targeted axes"
+PLACE = 9
+LATE = 0.5  # irrelevant evidence that moves the state this share of relevant evidence has entered; less is kept out
 
 MOST = 3  # networks drawn, and variables against the choice
 
 
 @style.styled
-def targeted(
+def plot(
     projections: Float[np.ndarray, "network variable condition time"],
     variables: Sequence[str],
     conditions: Sequence[str],
@@ -36,3 +41,34 @@ def targeted(
             axes.set_title(f"network {i}", loc="left")
     style.legend_below(figure, every[0], style.columns_for(conditions))
     return figure
+
+
+def draw(results: Results) -> Figure | None:
+    """Axes of choice and variables; None where trials differ in nothing."""
+    stored = results.analysis_arrays["targeted"]
+    names = stored["variables"].tolist()
+    labels = results.analysis_arrays["state_space"]["conditions"].tolist()
+    return plot(stored["projections"], names, labels) if names else None
+
+
+def caption(results: Results) -> str:
+    """Whether selection is late, or else when each axis is strongest."""
+    stored = results.analysis_arrays["targeted"]
+    names = stored["variables"].tolist()
+    left_out = "" if "choice" in names else results.left_out
+    late = results.analysis.get("late_selection", {}).values()
+    own, choice = (
+        [share for shares in late for share in shares.get(axis, ()) if share is not None]
+        for axis in ("own_axis", "choice_axis")
+    )
+    if not own or not choice:
+        peaks = ", ".join(f"{name} {span(stored['peak'][:, k])}" for k, name in enumerate(names))
+        return f"Axes of the task's variables; each is strongest at step: {peaks}.{left_out}"
+    is_late = np.median(own) > LATE > np.median(choice)
+    verdict = (
+        "it enters and is not integrated: late selection" if is_late else "selection is not late"
+    )
+    return (
+        f"Irrelevant evidence moves the state {span(own, '.2f')} times as far as relevant evidence along its own "
+        f"axis, and {span(choice, '.2f')} times as far along the choice: {verdict}.{left_out}"
+    )

@@ -8,11 +8,16 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span
+
+TITLE = "Training"
+SOURCE = "train/{task}/history.csv"
+PLACE = 1
 
 
 @style.styled
-def training_curves(
+def plot(
     iteration: Int[np.ndarray, " row"],
     network: Int[np.ndarray, " row"],
     loss: Float[np.ndarray, " row"],
@@ -35,9 +40,9 @@ def training_curves(
         rows = network == i
         line = {"color": colour, "label": label, "linestyle": "--" if i in failed else "-"}
         for axes, values in zip(panels, (loss, accuracy, gradient_norm), strict=True):
-            known = rows & np.isfinite(values)
+            measured = rows & np.isfinite(values)
             marker = "." if axes is panels[1] else ""
-            axes.plot(iteration[known], values[known], lw=1, marker=marker, ms=4, **line)
+            axes.plot(iteration[measured], values[measured], lw=1, marker=marker, ms=4, **line)
     panels[0].set(ylabel="loss (mean squared error)")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
     panels[1].set_title(f"criterion {accuracy_criterion:g} dotted", fontsize=8)
@@ -52,3 +57,27 @@ def training_curves(
         axes.set_xlim(left=0)
     style.legend_below(figure, panels[0], columns)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """The curves of every network."""
+    history = results.history
+    return plot(
+        history["iteration"].to_numpy(),
+        history["network"].to_numpy(),
+        history["loss"].to_numpy(),
+        history["accuracy"].to_numpy(np.float64),
+        history["gradient_norm"].to_numpy(),
+        results.accuracy_criterion,
+        [run["network"] for run in results.networks if not run["converged"]],
+    )
+
+
+def caption(results: Results) -> str:
+    """How far the loss fell, and how many synapses vanished."""
+    last = results.history.groupby("network").tail(1)
+    return (
+        f"In {span(run['iterations'] for run in results.networks)} iterations the loss on training "
+        f"batches fell to {span(last['loss'], '.2g')}; by then "
+        f"{span(100 * last['vanished_synapses'], '.1f')}% of the synapses had vanished."
+    )

@@ -6,11 +6,15 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import style
+from ctrnn.figures import Results, style
+from ctrnn.figures.format import span
+
+TITLE = "Synaptic weights"
+PLACE = 15
 
 
 @style.styled
-def weights(
+def plot(
     bins: Float[np.ndarray, " edge"],
     before_excitatory: Int[np.ndarray, "network bin"],
     before_inhibitory: Int[np.ndarray, "network bin"],
@@ -49,3 +53,32 @@ def weights(
     panels[0].set(ylabel="share of synapses in the bin", yscale="log", ylim=(smallest / 2, 1.2))
     style.plain_decades(panels[0].yaxis)
     return figure
+
+
+def draw(results: Results) -> Figure:
+    """The distributions of both populations."""
+    return plot(**results.analysis_arrays["weights"])
+
+
+def caption(results: Results) -> str:
+    """Density of synapses, and whether Dale's principle and the pattern hold."""
+    parts = []
+    for population in ("excitatory", "inhibitory"):
+        stats = results.analysis["weights"][population]
+        before, after = (
+            np.mean([network["density"] for network in stats[w]]) for w in ("before", "after")
+        )
+        units = span(network["units"] for network in stats["after"])
+        parts.append(
+            f"{units} {population} units, density {before:.3f} before and {after:.3f} after"
+        )
+    dale = results.analysis["dale"]
+    rule = (
+        "Dale's principle and the sparse pattern hold" if dale["applies"] else "The pattern holds"
+    )
+    verdict = (
+        f"{rule} exactly"
+        if dale["holds"]
+        else f"BROKEN: {dale['sign_changes']} weights of the wrong sign, {dale['off_pattern']} off the pattern"
+    )
+    return f"Existing synapses: {'; '.join(parts)}. {verdict}."

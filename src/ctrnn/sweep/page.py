@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ctrnn.figures import png
+from ctrnn.figures.style import png
 from ctrnn.report.page import render
 from ctrnn.sweep import drawings, effects, table
 from ctrnn.sweep.table import MEASURES

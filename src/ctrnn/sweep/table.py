@@ -8,29 +8,19 @@ from typing import Any
 
 import pandas as pd
 
+from ctrnn import analysis
 from ctrnn.sweep.checkout import Experiment
 from ctrnn.sweep.points import dumped, labels
 from ctrnn.tracking import reading
 from ctrnn.training.settings import TrainSettings
 
-# Measures by the metrics of a run; {} is the number of a network. Of several metrics the mean counts.
+# Measures by the metrics of a run, as `analysis.sweep_measures` gives those of the analyses.
 MEASURES: dict[str, tuple[str, str]] = {
-    "accuracy": (r"accuracy/network_{}", "accuracy on test trials"),
-    "converged": (r"converged/network_{}", "met the criterion"),
-    "iterations": (r"iterations/network_{}", "iterations to criterion, of networks that met it"),
-    "stable_points": (r"fixed_points/[^/]+/stable/{}", "stable fixed points an input"),
-    "saddles": (r"fixed_points/[^/]+/saddle/{}", "saddles an input"),
-    "slow_points": (r"fixed_points/[^/]+/slow/{}", "slow points an input"),
-    "time_constant": (r"fixed_points/[^/]+/time_constant/{}", "slowest time constant, steps"),
-    "inhibition_over_excitation": (
-        r"inhibition_over_excitation/network_{}", "inhibitory over excitatory current",
-    ),
-    "current_tracking": (r"current_tracking/network_{}", "correlation of the two currents"),
-    "mean_rate": (r"mean_rate/network_{}", "mean firing rate"),
-    "spectral_radius": (r"spectral_radius/after/network_{}", "spectral radius after training"),
-    "participation_ratio": (r"participation_ratio/network_{}", "dimensions of activity"),
-}  # fmt: skip
-
+    "accuracy": ("accuracy/network_{}", "accuracy on test trials"),
+    "converged": ("converged/network_{}", "met the criterion"),
+    "iterations": ("iterations/network_{}", "iterations to criterion, of networks that met it"),
+    **analysis.sweep_measures(),
+}
 
 # Columns of networks.csv that are no axis.
 OWN = ("experiment", "task", "network", "network_seed", "run_id", *MEASURES)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from scipy.optimize import brentq
 
 from ctrnn.analysis.dynamics import Dynamics
-from ctrnn.analysis.settings import FixedPointSettings
+from ctrnn.analysis.fixed_points import FixedPointSettings
+from ctrnn.analysis.recording import Recording
+from ctrnn.params import Params
 
 ALPHA = 0.1
 INHIBITION = 8.0
@@ -61,3 +66,10 @@ def starts(n_units: int = 2, low: float = -6, high: float = 6) -> np.ndarray:
     """Forty states in a box."""
     states: np.ndarray = np.random.default_rng(0).uniform(low, high, (40, n_units))
     return states
+
+
+def recording(
+    task: Any, networks: Sequence[Any], params: Params, backend: Any, test: Any = None
+) -> Recording:
+    """What analyses are given: networks that training left as they were."""
+    return Recording(task, test, networks, networks, params.seed, params.analyze, backend)

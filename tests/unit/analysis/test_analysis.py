@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ctrnn.analysis.connectivity import (
-    connectivity_metrics,
+from ctrnn.analysis import spectrum, weights
+from ctrnn.analysis.spectrum import spectra
+from ctrnn.analysis.state_space import principal_components
+from ctrnn.analysis.weights import (
     dale_check,
     lacks,
     moments,
-    spectra,
     weight_distributions,
+    weight_metrics,
     weight_statistics,
 )
-from ctrnn.analysis.state_space import principal_components
 from ctrnn.network import Network, initialise
-from tests.settings import network_settings
+from tests.settings import network_settings, settings
+from tests.unit.analysis import known
 
 
 @pytest.fixture
@@ -135,11 +138,11 @@ def test_the_moments_of_large_weights_do_not_overflow_and_those_of_others_keep_t
 def test_what_a_network_lacks_is_counted_in_it(changes: dict[str, Any], found: list[str]) -> None:
     network = initialise(network_settings(**{"n_units": 20, **changes}), 1, 1, seed=1)
     assert lacks(network) == found
-    assert connectivity_metrics([network], [network]).get("lacks", [[]]) == [found]
+    assert weight_metrics([network], [network]).get("lacks", [[]]) == [found]
 
 
 def test_weight_statistics(network: Network) -> None:
-    report = connectivity_metrics([network], [network])
+    report = weight_metrics([network], [network])
     stats = report["weights"]["inhibitory"]["after"][0]
     inhibitory = network.W_eff[:, network.wiring.sign < 0]
     assert stats["units"] == 10
@@ -172,11 +175,15 @@ def test_bins_of_weights_reach_the_largest_of_both_times(network: Network) -> No
 
 def test_metrics_of_weights_tell_before_from_after(network: Network) -> None:
     twice = with_weights(network, 2 * network.weights["W_rec"])
-    report = connectivity_metrics([network], [twice])
-    radius = report["spectral_radius"]
+    recording = dataclasses.replace(
+        known.recording(None, [twice], settings(), None), before=[network]
+    )
+    (_, report), (_, spectral) = weights.compute(recording), spectrum.compute(recording)
+    radius = spectral["spectral_radius"]
     assert radius["after"]["mean"] == pytest.approx(2 * radius["before"]["mean"], rel=1e-5)
-    for weights in report["weights"].values():
-        assert weights["after"][0]["sd"] == pytest.approx(2 * weights["before"][0]["sd"], rel=1e-5)
+    for population in report["weights"].values():
+        sd = population["before"][0]["sd"]
+        assert population["after"][0]["sd"] == pytest.approx(2 * sd, rel=1e-5)
     assert report["weights"]["excitatory"]["after"][0]["units"] == 40
 
 

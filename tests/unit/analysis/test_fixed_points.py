@@ -1,4 +1,4 @@
-"""Fixed points, stability and time constants against answers that are known by hand."""
+"""Where a network is linearised, which states count as visited, and what its points leave in files."""
 
 from __future__ import annotations
 
@@ -6,373 +6,351 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from ctrnn.analysis import fixed_points as module
-from ctrnn.analysis import search as searching
-from ctrnn.analysis.dynamics import Dynamics, by_size, dynamics_of
-from ctrnn.analysis.fixed_points import FixedPoints, fixed_points
-from ctrnn.analysis.search import Search, distinct, search
-from ctrnn.analysis.verdict import verdict
+from ctrnn.analysis import fixed_points
+from ctrnn.analysis.dynamics import linearise
+from ctrnn.analysis.fixed_points import Portrait, informative, portrait, visited_states
+from ctrnn.analysis.points import FixedPoints, verdict
+from ctrnn.analysis.state_space import StateSpace
+from ctrnn.core.rng import generator
 from ctrnn.network import initialise
-from tests.settings import network_settings
+from ctrnn.tasks import Batch, ConstantInput, get_task
+from tests.settings import settings
 from tests.unit.analysis import known
 
-NO_INPUT = np.zeros(1)
+TASK = get_task("go_nogo", settings().tasks)
+EPOCH = ConstantInput("a", (0.0,), {"context": "a"})
 
 
-def found(dynamics: Dynamics, states: np.ndarray) -> FixedPoints:
-    return fixed_points(dynamics, NO_INPUT, states, states, known.SEARCH)
+def points(
+    unstable: list[int], q: list[float], outside: list[bool] | None = None, slope: float = 1.0
+) -> FixedPoints:
+    """Points of three units with so many unstable modes each; fixed where q is 0.
 
-
-def test_a_bistable_network_has_two_stable_points_and_a_saddle_between() -> None:
-    points, a = found(known.bistable(), known.starts()), known.bistable_state()
-    np.testing.assert_allclose(points.x[points.stable], [[-a, a], [a, -a]], atol=1e-6)
-    np.testing.assert_allclose(points.x[points.saddles], [[0, 0]], atol=1e-6)
-    assert points.unstable.tolist() == [0, 1, 0]
-    assert verdict(points) == "bistable"
-    np.testing.assert_allclose(points.rates[1], [1, -3], atol=1e-6)
-    rate = known.INHIBITION / (4 * np.cosh(a / 2) ** 2) - 1
-    np.testing.assert_allclose(
-        points.time_constants[0, 0], -1 / np.log(1 + known.ALPHA * rate), rtol=1e-6
-    )
-    np.testing.assert_allclose(points.time_constants[1, 0], -1 / np.log(1 + known.ALPHA), rtol=1e-6)
-
-
-def test_slow_points_between_two_stable_ones_collapse_as_the_tolerance_falls() -> None:
-    weak = known.dynamics([[0, -4.2], [-4.2, 0]], [2.1, 2.1])  # barely bistable: a slow direction
-    points = found(weak, known.starts(low=-1, high=1))
-    assert points.survivors[0] > 10
-    assert points.survivors[-1] == 3
-    assert verdict(points) == "bistable"
-
-
-def test_saddles_are_looked_for_between_stable_fixed_points_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    begun: list[np.ndarray] = []
-
-    def noted(dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, *rest: Any) -> Search:
-        begun.append(starts)
-        return search(dynamics, inputs, starts, *rest)
-
-    monkeypatch.setattr("ctrnn.analysis.fixed_points.search", noted)
-    weak = known.dynamics(
-        [[0, -3.9], [-3.9, 0]], [1.95, 1.95]
-    )  # one stable point, slow ones about it
-    loose = known.SEARCH.model_copy(update={"iterations": 1, "tolerances": [1e-1, 1e-20]})
-    states = known.starts(low=-1, high=1)
-    points = fixed_points(weak, NO_INPUT, states, states, loose)
-    assert len(points.slow) > 1
-    assert len(begun) == 1  # no pair of fixed points, no second search
-    found(known.bistable(), known.starts())
-    np.testing.assert_allclose(begun[2], [[0, 0]], atol=1e-6)  # between the two stable points
-
-
-def test_a_line_attractor_keeps_its_points_at_every_tolerance() -> None:
-    points = found(known.line(), known.starts(low=0.5, high=6))
-    assert verdict(points) == "line attractor"
-    assert points.survivors[-1] > 20
-    assert points.counted.sum() > 20
-    np.testing.assert_allclose(points.x[:, 0], points.x[:, 1], atol=1e-6)
-    np.testing.assert_allclose(points.rates, [[0, -1]] * len(points.x), atol=1e-9)
-    np.testing.assert_allclose(points.time_constants[:, 1], -1 / np.log(1 - known.ALPHA))
-    assert not points.unstable.any()
-
-
-@pytest.mark.parametrize(("gain", "unstable"), [(0.5, 0), (1.2, 2)])
-def test_a_rotation_has_one_point_with_a_pair_of_modes(gain: float, unstable: int) -> None:
-    points = found(known.rotation(gain, 1.0), known.starts())
-    np.testing.assert_allclose(points.x, [[0, 0]], atol=1e-6)
-    assert points.unstable.tolist() == [unstable]
-    step = 1 + known.ALPHA * (-1 + gain + 1j)
-    np.testing.assert_allclose(points.modes[0], [step, step.conjugate()], atol=1e-9)
-    np.testing.assert_allclose(points.time_constants[0], [-1 / np.log(abs(step))] * 2, rtol=1e-6)
-    assert verdict(points) == ("no stable point nearby" if unstable else "one stable point")
-
-
-def test_without_recurrence_the_one_point_is_the_drive() -> None:
-    points = found(known.dynamics(np.zeros((2, 2)), [0.3, -0.2]), known.starts())
-    np.testing.assert_allclose(points.x, [[0.3, -0.2]], atol=1e-6)
-    assert points.survivors[-1] == 1
-    np.testing.assert_allclose(points.time_constants, -1 / np.log(1 - known.ALPHA))
-    assert points.starts.sum() == len(known.starts())
-
-
-def test_a_point_far_from_every_visited_state_is_told_apart() -> None:
-    one_side = np.random.default_rng(0).normal([4, -4], 0.3, (40, 2))
-    states = np.r_[one_side, [[-4.0, 4.0]]]  # a start on the other side, that no trial visits
-    points = fixed_points(known.bistable(), NO_INPUT, one_side, states, known.SEARCH)
-    assert points.outside.tolist() == [True, True, False]
-    assert len(points.stable) == 1
-
-
-@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-def test_the_jacobian_is_that_of_finite_differences(activation: str) -> None:
-    network = initialise(
-        network_settings(n_units=30, activation=activation, tau_inh=10), 2, 1, seed=1
-    )
-    dynamics = dynamics_of(network)
-    x = np.random.default_rng(0).normal(size=(1, 30))
-    drive, step = dynamics.drive(np.array([0.3, -0.1])), 1e-6
-    differences = np.stack(
+    The leading mode of the first point grows or decays by `slope` per tau, that of the second by twice as much, and so
+    on; of those that decay the second mode does so 1.5 times as fast, the third twice.
+    """
+    n, alpha = len(unstable), 0.01
+    rates = np.array(
         [
-            (dynamics.velocity(x + e, drive) - dynamics.velocity(x - e, drive))[0] / (2 * step)
-            for e in step * np.eye(30)
-        ],
-        axis=1,
+            [slope * (i + 1) * (1 if m < u else -1 - m / 2) for m in range(3)]
+            for i, u in enumerate(unstable)
+        ]
     )
-    np.testing.assert_allclose(dynamics.jacobian(x)[0], differences, atol=1e-5)
-    moved = np.eye(30) + dynamics.alpha[:, None] * differences
-    np.testing.assert_allclose(dynamics.map_jacobian(x)[0], moved, atol=1e-5)
-
-
-def test_a_search_ends_where_no_step_lowers_the_speed() -> None:
-    taken = []
-
-    class Counted(Dynamics):
-        def jacobian(self, x: np.ndarray) -> np.ndarray:
-            taken.append(len(x))
-            return super().jacobian(x)
-
-    pushed = Counted(**{**known.line().__dict__, "b_rec": np.full(2, 0.1)})  # moves on for ever
-    found = search(pushed, NO_INPUT, known.starts(low=0.5)[:5], [1e-3], 100)
-    np.testing.assert_allclose(found.q, 0.5 * 2 * 0.1**2)
-    assert np.isnan(found.crossings).all()
-    assert sum(taken) <= 5 * 10
-
-
-def permuted(dynamics: Dynamics, order: np.ndarray) -> Dynamics:
-    return dataclasses.replace(
-        dynamics,
-        W=dynamics.W[np.ix_(order, order)],
-        W_in=dynamics.W_in[order],
-        b_rec=dynamics.b_rec[order],
-        W_out=dynamics.W_out[:, order],
-        alpha=dynamics.alpha[order],
-        noise_per_step=dynamics.noise_per_step[order],
-    )
-
-
-def test_permuting_units_or_starts_changes_no_fixed_point() -> None:
-    W = np.random.default_rng(3).normal(0, 6 / np.sqrt(20), (20, 20))
-    one = known.dynamics(W, -W.sum(axis=1) / 2)
-    states = np.random.default_rng(4).normal(0, 3, (40, 20))
-    order = np.random.default_rng(5).permutation(20)
-    points = found(one, states)
-    others = found(permuted(one, order), states[::-1][:, order])
-    assert len(points.x) > 1
-    np.testing.assert_allclose(points.x[:, order][points.fixed], others.x[others.fixed], atol=1e-6)
-    assert points.survivors[-1] == others.survivors[-1]
-    np.testing.assert_array_equal(points.unstable[points.fixed], others.unstable[others.fixed])
-
-
-def test_the_simulation_is_the_backends() -> None:
-    from ctrnn.network import Trials
-    from ctrnn.network.native_backend import NativeBackend
-
-    network = initialise(network_settings(n_units=40), 2, 1, seed=1)
-    inputs = np.random.default_rng(0).normal(size=(50, 3, 2)).astype(np.float32)
-    (activity,) = NativeBackend(1).activity([network], [Trials(inputs, None)])
-    dynamics = dynamics_of(network)
-    np.testing.assert_allclose(dynamics.rates(dynamics.simulate(inputs)), activity.rates, atol=1e-5)
-
-
-def test_noise_reaches_the_currents_and_the_rates() -> None:
-    """x1 is noise of the current; x2 is noise of the rate of unit 1, through a weight of 2."""
-    quiet = known.dynamics([[0, 0], [2, 0]], [5, 5], activation="relu")
-    noisy = dataclasses.replace(
-        quiet, alpha=np.ones(2), noise_per_step=np.array([0.1, 0.0]), sigma_post=0.2
-    )
-    inputs = np.zeros((400, 50, 1))
-    x = noisy.simulate(inputs, random=np.random.default_rng(0))[1:]
-    assert x[..., 0].std() == pytest.approx(0.1, rel=0.02)
-    assert x[..., 1].std() == pytest.approx(2 * np.hypot(0.1, 0.2), rel=0.02)
-    assert x.mean(axis=(0, 1)) == pytest.approx([5, 15], abs=0.02)
-    start = np.full((50, 2), 7.0)
-    assert noisy.simulate(inputs[:1], x0=start)[0, 0].tolist() == [5, 19]
-
-
-@pytest.mark.parametrize(("radius", "kept"), [(1.0, [0, 2]), (0.99, [0, 1, 2, 3]), (3.0, [0])])
-def test_points_within_a_radius_are_one(radius: float, kept: list[int]) -> None:
-    x = np.array([[0.0], [1.0], [2.0], [3.0]])
-    stand, its = distinct(x, x[:, 0], radius)
-    assert stand.tolist() == kept
-    assert [stand[i] for i in its] == [max(k for k in kept if k <= i) for i in range(4)]
-
-
-def decay(scale: float = 1.0) -> Dynamics:
-    """Two units that only decay, F(x) = -x under the input (1, 2), unit 1 the faster; outputs are (x2, x1) scaled."""
-    return dataclasses.replace(
-        known.dynamics(np.zeros((2, 2)), [-1, -2], activation="relu", n_channels=2),
-        alpha=np.array([0.5, 0.25]),
-        W_out=scale * np.array([[0.0, 1.0], [1.0, 0.0]]),
-        b_out=np.zeros(2),
-    )
-
-
-AROUND = np.array([[-1.0, 0], [1, 0], [0, -1], [0, 1]])  # visited: 1 from their mean, on average
-
-
-def where_they_start(starts: list[list[float]], scale: float = 1.0, **changes: Any) -> FixedPoints:
-    """Of starts that no step is taken from; |x| <= 1 is fixed, |x| <= 2 slow."""
-    still = known.SEARCH.model_copy(
-        update={"iterations": 0, "tolerances": [2.0, 0.5], "merge_distance": 0.04, **changes}
-    )
-    return fixed_points(decay(scale), np.array([1.0, 2.0]), AROUND, np.array(starts, float), still)
-
-
-def test_points_have_the_values_of_where_they_stand() -> None:
-    """Two fixed points, two slow ones, and the middle between the fixed ones, which no start led to."""
-    points = where_they_start([[0, 3], [0, 2], [2, 0], [0, 1], [1, 0], [0, 1], [0, 0.98]])
-    assert points.x.tolist() == [[1, 0], [2, 0], [0.5, 0.49], [0, 0.98], [0, 2]]  # by x2, then |x|
-    np.testing.assert_allclose(points.q, np.square(points.x).sum(axis=1) / 2, rtol=1e-15)
-    assert points.outputs.tolist() == points.x[:, ::-1].tolist()
-    assert points.modes.tolist() == [[0.75, 0.5]] * 5
-    np.testing.assert_allclose(points.distance, [0, 1, np.hypot(0.5, 0.49), 0.02, 1])
-    assert points.starts.tolist() == [1, 1, 0, 3, 1]
-    assert points.fixed.tolist() == [True, False, True, True, False]
-    assert points.outside.tolist() == [False] * 5  # 1 is not farther than 1
-    assert points.survivors.tolist() == [4, 2]
-    assert (points.radius, points.per_tau) == (1, 0.25)
-    assert points.rates.tolist() == [[-1, -2]] * 5
-    np.testing.assert_allclose(points.time_constants, [[-1 / np.log(0.75), 1 / np.log(2)]] * 5)
-    near = where_they_start([[2, 0], [1, 0]], outlier_distance=0.99)
-    assert near.outside.tolist() == [False, True]
-    assert (near.stable.tolist(), near.slow.tolist()) == ([0], [])
-
-
-def test_slow_points_are_one_within_ten_merge_distances() -> None:
-    """That is 0.4 here, and 0.04 for fixed points."""
-    assert where_they_start([[0, 1.5], [0, 1.89]]).starts.tolist() == [2]
-    assert where_they_start([[0, 1.5], [0, 1.91]]).starts.tolist() == [1, 1]
-    assert where_they_start([[0, 0.5], [0, 0.53]]).starts.tolist() == [2]
-    assert where_they_start([[0, 0.5], [0, 0.55]]).starts.tolist() == [1, 1]
-
-
-def test_visited_states_that_are_one_state_leave_distances_as_they_are() -> None:
-    one = fixed_points(
-        decay(), np.array([1.0, 2.0]), np.zeros((3, 2)), np.array([[0.0, 0.75]]),
-        known.SEARCH.model_copy(update={"iterations": 0, "tolerances": [1.0]}),
+    return FixedPoints(
+        x=np.arange(3.0 * n).reshape(n, 3),
+        q=np.array(q),
+        outputs=np.arange(float(n)).reshape(n, 1),
+        modes=(1 + alpha * rates.reshape(n, 3)).astype(np.complex128),
+        distance=np.zeros(n),
+        starts=np.arange(n),
+        fixed=np.array(q) == 0,
+        outside=np.array(outside or [False] * n, bool),
+        survivors=np.array([4, n]),
+        radius=1.0,
+        per_tau=alpha,
     )  # fmt: skip
-    assert (one.radius, one.distance.tolist()) == (0, [0.75])
-
-
-@pytest.mark.parametrize(("scale", "first"), [(4e-7, [0, 1]), (4e-6, [2, 0])])
-def test_points_are_in_the_order_of_their_output_to_six_digits_then_of_their_size(
-    scale: float, first: list[float]
-) -> None:
-    assert where_they_start([[2, 0], [0, 1]], scale).x[0].tolist() == first
 
 
 @pytest.mark.parametrize(
-    ("x", "z", "order"),
+    ("unstable", "q", "at"),
     [
-        ([[1, 0], [0, 2]], [4e-7, 0], [0, 1]),
-        ([[1, 0], [0, 2]], [4e-6, 0], [1, 0]),
-        ([[1 + 4e-7, 0], [0, 1]], [0, 0], [0, 1]),
-        ([[1 + 4e-6, 0], [0, 1]], [0, 0], [1, 0]),
+        ([0, 2, 1, 0], [0.0] * 4, 2),  # the saddle with the fewest unstable dimensions
+        ([0, 1, 1], [0.0] * 3, 1),  # of two, the slower
+        ([0, 0], [0.0] * 2, 0),  # no saddle: the slowest stable point
+        ([0, 0, 0], [0.0, 1e-3, 1e-5], 2),  # a slow point before stable ones; of two, the slower
+        ([0, 0], [1.005e-5, 1e-5], 1),  # half a percent tells them apart
+        ([0, 0], [1.0001e-5, 1e-5], 0),  # a hundredth of one does not
+        ([0, 1, 0], [0.0, 0.0, 1e-5], 1),  # a saddle before a slow point
+        ([], [], None),
     ],
 )
-def test_distinct_points_are_taken_by_output_then_by_size_to_six_digits(
-    x: list[list[float]], z: list[float], order: list[int]
+def test_a_network_is_linearised_between_its_attractors(
+    unstable: list[int], q: list[float], at: int | None
 ) -> None:
-    assert distinct(np.array(x, float), np.array(z, float), 0.1)[0].tolist() == order
+    assert informative(points(unstable, q)) == at
 
 
-def test_eigenvalues_are_ordered_by_their_size_to_nine_digits_then_by_their_imaginary_part() -> (
-    None
-):
-    values = np.array([[0.5 - 4e-10, 0.5], [0.5 - 4e-9, 0.5], [0.5j, 0.5j], [-0.5j, 0.5j], [0, -1]])
-    assert by_size(values).tolist() == [[0, 1], [1, 0], [0, 1], [1, 0], [1, 0]]
+def test_points_outside_the_visited_region_are_not_linearised() -> None:
+    assert informative(points([1, 0], [0.0, 0.0], [True, False])) == 1
+    assert informative(points([1], [0.0], [True])) is None
 
 
-def test_a_mode_at_the_bound_is_neither_unstable_nor_neutral(
+def trials(n: int = 80, steps: int = 5) -> Batch:
+    """Trials of context a at even places, b at odd ones; the input is the trial's number."""
+    inputs = np.broadcast_to(np.arange(n, dtype=np.float32)[:, None], (steps, n, 1))
+    none = np.zeros((steps, n, 1), np.float32)
+    rows = pd.DataFrame({"context": ["a", "b"] * (n // 2)})
+    return Batch(inputs, none, none.astype(bool), rows)
+
+
+def still(sigma_post: float = 0.0, noise: float = 0.0) -> Any:
+    """Two units without recurrence whose time constant is a step: x is the input at once."""
+    quiet = known.dynamics(np.zeros((2, 2)))
+    return dataclasses.replace(
+        quiet, alpha=np.ones(2), noise_per_step=np.full(2, noise), sigma_post=sigma_post
+    )
+
+
+def test_visited_states_are_those_of_the_epochs_first_trials() -> None:
+    states = visited_states(still(), EPOCH, trials(), 3, np.random.default_rng(0))
+    assert states.shape == (2 * fixed_points.TRIALS, 2)  # two steps from the third on
+    assert sorted(set(states[:, 0])) == [2 * i for i in range(fixed_points.TRIALS)]
+
+
+def test_half_of_the_visited_trials_have_noise() -> None:
+    states = visited_states(still(noise=0.1), EPOCH, trials(), 3, np.random.default_rng(0))
+    quiet = states[:, 1] == 0
+    assert quiet.mean() == 0.5
+    assert sorted(set(states[quiet, 0])) == list(range(2, 64, 4))
+    np.testing.assert_allclose(states[~quiet, 1].std(), 0.1, rtol=0.3)
+
+
+def test_a_portrait_is_searched_from_some_of_the_visited_states_under_the_epochs_input() -> None:
+    search = known.SEARCH.model_copy(update={"starts": 7})
+    one = portrait(
+        still(), dataclasses.replace(EPOCH, inputs=(2.0,)), trials(), 2, search, np.random.default_rng(0)
+    )  # fmt: skip
+    np.testing.assert_allclose(one.points.x, [[2, 0]], atol=1e-9)
+    assert one.points.starts.tolist() == [7]
+    assert one.at == 0
+    np.testing.assert_allclose(one.rates, 1 / (1 + np.exp(-one.points.x)))
+
+
+def found() -> list[list[Portrait]]:
+    """Two networks under two inputs: of the first a saddle with others, and nothing; of the second two points each."""
+    linear = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    four = points([0, 1, 2, 0], [0.0, 0.0, 1e-5, 0.0], [False, False, False, True])
+    two = points([0, 0], [0.0, 1e-5])
+    return [
+        [Portrait(four, four.x / 10, 1, linear), Portrait(points([], []), np.empty((0, 3)), None, None)],
+        [Portrait(two, two.x / 10, 0, linear), Portrait(two, two.x / 10, 1, linear)],
+    ]  # fmt: skip
+
+
+EPOCHS = (ConstantInput("a", (0.0,)), ConstantInput("b", (0.0,)))
+
+
+@pytest.fixture(scope="module")
+def stored() -> dict[str, np.ndarray]:
+    none = np.zeros((1, 1, 2), np.float32)
+    space = StateSpace(np.full(3, 0.1), np.eye(3)[:, :2], none, np.zeros(2), 1.0)
+    return fixed_points.point_arrays(found(), EPOCHS, [space, space], [1e-3, 1e-6])
+
+
+def test_points_of_all_networks_are_rows_with_their_place(stored: dict[str, np.ndarray]) -> None:
+    assert stored["network"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert stored["epoch"].tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
+    kinds = stored["kinds"][stored["kind"]].tolist()
+    assert kinds == ["stable", "saddle", "slow", "outside", "stable", "slow", "stable", "slow"]
+    assert stored["linearised"].tolist() == [[1, -1], [4, 7]]
+    assert stored["survivors"].tolist() == [[[4, 4], [4, 0]], [[4, 2], [4, 2]]]
+    assert stored["q"].tolist() == [0, 0, 1e-5, 0, 0, 1e-5, 0, 1e-5]
+
+
+def test_rates_of_points_are_projected_from_their_mean(stored: dict[str, np.ndarray]) -> None:
+    np.testing.assert_allclose(stored["projection"], (stored["x"] / 10 - 0.1)[:, :2])
+
+
+def test_networks_without_a_point_have_no_overlap(stored: dict[str, np.ndarray]) -> None:
+    linear = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    np.testing.assert_allclose(
+        stored["overlap"][..., 0], [[linear.overlap[0], 0], [linear.overlap[0]] * 2]
+    )
+    np.testing.assert_allclose(stored["error"][..., 0], [[linear.error[0], 0], [linear.error[0]] * 2])  # fmt: skip
+
+
+def test_time_constants_are_those_of_the_modes_and_bounded() -> None:
+    one = points([0], [0.0])
+    modes = np.array([[1.0, 1 - 1e-9, 0.5]], np.complex128)
+    bounded = dataclasses.replace(one, modes=modes)
+    space = StateSpace(np.zeros(3), np.eye(3), np.zeros((1, 1, 3), np.float32), np.zeros(3), 1.0)
+    row = [[Portrait(bounded, one.x, None, None)]]
+    arrays = fixed_points.point_arrays(row, EPOCHS[:1], [space], [1e-3])
+    longest = fixed_points.LONGEST
+    np.testing.assert_allclose(
+        np.abs(arrays["time_constants"]), [[longest, longest, 1 / np.log(2)]]
+    )
+    at_it = [[Portrait(bounded, one.x, 0, None)]]
+    report = fixed_points.point_metrics(at_it, EPOCHS[:1], TASK)["fixed_points"]["a"]
+    assert abs(report["time_constant"][0]) == longest
+
+
+def test_metrics_of_points_are_lists_over_networks() -> None:
+    report = fixed_points.point_metrics(found(), EPOCHS, TASK)
+    assert list(report) == ["fixed_points"]
+    one, other = report["fixed_points"].values()
+    assert [one[kind] for kind in fixed_points.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
+    assert [other[kind] for kind in fixed_points.KINDS] == [[0, 1], [0, 0], [0, 1], [0, 0]]
+    assert one["unstable_dimensions"] == [[1], []]
+    assert one["stable_outputs"] == [[0.0], [0.0]]
+    assert one["linearised_at"] == ["saddle", "stable"]
+    assert other["linearised_at"] == [None, "slow"]
+    assert one["rate"] == pytest.approx([2.0, -1.0])
+    assert one["stable_rates"] == [pytest.approx([-1.0])] * 2
+    assert other["rate"] == [None, pytest.approx(-2.0)]
+    assert one["time_constant"] == pytest.approx([-1 / np.log(1.02), -1 / np.log(0.99)])
+    assert other["linear_error"][0] is None
+
+
+def with_neutral(neutral: int, others: int, dimensions: int = 1) -> FixedPoints:
+    """So many stable points with neutral modes, and so many without."""
+    one = points([0] * (neutral + others), [0.0] * (neutral + others))
+    modes = one.modes.copy()
+    modes[:neutral, :dimensions] = 1
+    return dataclasses.replace(one, modes=modes)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (with_neutral(5, 5), "line attractor"),
+        (with_neutral(5, 6), "11 stable points"),  # fewer than half are neutral
+        (with_neutral(4, 0), "4 stable points"),  # too few for a line
+        (with_neutral(5, 0, dimensions=2), "attractor of 2 dimensions"),
+        (with_neutral(0, 3), "3 stable points"),
+        (with_neutral(0, 2), "bistable"),
+        (with_neutral(0, 1), "one stable point"),
+        (points([1, 3], [0.0, 0.0]), "no stable point nearby"),
+        (points([0, 0], [0.0, 0.0], [False, True]), "one stable point"),
+        (points([0, 0], [0.0, 1e-5]), "one stable point"),  # the other is slow
+    ],
+)
+def test_points_add_up_to_a_name(found: FixedPoints, said: str) -> None:
+    assert verdict(found) == said
+
+
+def test_points_are_stable_saddles_or_slow_inside_the_visited_region() -> None:
+    four = points([0, 2, 1, 0], [0.0, 0.0, 1e-5, 0.0], [False, False, False, True])
+    assert (four.stable.tolist(), four.saddles.tolist(), four.slow.tolist()) == ([0], [1], [2])
+    assert four.unstable.tolist() == [0, 2, 1, 0]
+    assert four.counted.tolist() == [True, True, False, False]
+    assert with_neutral(2, 1).neutral.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("per_tau", "unstable"), [(0.9e-3, 0), (1.1e-3, 1)])
+def test_a_mode_is_neutral_up_to_a_thousandth_per_tau(per_tau: float, unstable: int) -> None:
+    one = points([1], [0.0], slope=per_tau)  # the second mode decays 1.5 times as fast
+    assert one.unstable.tolist() == [unstable]
+    assert one.neutral.tolist() == ([] if unstable else [0])
+
+
+def test_the_selection_ratio_is_relevant_over_irrelevant_and_null_without_a_point() -> None:
+    mante = get_task("mante", settings().tasks)
+    (epoch, *_) = mante.constant_inputs()
+    relevant, irrelevant = (mante.channels.index(n) for n in (epoch.relevant, epoch.irrelevant))
+    overlap = np.zeros(4)
+    linear = linearise(known.bistable(), np.zeros(2), np.zeros(1))
+    none = dataclasses.replace(linear, overlap=overlap.copy(), error=np.zeros(4))
+    overlap[relevant], overlap[irrelevant] = 3.0, 2.0
+    some = dataclasses.replace(none, overlap=overlap)
+    one = points([1], [0.0])
+    row = [
+        [Portrait(one, one.x, 0, linear)] for linear in (some, none)
+    ] + [[Portrait(one, one.x, None, None)]]  # fmt: skip
+    report = fixed_points.point_metrics(row, [epoch], mante)
+    assert report["selection_ratio"] == {epoch.name: [1.5, None, None]}
+
+
+def test_at_most_six_modes_of_a_point_are_kept() -> None:
+    eight = dataclasses.replace(
+        points([0], [0.0]), x=np.zeros((1, 8)), modes=np.full((1, 8), 0.5, np.complex128)
+    )
+    none = np.zeros((1, 1, 2), np.float32)
+    space = StateSpace(np.zeros(8), np.eye(8)[:, :2], none, np.zeros(2), 1.0)
+    row = [[Portrait(eight, eight.x, None, None)]]
+    arrays = fixed_points.point_arrays(row, EPOCHS[:1], [space], [1e-3])
+    assert arrays["time_constants"].shape == arrays["rates_per_tau"].shape == (1, 6)
+
+
+@pytest.mark.parametrize(("rate", "at"), [(0.5 + 4e-7, 0), (0.5 + 4e-6, 1)])
+def test_points_as_slow_to_six_digits_are_taken_in_their_order(rate: float, at: int) -> None:
+    """By the leading mode: the second modes, here in the opposite order, do not count."""
+    growth = np.array([[-rate, -2, -9], [-0.5, -3, -8]])
+    two = dataclasses.replace(points([0, 0], [0.0, 0.0]), modes=1 + 0.01 * growth.astype(complex))
+    assert informative(two) == at
+
+
+def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "NEUTRAL", 1.0)
-    points = where_they_start([[1, 0]])
-    for growth, stable in (([0, 2, 3], False), ([0, -1, 1], True), ([0.5, 2, 1], False)):
-        modes = 1 + 0.25 * np.array([growth], complex)
-        one = dataclasses.replace(points, modes=modes, x=np.ones((1, 3)))
-        assert (len(one.stable), len(one.saddles)) == (stable, not stable)
-        assert len(one.neutral) == 1  # the mode that comes first here
-    at_it = dataclasses.replace(points, modes=np.full((1, 2), 1.25, complex))
-    assert (len(at_it.stable), len(at_it.neutral)) == (1, 0)
+    def told(
+        dynamics: Any, epoch: ConstantInput, test: Any, begin: int, search: Any, random: Any
+    ) -> Any:
+        place = hash((dynamics.W.sum(), epoch.name, id(test), begin, random.random()))
+        return Portrait(points([], []), np.empty((0, 3)), place, None)
+
+    monkeypatch.setattr(fixed_points, "portrait", told)
+    task, test = get_task("mante", settings().tasks), trials()
+    networks = [initialise(settings().network, 4, 1, seed) for seed in (1, 2)]
+    found = fixed_points.portraits(task, test, networks, [5, 6], known.SEARCH)
+    begin, names = task.settings.stim_on, [epoch.name for epoch in task.constant_inputs()]
+    assert len(names) == 2
+    for row, network, seed in zip(found, networks, (5, 6), strict=True):
+        drawn = [generator(seed, "analyze", "fixed_points", name).random() for name in names]
+        total = network.W_eff.astype(float).sum()
+        pairs = zip(names, drawn, strict=True)
+        expected = [hash((total, name, id(test), begin, number)) for name, number in pairs]
+        assert [one.at for one in row] == expected
 
 
-def test_a_saddle_is_looked_for_between_16_pairs_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    begun = []
-
-    def noted(dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, *rest: Any) -> Search:
-        begun.append(starts)
-        return search(dynamics, inputs, starts, *rest)
-
-    monkeypatch.setattr(module, "search", noted)
-    where_they_start([[0, 0.1 * i] for i in range(1, 10)])  # 36 pairs
-    np.testing.assert_allclose(begun[1][:, 1], [0.05 * (1 + i) for i in range(2, 10)]
-                               + [0.05 * (2 + i) for i in range(3, 10)] + [0.05 * (3 + 4)])  # fmt: skip
-
-
-def scalar_search(x: float, iterations: int) -> float:
-    """Levenberg and Marquardt's steps of one unit with F(x) = 2 max(x, 0) - x + 0.1."""
-    damping = 1.0
-
-    def velocity(x: float) -> float:
-        return 2 * max(x, 0.0) - x + 0.1
-
-    for _ in range(iterations):
-        F, J = velocity(x), 1.0 if x > 0 else -1.0
-        moved = x - J * F / (1 + damping * abs(F))
-        better = abs(velocity(moved)) < abs(F)
-        x, damping = (moved, damping * 0.1) if better else (x, damping * 10)
-    return x
+def test_every_row_of_points_has_what_is_known_of_its_point(stored: dict[str, np.ndarray]) -> None:
+    every = [one.points for row in found() for one in row]
+    for name in ("x", "outputs", "unstable", "starts", "distance"):
+        expected = np.concatenate([getattr(one, name) for one in every])
+        np.testing.assert_array_equal(stored[name], expected, err_msg=name)
+    rates = [[-1.0, -1.5, -2.0], [2.0, -3.0, -4.0], [3.0, 3.0, -6.0], [-4.0, -6.0, -8.0]]
+    np.testing.assert_allclose(stored["rates_per_tau"][:4], rates)
+    np.testing.assert_allclose(
+        stored["time_constants"], -1 / np.log1p(stored["rates_per_tau"] / 100)
+    )
+    assert stored["tolerances"].tolist() == [1e-3, 1e-6]
+    assert stored["epochs"].tolist() == ["a", "b"]
+    assert fixed_points.LONGEST == 1_000_000
 
 
-@pytest.mark.parametrize("iterations", range(1, 9))
-def test_a_search_takes_the_steps_of_levenberg_and_marquardt(iterations: int) -> None:
-    """Of these eight some overshoot, and are taken again with more damping."""
-    unit = known.dynamics([[2.0, 0], [0, 0]], [0.1, 0], activation="relu")
-    found = search(unit, NO_INPUT, np.array([[0.5, 0.0]]), [1e-9], iterations)
-    np.testing.assert_allclose(found.x, [[scalar_search(0.5, iterations), 0]], rtol=1e-9)
-    np.testing.assert_allclose(found.q, 0.5 * (abs(found.x[:, 0]) + 0.1) ** 2)
+def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelevant_evidence() -> (
+    None
+):
+    task = get_task("mante", settings().tasks)
+    motion, colour = task.constant_inputs()
+    assert (motion.relevant, motion.irrelevant) == ("motion", "colour")
+    two = points([0, 0], [0.0, 0.0])
+    linear = dataclasses.replace(
+        linearise(known.bistable(), np.zeros(2), np.zeros(1)),
+        overlap=np.array([0.6, 0.2, 0.1, 0.5]),
+        error=np.array([0.1, 0.4, 0.2, 0.3]),
+    )
+    blind = dataclasses.replace(linear, overlap=np.array([0.6, 0.0, 0.1, 0.5]))
+    some = [Portrait(two, two.x, at, line) for at, line in ((0, linear), (0, blind), (None, None))]
+    report = fixed_points.point_metrics([[one, one] for one in some], task.constant_inputs(), task)
+    ratios = report["selection_ratio"]
+    assert ratios[motion.name] == [pytest.approx(3), None, None]
+    assert ratios[colour.name] == [pytest.approx(1 / 3), 0, None]
+    errors = report["fixed_points"][motion.name]["linear_error"]
+    assert errors == [0.4, 0.4, None]
+    half = dataclasses.replace(motion, irrelevant=None)
+    assert "selection_ratio" not in fixed_points.point_metrics([[some[0]]], [half], task)
 
 
-def test_a_step_tells_how_much_it_lowers_the_speed() -> None:
-    x = np.array([[3.0, 4.0]])
-    step, lowered = searching._step(decay(), x, -x, np.zeros(1))
-    np.testing.assert_allclose(step, -x, rtol=1e-11)
-    np.testing.assert_allclose(lowered, 12.5)
-    step, lowered = searching._step(decay(), x, -x, np.array([0.2]))  # as large as J'J
-    np.testing.assert_allclose(step, -x / 2)
-    np.testing.assert_allclose(lowered, 12.5 * 0.75)
+def test_outputs_of_points_are_named_where_there_are_several() -> None:
+    task = get_task("flip_flop", settings().tasks)
+    two = dataclasses.replace(
+        points([0, 0], [0.0, 0.0]), outputs=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    )
+    report = fixed_points.point_metrics([[Portrait(two, two.x, None, None)]], EPOCHS[:1], task)
+    by_name = dict(zip(task.outputs, ([1, 4], [2, 5], [3, 6]), strict=True))
+    assert report["fixed_points"]["a"]["stable_outputs"] == [by_name]
 
 
-@pytest.mark.parametrize(("n", "chunks"), [(33, [11, 11, 11]), (48, [16] * 3), (16, [16])])
-def test_jacobians_of_16_points_at_most_are_in_memory(n: int, chunks: list[int]) -> None:
-    taken = []
-
-    class Counted(Dynamics):
-        def jacobian(self, x: np.ndarray) -> np.ndarray:
-            taken.append(len(x))
-            return super().jacobian(x)
-
-    search(Counted(**decay().__dict__), np.array([1.0, 2.0]), np.ones((n, 2)), [1e-3], 1)
-    assert taken == chunks
-
-
-@pytest.mark.parametrize(("constant", "at"), [("SETTLED", 1.0), ("STUCK", 1.0)])
-def test_a_point_at_the_bound_of_the_search_is_left_where_it_is(
-    monkeypatch: pytest.MonkeyPatch, constant: str, at: float
-) -> None:
-    monkeypatch.setattr(searching, constant, at)  # of q, and of the share that is promised
-    start = np.ones((1, 2))
-    inputs = np.array([1.0, 2.0])
-    assert search(decay(), inputs, start, [1e-3], 5).x.tolist() == start.tolist()
-    monkeypatch.setattr(searching, constant, 0.99 * at)
-    assert search(decay(), inputs, start, [1e-3], 5).x.tolist() != start.tolist()
-
-
-def test_a_relu_unit_at_zero_has_no_slope() -> None:
-    unit = known.line()
-    assert unit.slope(np.array([[-1.0, 0.0], [0.0, 1e-9]])).tolist() == [[0, 0], [0, 1]]
+def test_a_search_starts_from_different_visited_states() -> None:
+    """Of as many starts as states each is taken once."""
+    search = known.SEARCH.model_copy(update={"starts": 1000, "iterations": 0, "tolerances": [1e9],
+                                             "merge_distance": 0.0})  # fmt: skip
+    quiet = dataclasses.replace(still(noise=0.1), alpha=np.full(2, 0.5))
+    one = portrait(quiet, EPOCH, trials(steps=3), 1, search, np.random.default_rng(0))
+    states = visited_states(quiet, EPOCH, trials(steps=3), 1, np.random.default_rng(0))
+    assert one.points.starts.sum() == len(states)
+    assert one.points.survivors.tolist() == [len({tuple(state) for state in states})]

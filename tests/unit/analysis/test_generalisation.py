@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis import generalisation, psychometric
-from ctrnn.analysis.generalisation import new_trials, noisier, responses, with_setting
-from ctrnn.analysis.outside_training import choose, generalise
+from ctrnn.analysis import generalisation, psychometric, scoring
+from ctrnn.analysis.generalisation import noisier, with_setting
 from ctrnn.analysis.psychometric import fit
-from ctrnn.analysis.scoring import accuracies
+from ctrnn.analysis.scoring import accuracies, new_trials, responses
 from ctrnn.network import Trials, get_backend, initialise
 from tests.settings import settings
+from tests.unit.analysis import known
 
 PARAMS = settings(network__n_units=30)
 NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
@@ -99,26 +99,18 @@ SIGHT: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
 def test_a_network_that_follows_the_evidence_has_a_steep_psychometric_function(name: str) -> None:
     kind, see = SIGHT[name]
     two = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"n_networks": 2})})
-    arrays, metrics = choose(
-        task(name),
-        [NETWORK] * 2,
-        two.seed,
-        two.network_seeds,
-        two.analyze.generalisation,
-        by_sight(see),
+    arrays, metrics = psychometric.compute(
+        known.recording(task(name), [NETWORK] * 2, two, by_sight(see))
     )
     assert arrays["kinds"].tolist() == [kind]
     sizes = PARAMS.analyze.generalisation.evidence
     np.testing.assert_allclose(arrays["levels"], sorted([-s for s in sizes] + sizes))
     np.testing.assert_array_equal(arrays["positive"][0, 0], arrays["levels"] > 0)
     assert metrics["psychometric_slope"][kind][0] > 100
-    blind, _ = choose(
-        task(name),
-        [NETWORK] * 2,
-        two.seed,
-        two.network_seeds,
-        two.analyze.generalisation,
-        by_sight(lambda inputs: np.full(inputs.shape[1], 0.5)),
+    blind, _ = psychometric.compute(
+        known.recording(
+            task(name), [NETWORK] * 2, two, by_sight(lambda inputs: np.full(inputs.shape[1], 0.5))
+        )
     )
     assert (blind["positive"] == 1).all()
 
@@ -159,13 +151,8 @@ def test_pairs_of_vibrations_keep_their_mean_and_differ_by_the_evidence() -> Non
 
 @pytest.mark.parametrize("name", ["go_nogo", "dmts", "xor", "flip_flop"])
 def test_a_task_without_strengths_of_evidence_has_no_psychometric_function(name: str) -> None:
-    assert choose(
-        task(name),
-        [NETWORK],
-        PARAMS.seed,
-        PARAMS.network_seeds,
-        PARAMS.analyze.generalisation,
-        by_sight(lambda inputs: inputs[0, :, 0]),
+    assert psychometric.compute(
+        known.recording(task(name), [NETWORK], PARAMS, by_sight(lambda inputs: inputs[0, :, 0]))
     ) == (
         {},
         {},
@@ -225,22 +212,13 @@ def test_an_empty_list_leaves_its_test_out(empty: list[str]) -> None:
     )
     mante = tasks.get_task("mante", params.tasks)
     networks, backend = [initialise(params.network, 4, 1, seed=1)], get_backend(params.train)
-    arrays, metrics = generalise(
-        mante, networks, params.seed, params.network_seeds, params.analyze.generalisation, backend
-    )
+    arrays, metrics = generalisation.compute(known.recording(mante, networks, params, backend))
     left = [name for name in LISTS if name not in empty]
     assert list(metrics["generalisation"]) == left
     assert {name.rpartition("_")[0] for name in arrays} == set(left)
-    assert bool(
-        choose(
-            mante,
-            networks,
-            params.seed,
-            params.network_seeds,
-            params.analyze.generalisation,
-            backend,
-        )[0]
-    ) == ("evidence" in left)
+    assert bool(psychometric.compute(known.recording(mante, networks, params, backend))[0]) == (
+        "evidence" in left
+    )
 
 
 class Echo:
@@ -253,7 +231,7 @@ class Echo:
 def test_trials_that_are_run_in_parts_come_back_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(generalisation, "TRIALS_AT_ONCE", 3)
+    monkeypatch.setattr(scoring, "TRIALS_AT_ONCE", 3)
     batch = new_trials(task("xor"), 2, 1)  # eight trials
     backend: Any = Echo()
     networks = [initialise(PARAMS.network, 2, 1, seed) for seed in (1, 2)]

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis.late_selection import late_selection, separation
-from ctrnn.analysis.recording import Recording
+from ctrnn.analysis.recording import NetworkRecording
+from ctrnn.analysis.targeted import late_selection, separation
 from ctrnn.tasks import ConstantInput
 
 ROWS = pd.DataFrame(
@@ -23,7 +23,7 @@ EPOCHS = (
 )
 NAMES = ("choice", "motion", "colour")
 TWICE = pd.concat([ROWS, ROWS], ignore_index=True)  # two trials of every condition
-RECORDING = Recording(
+RECORDING = NetworkRecording(
     ROWS["condition"].tolist(),
     np.zeros((8, 1, 1), np.float32),
     np.zeros((1, 16, 1), np.float32),

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis.generalisation import new_trials
-from ctrnn.analysis.lesions import controls, half_width, lesions, silenced
-from ctrnn.analysis.settings import LesionSettings
+from ctrnn.analysis.lesions import LesionSettings, controls, half_width, lesions, silenced
+from ctrnn.analysis.scoring import new_trials
 from ctrnn.network import Network, Trials, initialise
 from ctrnn.network.native_backend import NativeBackend
 from tests.settings import settings

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ctrnn.analysis import linearisation
-from ctrnn.analysis.linearisation import linearise
+from ctrnn.analysis import dynamics
+from ctrnn.analysis.dynamics import linearise
 from tests.unit.analysis import known
 
 
@@ -62,7 +62,7 @@ def test_a_pulse_is_compared_after_two_time_constants() -> None:
 
 def test_a_long_pulse_response_is_simulated_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = linearise(known.bistable(), np.zeros(2), np.zeros(1)).error
-    monkeypatch.setattr(linearisation, "AT_ONCE", 3)  # of 20 steps
+    monkeypatch.setattr(dynamics, "AT_ONCE", 3)  # of 20 steps
     np.testing.assert_array_equal(
         linearise(known.bistable(), np.zeros(2), np.zeros(1)).error, whole
     )

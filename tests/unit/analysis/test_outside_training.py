@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ctrnn import tasks
-from ctrnn.analysis.outside_training import choose, first_trials, generalise, silence
+from ctrnn.analysis import generalisation, lesions, psychometric, roles
+from ctrnn.analysis.scoring import first_trials
 from ctrnn.network import initialise
 from ctrnn.tasks import trial_table
 from tests.settings import settings
+from tests.unit.analysis import known
 
 PARAMS = settings(
     network__n_units=10,
@@ -63,9 +65,7 @@ def test_the_first_trials_of_every_condition_are_taken_with_what_they_show() -> 
 
 def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
     task = tasks.get_task("mante_graded", PARAMS.tasks)
-    arrays, metrics = choose(
-        task, networks(task), PARAMS.seed, PARAMS.network_seeds, PARAMS.analyze.generalisation, SIGN
-    )
+    arrays, metrics = psychometric.compute(known.recording(task, networks(task), PARAMS, SIGN))
     assert arrays["kinds"].tolist() == ["relevant", "irrelevant"]
     strengths = PARAMS.analyze.generalisation.evidence
     assert arrays["levels"].tolist() == [*(-s for s in reversed(strengths)), *strengths]
@@ -82,16 +82,12 @@ def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
 
 def test_a_task_without_strengths_of_evidence_has_no_choices() -> None:
     task = tasks.get_task("xor", PARAMS.tasks)
-    assert choose(
-        task, networks(task), PARAMS.seed, PARAMS.network_seeds, PARAMS.analyze.generalisation, SIGN
-    ) == ({}, {})
+    assert psychometric.compute(known.recording(task, networks(task), PARAMS, SIGN)) == ({}, {})
 
 
 def test_metrics_of_generalisation_are_means_over_networks() -> None:
     task = tasks.get_task("xor", PARAMS.tasks)
-    arrays, report = generalise(
-        task, networks(task), PARAMS.seed, PARAMS.network_seeds, PARAMS.analyze.generalisation, SIGN
-    )
+    arrays, report = generalisation.compute(known.recording(task, networks(task), PARAMS, SIGN))
     for setting, curve in report["generalisation"].items():
         assert curve["values"] == arrays[f"{setting}_values"].tolist()
         accuracy = arrays[f"{setting}_accuracy"]
@@ -105,17 +101,10 @@ def test_metrics_of_generalisation_are_means_over_networks() -> None:
 def test_lesions_report_accuracy_by_side_beside_the_intact_one() -> None:
     task = tasks.get_task("xor", PARAMS.tasks)
     test = task.render(trial_table(task, "test", 1))
-    d_prime = np.zeros((2, 1, 10))
-    arrays, report = silence(
-        task,
-        test,
-        networks(task),
-        ["choice"],
-        d_prime,
-        PARAMS.network_seeds,
-        PARAMS.analyze.lesions,
-        SIGN,
-    )
+    recording = known.recording(task, networks(task), PARAMS, SIGN, test)
+    selectivity = {"variables": np.array(["choice"]), "d_prime": np.zeros((2, 1, 10))}
+    recording._results[roles.compute] = (selectivity, {})
+    arrays, report = lesions.compute(recording)
     assert arrays["groups"].tolist() == ["excitatory", "inhibitory", "choice-selective"]
     assert arrays["accuracy"].shape == (2, 3, 2, 3, 2)
     assert arrays["n_units"].tolist() == [[[0, 8], [0, 2], [0, 10]]] * 2

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis.recording import Recording, in_bins, record
+from ctrnn.analysis.recording import NetworkRecording, in_bins, record
 from ctrnn.network import Activity
 from ctrnn.tasks import trial_table
 from tests.settings import settings
@@ -31,7 +31,7 @@ ECHO: Any = Echo()
 ANY: Any = None  # a network that the backend does not look at
 
 
-def recorded(per_condition: int) -> list[Recording]:
+def recorded(per_condition: int) -> list[NetworkRecording]:
     return record(TASK, TEST, [ANY, ANY], [1, 2], per_condition, 10, ECHO)
 
 

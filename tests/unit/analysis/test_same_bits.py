@@ -20,7 +20,7 @@ from ctrnn.analysis.blas import CHOICE, same_blas, same_everywhere
 from tests.settings import FILE, settings
 from tests.unit.analysis import known
 from tests.unit.analysis.test_analyze import SMALL, opened
-from tests.unit.analysis.test_mechanism import points
+from tests.unit.analysis.test_fixed_points import points
 from tools.verify import variables
 
 ROOT = FILE.parent

@@ -7,7 +7,18 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ctrnn import figures
+from ctrnn.figures import (
+    circuit,
+    fixed_points,
+    generalisation,
+    lesions,
+    psychometric,
+    roles,
+    selection,
+    similarity,
+    slow_points,
+    targeted,
+)
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -25,7 +36,7 @@ def panels(figure: Figure) -> list:
 def points(kinds: list[str], n_components: int = 3) -> Figure:
     n = len(kinds)
     seen = np.array([[True, True, False], [False, False, True]])
-    return figures.fixed_points(
+    return fixed_points.plot(
         numbers(2, 3, 9, n_components).astype(np.float32), seen, ["a", "b_c"], np.zeros(n, int), np.zeros(n, int),
         kinds, numbers(n, n_components),
     )  # fmt: skip
@@ -48,9 +59,7 @@ def test_without_points_or_with_one_component_trajectories_are_still_drawn() -> 
 
 
 def test_the_tolerance_falls_from_left_to_right() -> None:
-    figure = figures.slow_points(
-        np.array([[[9, 3]], [[8, 1]]]), np.array([1e-2, 1e-20]), ["no_input"]
-    )
+    figure = slow_points.plot(np.array([[[9, 3]], [[8, 1]]]), np.array([1e-2, 1e-20]), ["no_input"])
     left, right = figure.axes[0].get_xlim()
     assert left > right
     assert [np.asarray(line.get_ydata())[-1] for line in figure.axes[0].lines] == [3, 1]
@@ -61,19 +70,19 @@ def test_every_variable_is_drawn_against_the_choice_or_the_choice_against_time(
     n: int, n_panels: int
 ) -> None:
     names = ["choice", "motion", "colour", "context"][:n]
-    figure = figures.targeted(numbers(2, n, 2, 9).astype(np.float32), names, ["a=1", "a=2"])
+    figure = targeted.plot(numbers(2, n, 2, 9).astype(np.float32), names, ["a=1", "a=2"])
     assert len(panels(figure)) == n_panels
     assert panels(figure)[0].get_xlabel() == ("time (steps)" if n == 1 else "choice axis")
 
 
 def test_selection_shows_every_network_at_every_channel() -> None:
-    axes = figures.selection(np.abs(numbers(3, 2, 4)), ["a", "b"], ["w", "x", "y", "z"]).axes[0]
+    axes = selection.plot(np.abs(numbers(3, 2, 4)), ["a", "b"], ["w", "x", "y", "z"]).axes[0]
     assert sum(n_points(line) for line in axes.lines) == 12
 
 
 def test_the_share_of_units_above_a_d_prime_falls_from_one() -> None:
     sign = np.array([[1.0, 1, 1, -1]] * 2)
-    figure = figures.roles(numbers(2, 2, 4), sign, ["choice", "motion"])
+    figure = roles.plot(numbers(2, 2, 4), sign, ["choice", "motion"])
     for line in figure.axes[0].lines:
         assert np.asarray(line.get_ydata())[0] == 1
         assert (np.diff(np.asarray(line.get_ydata())) < 0).all()
@@ -84,13 +93,13 @@ def test_group_weights_are_written_into_the_matrix() -> None:
     sign = np.array([[1.0, -1.0]])
     current, time = np.abs(numbers(1, 2)), np.abs(numbers(1, 9))
     weights = np.arange(16.0).reshape(1, 4, 4)
-    figure = figures.circuit(current, -current, time, -time, sign, weights, "choice")
+    figure = circuit.plot(current, -current, time, -time, sign, weights, "choice")
     assert [text.get_text() for text in figure.axes[2].texts][-1] == "15.00"
 
 
 def test_lesions_have_a_panel_per_group_and_a_line_per_control() -> None:
     accuracy = np.abs(numbers(4, 3, 3))
-    figure = figures.lesions(
+    figure = lesions.plot(
         np.array([0.1, 0.2, 0.4]), accuracy, accuracy / 9, list("abcd"), 0.9, "correct"
     )
     assert len(panels(figure)) == 4
@@ -104,7 +113,7 @@ def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
         "delay": (np.array([0.0, 5.0, 10.0]), 10.0, accuracy),
         "noise": (np.array([0.0, 1.0, 30.0]), None, accuracy),
     }
-    delay, noise = figures.generalisation(curves).axes
+    delay, noise = generalisation.plot(curves).axes
     assert (delay.get_xscale(), noise.get_xscale()) == ("linear", "symlog")
     assert 10.0 in [np.asarray(line.get_xdata())[0] for line in delay.lines if n_points(line) == 2]
 
@@ -112,7 +121,7 @@ def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
 def test_choices_and_fits_are_drawn_for_each_kind_of_evidence() -> None:
     shares = np.full((2, 2, 5), 0.5)
     kinds = ["relevant", "irrelevant"]
-    figure = figures.psychometric(np.linspace(-1, 1, 5), shares, shares, kinds, "evidence (Hz)")
+    figure = psychometric.plot(np.linspace(-1, 1, 5), shares, shares, kinds, "evidence (Hz)")
     assert panels(figure)[0].get_xlabel() == "evidence (Hz)"
     assert len(panels(figure)) == 2
     assert len([line for line in figure.axes[0].lines if n_points(line) == 5]) == 4
@@ -120,7 +129,7 @@ def test_choices_and_fits_are_drawn_for_each_kind_of_evidence() -> None:
 
 def test_many_networks_are_compared_without_numbers() -> None:
     few, many = (
-        figures.similarity(np.eye(n), np.eye(n), np.full((n, 3), 0.3), np.full((n, 3), 0.2))
+        similarity.plot(np.eye(n), np.eye(n), np.full((n, 3), 0.3), np.full((n, 3), 0.2))
         for n in (2, 12)
     )
     assert (len(few.axes[0].texts), len(many.axes[0].texts)) == (4, 0)
@@ -128,7 +137,7 @@ def test_many_networks_are_compared_without_numbers() -> None:
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda: points(["stable"]), lambda: figures.selection(np.ones((1, 1, 1)), ["a"], ["b"])],
+    [lambda: points(["stable"]), lambda: selection.plot(np.ones((1, 1, 1)), ["a"], ["b"])],
 )
 def test_letters_are_at_least_8_points(draw) -> None:
     figure = draw()

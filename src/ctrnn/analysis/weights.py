@@ -1,4 +1,4 @@
-"""The recurrent weights before and after training: spectrum, excitatory and inhibitory weights, Dale's principle."""
+"""Excitatory and inhibitory recurrent weights before and after training, and Dale's principle."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Complex, Float
+from jaxtyping import Float
 
-from ctrnn.analysis.dynamics import by_size
-from ctrnn.core.population import mean_sd
+from ctrnn.analysis.recording import Recording, Result
 from ctrnn.network import Network
 
 POPULATIONS = {"excitatory": 1, "inhibitory": -1}  # name, sign of the presynaptic unit
@@ -17,10 +16,15 @@ FEW = 10  # units
 LARGE = 100.0  # weight: more than training can take back, and a sigmoid has no slope beyond it
 
 
-def spectra(networks: Sequence[Network]) -> Complex[np.ndarray, "network unit"]:
-    """Eigenvalues of W_eff, by falling absolute value, then by imaginary part."""
-    values = np.stack([np.linalg.eigvals(net.W_eff.astype(np.float64)) for net in networks])
-    return np.take_along_axis(values, by_size(values), axis=1).astype(np.complex128)
+def compute(recording: Recording) -> Result:
+    """Distributions of the weights, and whether sign and pattern were kept exactly.
+
+    Returns:
+        Arrays of `weight_distributions` and metrics of `weight_metrics`.
+    """
+    before, after = recording.before, recording.after
+    arrays = weight_distributions(before, after, recording.settings.weight_bins)
+    return arrays, weight_metrics(before, after)
 
 
 def weight_distributions(
@@ -42,18 +46,14 @@ def weight_distributions(
     return {"bins": bins, **counts}
 
 
-def connectivity_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
-    """Spectral radius and weight statistics per network, and whether sign and pattern were kept exactly.
+def weight_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
+    """Weight statistics per network, and whether sign and pattern were kept exactly.
 
     `lacks` is there where a network lacks something: a list of it for every network.
     """
     both = (("before", before), ("after", after))
     lacking = [lacks(network) for network in after]
     return {
-        "spectral_radius": {
-            when: mean_sd([float(np.abs(row[0])) for row in spectra(networks)])
-            for when, networks in both
-        },
         "weights": {
             population: {
                 when: [weight_statistics(net, sign) for net in networks] for when, networks in both
@@ -94,22 +94,22 @@ def moments(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
 
 def lacks(network: Network) -> list[str]:
     """Why a network may not have learned, by its weights and units, in words; empty for most networks."""
-    wiring, effective = network.wiring, network.effective_weights
+    wiring, acting = network.wiring, network.effective_weights
     n, dale = len(wiring.sign), wiring.settings.dale
-    found = {
-        "no input weights other than 0": not effective["W_in"].any(),
+    reasons = {
+        "no input weights other than 0": not acting["W_in"].any(),
         "no recurrent synapses": not wiring.mask.any(),
         "no recurrent weights other than 0": wiring.mask.any() and not network.W_eff.any(),
-        "no readout weights other than 0": not effective["W_out"].any(),
+        "no readout weights other than 0": not acting["W_out"].any(),
         "no excitatory units": dale and not (wiring.sign == 1).any(),
         "no inhibitory units": dale and not (wiring.sign == -1).any(),
         f"only {n} unit{'s' * (n > 1)}": n < FEW,
     }
-    arrays = {"input": effective["W_in"], "recurrent": network.W_eff, "readout": effective["W_out"]}
+    arrays = {"input": acting["W_in"], "recurrent": network.W_eff, "readout": acting["W_out"]}
     for name, array in arrays.items():
         largest = float(np.abs(array).max(initial=0))
-        found[f"{name} weights of up to {largest:.1g}"] = largest > LARGE
-    return [words for words, true in found.items() if true]
+        reasons[f"{name} weights of up to {largest:.1g}"] = largest > LARGE
+    return [words for words, true in reasons.items() if true]
 
 
 def dale_check(networks: Sequence[Network]) -> dict[str, Any]:

@@ -6,35 +6,27 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis.recording import Recording
-from ctrnn.analysis.regression import Design
-from ctrnn.analysis.representation import Represented, common, regressors, represent, role_metrics
-from ctrnn.analysis.state_space import StateSpace
+from ctrnn import tasks
+from ctrnn.analysis import roles as roles_module
+from ctrnn.analysis import targeted
+from ctrnn.analysis.recording import NetworkRecording
+from ctrnn.analysis.regression import Design, common, designs, regressors
+from ctrnn.analysis.roles import role_metrics
 from ctrnn.network import initialise
 from tests.settings import settings
-
-
-def represented(names: tuple[str, ...], value: float) -> Represented:
-    none = np.zeros((1, 1, 1), np.float32)
-    return Represented(
-        StateSpace(np.zeros(3), np.zeros((3, 1)), none, np.zeros(1), 1.0),
-        Design(names, np.zeros((4, len(names))), np.ones(4, bool)),
-        {"d_prime": np.full((len(names), 3), value), "silent": np.array([True, False, False])},
-        {"peak": np.full(len(names), int(value))},
-        np.zeros(1),
-    )
+from tests.unit.analysis import known
 
 
 def test_a_regressor_that_a_network_lacks_is_zero() -> None:
-    each = [represented(("choice", "motion"), 2.0), represented(("motion", "context"), 3.0)]
+    networks = {("choice", "motion"): 2, ("motion", "context"): 3}
+    each = [Design(names, np.zeros((4, 2)), np.ones(4, bool)) for names in networks]
     names = regressors(each)
     assert names == ["choice", "motion", "context"]
-    arrays = common(names, each, "arrays")
+    own = [{"d_prime": np.full((2, 3), float(n)), "peak": np.full(2, n)} for n in networks.values()]
+    arrays = common(names, each, own)
     assert arrays["d_prime"][..., 0].tolist() == [[2, 2, 0], [0, 3, 3]]
-    assert arrays["silent"].tolist() == [[True, False, False]] * 2
-    peak = common(names, each, "targeted")["peak"]
-    assert peak.tolist() == [[2, 2, 0], [0, 3, 3]]
-    assert peak.dtype == np.int64
+    assert arrays["peak"].tolist() == [[2, 2, 0], [0, 3, 3]]
+    assert arrays["peak"].dtype == np.int64
 
 
 def test_shares_of_units_are_those_of_each_population() -> None:
@@ -76,19 +68,23 @@ def test_a_networks_arrays_are_those_of_its_rates() -> None:
     rows = pd.DataFrame({"motion": [1.0, -1.0] * 10, "condition": ["a", "b"] * 10})
     binned = random.random((4, 20, 10)).astype(np.float32)
     binned[2, :, 4] += 5 * rows["motion"].to_numpy(np.float32)  # motion is in unit 4, in bin 2
-    recording = Recording(["a", "b"], averages, binned, rows, np.full(20, np.nan, np.float32))
-    found = represent(recording, network, 1, params.analyze)
-    assert found.design.names == ("motion",)
-    assert found.arrays["silent"].tolist() == [True] + [False] * 9
-    assert found.arrays["saturated"].tolist() == [False, True] + [False] * 8
-    assert found.arrays["selective"][0, 4]
-    assert found.targeted["peak"].tolist() == [2 * 5]
-    assert found.targeted["strength"].shape == (1, 4)
-    assert found.targeted["projections"].shape == (1, 2, 20)
+    rates = NetworkRecording(["a", "b"], averages, binned, rows, np.full(20, np.nan, np.float32))
+    recording = known.recording(tasks.get_task("go_nogo", params.tasks), [network], params, None)
+    recording.__dict__["rates"] = [rates]
+    along, _ = targeted.compute(recording)
+    roles, _ = roles_module.compute(recording)
+    assert recording.once(designs)[0].names == ("motion",)
+    assert roles["variables"].tolist() == along["variables"].tolist() == ["motion"]
+    assert roles["silent"][0].tolist() == [True] + [False] * 9
+    assert roles["saturated"][0].tolist() == [False, True] + [False] * 8
+    assert roles["selective"][0, 0, 4]
+    assert along["peak"][0].tolist() == [2 * 5]
+    assert along["strength"][0].shape == (1, 4)
+    assert along["projections"][0].shape == (1, 2, 20)
     W = network.W_eff.astype(np.float64)
     excitation = averages @ np.maximum(W, 0).T
-    np.testing.assert_allclose(found.arrays["excitation"], excitation.mean(axis=(0, 1)))
-    np.testing.assert_allclose(found.arrays["excitation_in_time"], excitation.mean(axis=(0, 2)))
+    np.testing.assert_allclose(roles["excitation"][0], excitation.mean(axis=(0, 1)))
+    np.testing.assert_allclose(roles["excitation_in_time"][0], excitation.mean(axis=(0, 2)))
     inhibition = averages @ np.minimum(W, 0).T
-    np.testing.assert_allclose(found.arrays["inhibition"], inhibition.mean(axis=(0, 1)))
-    np.testing.assert_allclose(found.arrays["inhibition_in_time"], inhibition.mean(axis=(0, 2)))
+    np.testing.assert_allclose(roles["inhibition"][0], inhibition.mean(axis=(0, 1)))
+    np.testing.assert_allclose(roles["inhibition_in_time"][0], inhibition.mean(axis=(0, 2)))

@@ -1,0 +1,34 @@
+"""Eigenvalues of the recurrent weights before and after training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Complex
+
+from ctrnn.analysis.dynamics import by_size
+from ctrnn.analysis.recording import Recording, Result
+from ctrnn.core.population import mean_sd
+from ctrnn.network import Network
+
+MEASURES = {
+    "spectral_radius": ("spectral_radius/after/network_{}", "spectral radius after training")
+}
+
+
+def spectra(networks: Sequence[Network]) -> Complex[np.ndarray, "network unit"]:
+    """Eigenvalues of W_eff, by falling absolute value, then by imaginary part."""
+    values = np.stack([np.linalg.eigvals(net.W_eff.astype(np.float64)) for net in networks])
+    return np.take_along_axis(values, by_size(values), axis=1).astype(np.complex128)
+
+
+def compute(recording: Recording) -> Result:
+    """Eigenvalues of W_eff.
+
+    Returns:
+        before, after: [network, unit]. And the metric spectral_radius of every network, before and after.
+    """
+    arrays = {"before": spectra(recording.before), "after": spectra(recording.after)}
+    radii = {when: np.abs(values[:, 0]).tolist() for when, values in arrays.items()}
+    return arrays, {"spectral_radius": {when: mean_sd(radius) for when, radius in radii.items()}}
