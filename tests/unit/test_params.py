@@ -519,3 +519,37 @@ def test_settings_of_a_task_let_other_bases_hear_of_their_subclasses() -> None:
         pass
 
     assert heard == [("Settings", {"word": 3})]
+
+
+def test_a_file_of_before_is_told_the_new_names_in_one_sentence(raw: dict[str, Any]) -> None:
+    train = dict(raw["train"])
+    train["hopeless"], train["trials_per_batch"] = (
+        train.pop("early_abandon"),
+        train.pop("batch_size"),
+    )
+    assert sentence({**raw, "train": train}) == (
+        "train.trials_per_batch is now train.batch_size, train.hopeless is now train.early_abandon; rename them"
+    )
+
+
+def test_a_stage_can_read_no_section_that_it_was_not_handed() -> None:
+    handed = params.load("seed", "network", path=FILE)
+    assert handed.network == settings().network
+    with pytest.raises(AttributeError, match="analyze"):
+        _ = handed.analyze
+
+
+def test_some_sections_are_checked_without_the_others(raw: dict[str, Any]) -> None:
+    some = {"seed": 1, "network": raw["network"], "tasks": {"dmts": raw["tasks"]["dmts"]}}
+    checked = params.check_part(some)
+    assert checked.task("dmts") == settings().task("dmts")
+    assert not hasattr(checked, "train")
+    with pytest.raises(ParamsError, match=r"network.p_inh = 2 is not allowed"):
+        params.check_part({"network": {**raw["network"], "p_inh": 2}})
+
+
+def test_settings_of_old_weights_are_read_under_their_new_names() -> None:
+    train = settings().train.model_dump()
+    old = {**train, "stop_at": train["stop_criterion"]}
+    del old["stop_criterion"]
+    assert type(settings().train).with_names_of_now(old) == train

@@ -94,18 +94,18 @@ def moments(values: Float[np.ndarray, " value"]) -> tuple[float, float]:
 
 def lacks(network: Network) -> list[str]:
     """Why a network may not have learned, by its weights and units, in words; empty for most networks."""
-    wiring, acting = network.wiring, network.effective_weights
+    wiring, effective = network.wiring, network.effective_weights
     n, dale = len(wiring.sign), wiring.settings.dale
     reasons = {
-        "no input weights other than 0": not acting["W_in"].any(),
+        "no input weights other than 0": not effective["W_in"].any(),
         "no recurrent synapses": not wiring.mask.any(),
         "no recurrent weights other than 0": wiring.mask.any() and not network.W_eff.any(),
-        "no readout weights other than 0": not acting["W_out"].any(),
+        "no readout weights other than 0": not effective["W_out"].any(),
         "no excitatory units": dale and not (wiring.sign == 1).any(),
         "no inhibitory units": dale and not (wiring.sign == -1).any(),
         f"only {n} unit{'s' * (n > 1)}": n < FEW,
     }
-    arrays = {"input": acting["W_in"], "recurrent": network.W_eff, "readout": acting["W_out"]}
+    arrays = {"input": effective["W_in"], "recurrent": network.W_eff, "readout": effective["W_out"]}
     for name, array in arrays.items():
         largest = float(np.abs(array).max(initial=0))
         reasons[f"{name} weights of up to {largest:.1g}"] = largest > LARGE
