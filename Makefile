@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui bench results verify relock lock clean
+.PHONY: help setup init repro test lint format publish ui bench results docs verify relock lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,10 @@ bench: $(STAMP)  ## time a training step against its contenders (the extra `benc
 results: $(STAMP)  ## run the experiments of docs/results.md that are missing (hours for all); ARGS="gain relu" picks some
 	PYTHONPATH=src python -m experiments.run $(ARGS)
 
+docs: $(STAMP)  ## build the pages of docs/ into site/, strictly; they open from the disk, offline
+	PYTHONPATH=src:. NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	@echo "The pages are in site/index.html."
+
 verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks, --small the small configuration
 	PYTHONPATH=src:. python -m tools.verify $(ARGS)
 
@@ -92,4 +96,4 @@ lock: $(STAMP)  ## write requirements*.lock from pyproject.toml; ARGS=--upgrade 
 
 clean:  ## remove results, checkpoints, tools' caches and the environment; the DVC cache and the tracked runs stay
 	rm -rf artifacts .checkpoints reports/figures reports/index.html
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)
+	rm -rf site .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)

@@ -143,13 +143,13 @@ def format_validation_error(
         siblings = [f"{parent}.{name}" if parent else name for name in _keys(section, inside[:-1])]
         return f"{key} is not a setting; {_meant(str(inside[-1]), parent, siblings, every_key)}"
     if first["type"] == "missing":
-        return f"{key} is missing; give {_allowed(section, inside)}"
+        return f"{key} is missing; give {allowed(section, inside)}"
     if first["type"] == "string_unicode":
         return f"{shown(first['input'])} is not a text in Unicode; give other characters"
     if first["type"] == "value_error":
         dot = f"{key}." if key else ""
         return dot + str(first["ctx"]["error"]).replace("{section}.", dot)
-    return f"{key} = {shown(first['input'])} is not allowed; give {_allowed(section, inside)}"
+    return f"{key} = {shown(first['input'])} is not allowed; give {allowed(section, inside)}"
 
 
 def keys_of(section: type[BaseModel], where: str = "") -> list[str]:
@@ -193,7 +193,8 @@ def _keys(section: type[BaseModel], path: Sequence[Any]) -> list[str]:
     return [key for choice in choices for key in choice.get("properties", {})]
 
 
-def _allowed(section: type[BaseModel], path: Sequence[Any]) -> str:
+def allowed(section: type[BaseModel], path: Sequence[Any]) -> str:
+    """What the setting at `path` below a section may be, in words."""
     return _words(_schema(section, path))
 
 

@@ -112,12 +112,12 @@ class FixedPoints:
 
     @property
     def stable(self) -> Int[np.ndarray, " stable"]:
-        """Places of the stable ones of those."""
+        """Indices of the counted points that are stable."""
         return np.flatnonzero(self.counted & (self.unstable == 0))
 
     @property
     def saddles(self) -> Int[np.ndarray, " saddle"]:
-        """Places of the others."""
+        """Indices of the counted points that are not stable."""
         return np.flatnonzero(self.counted & (self.unstable > 0))
 
     @property
