@@ -2,8 +2,8 @@
 
 from ctrnn.kernel.build import isa
 from ctrnn.kernel.elementary import log, logistic
-from ctrnn.kernel.network import Network
 from ctrnn.kernel.normals import normals
+from ctrnn.kernel.prepared import PreparedNetwork
 from ctrnn.kernel.run import (
     ForwardJob,
     TrainJob,
@@ -15,7 +15,7 @@ from ctrnn.kernel.run import (
 
 __all__ = [
     "ForwardJob",
-    "Network",
+    "PreparedNetwork",
     "TrainJob",
     "forward",
     "isa",

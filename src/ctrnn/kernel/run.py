@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctrnn.kernel.library import LANES, Floats, SliceC, address, library, workspace
-from ctrnn.kernel.network import Effective, Network, floats
+from ctrnn.kernel.prepared import Effective, PreparedNetwork, floats
 
 NAMES = frozenset({"W_in", "W_rec", "b_rec", "W_out", "b_out"})
 
@@ -28,7 +28,7 @@ class ForwardJob:
     x to begin with, None for 0.
     """
 
-    network: Network
+    network: PreparedNetwork
     weights: Mapping[str, Floats]
     inputs: Floats
     key: int | None = None
@@ -45,7 +45,7 @@ class TrainJob:
     or weights); wanted: the weights whose gradients are to be returned.
     """
 
-    network: Network
+    network: PreparedNetwork
     weights: Mapping[str, Floats]
     inputs: Floats
     targets: Floats
@@ -94,7 +94,7 @@ def loss_and_gradients(
     return [one.result() for one in begun]
 
 
-def noise(network: Network, key: int, T: int, n_trials: int) -> tuple[Floats, Floats]:
+def noise(network: PreparedNetwork, key: int, T: int, n_trials: int) -> tuple[Floats, Floats]:
     """The standard normals (xi, eta), each [time, trial, unit], that both functions above use with this key."""
     xi, eta = (np.empty((T, n_trials, network.n_units), np.float32) for _ in range(2))
     for s in range(_slices(n_trials)):

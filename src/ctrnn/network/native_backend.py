@@ -32,7 +32,7 @@ class NativeBackend:
             library()  # builds the kernel, so that what is missing is said before anything is computed
         except RuntimeError as error:
             raise BackendError(str(error)) from None
-        self._prepared: WeakKeyDictionary[Wiring, kernel.Network] = WeakKeyDictionary()
+        self._prepared: WeakKeyDictionary[Wiring, kernel.PreparedNetwork] = WeakKeyDictionary()
 
     def outputs(
         self, networks: Sequence[Network], trials: Sequence[Trials]
@@ -83,11 +83,11 @@ class NativeBackend:
             want_rates=rates,
         )
 
-    def _wiring(self, wiring: Wiring) -> kernel.Network:
+    def _wiring(self, wiring: Wiring) -> kernel.PreparedNetwork:
         """The kernel's form of a wiring, made once."""
         if wiring not in self._prepared:
             settings = wiring.settings
-            self._prepared[wiring] = kernel.Network(
+            self._prepared[wiring] = kernel.PreparedNetwork(
                 mask=wiring.mask,
                 sign=wiring.sign,
                 alpha=wiring.alpha,

@@ -20,7 +20,7 @@ from ctrnn.errors import UserError
 from ctrnn.params import Params
 from ctrnn.tracking import config, payload, provenance, runs, stale_runs, store
 from ctrnn.tracking.config import TrackingError
-from ctrnn.tracking.metrics import LiveCurves, Point
+from ctrnn.tracking.metrics import LiveCurves, MetricPoint
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -77,11 +77,11 @@ class Logger:
         self._task = path.name.rpartition("-")[0]
         self._client: MlflowClient | None = None
         self.run: Run | None = None
-        self.waiting: list[Point] = []
+        self.waiting: list[MetricPoint] = []
         self._shown: dict[str, int] = {}  # name of a curve -> time of its last point
         self._not_before = 0.0
 
-    def log(self, points: list[Point]) -> None:
+    def log(self, points: list[MetricPoint]) -> None:
         """Log some of what waits and of these further points of this training, as many of them as are shown live."""
         self.waiting += points if self.run is None else self._some(points)
         if not self.waiting or time.monotonic() < self._not_before:
@@ -98,7 +98,7 @@ class Logger:
             return
         del self.waiting[:AT_ONCE]
 
-    def _some(self, points: list[Point]) -> list[Point]:
+    def _some(self, points: list[MetricPoint]) -> list[MetricPoint]:
         """Of each curve a point every EVERY milliseconds; all those whose time nothing has kept."""
         some = []
         for point in points:
@@ -131,7 +131,7 @@ class Logger:
         with store.sentences(where):
             yield self._client
 
-    def _open(self, client: MlflowClient, points: list[Point]) -> Run:
+    def _open(self, client: MlflowClient, points: list[MetricPoint]) -> Run:
         """The run of this training: one that an earlier start of it left, or a new one.
 
         Raises TrackingError where training has ended meanwhile: publish may have made the run.

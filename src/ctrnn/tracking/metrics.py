@@ -21,7 +21,7 @@ CURVES = {
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """One value of one metric. time: milliseconds since 1970, None where nothing has kept it."""
 
     name: str
@@ -30,7 +30,7 @@ class Point:
     time: int | None = field(default=None, compare=False)
 
 
-def final(*reports: Mapping[str, Any]) -> list[Point]:
+def final(*reports: Mapping[str, Any]) -> list[MetricPoint]:
     """Every number of the metrics files, at step 0.
 
     Truth values are 1 and 0, lists are numbered, texts left out.
@@ -38,7 +38,7 @@ def final(*reports: Mapping[str, Any]) -> list[Point]:
     named: dict[str, float] = {}
     for report in reports:
         _flatten(report, "", named)
-    return [Point(name, 0, value) for name, value in named.items()]
+    return [MetricPoint(name, 0, value) for name, value in named.items()]
 
 
 class Curves:
@@ -51,7 +51,7 @@ class Curves:
         self._n_networks = n_networks
         self._last: dict[str, dict[int, float]] = {column: {} for column in CURVES}
 
-    def points(self, rows: Sequence[Mapping[str, Any]]) -> list[Point]:
+    def points(self, rows: Sequence[Mapping[str, Any]]) -> list[MetricPoint]:
         """Points of one iteration, from the rows of all networks that it trained."""
         iteration = rows[0]["iteration"]
         times = [row["time"] for row in rows if row.get("time")]
@@ -63,11 +63,13 @@ class Curves:
             named = {f"{name}/network_{network}": value for network, value in values.items()}
             if values and len(last) == self._n_networks:
                 named[f"{name}/mean"] = fmean(last.values())
-            points += [Point(k, iteration, v, max(times, default=None)) for k, v in named.items()]
+            points += [
+                MetricPoint(k, iteration, v, max(times, default=None)) for k, v in named.items()
+            ]
         return points
 
 
-def curves(history: Sequence[Mapping[str, Any]], n_networks: int) -> list[Point]:
+def curves(history: Sequence[Mapping[str, Any]], n_networks: int) -> list[MetricPoint]:
     """The points of a whole history."""
     feed = Curves(n_networks)
     ordered = sorted(history, key=lambda row: row["iteration"])
@@ -86,7 +88,7 @@ class LiveCurves:
         self._waiting: dict[int, list[Mapping[str, Any]]] = {}
         self._done = 0  # iterations
 
-    def points(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[Point]:
+    def points(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[MetricPoint]:
         """Points that are settled by the rows which the networks in training wrote in one go."""
         for row in rows:
             waiting = self._waiting.setdefault(row["iteration"], [])

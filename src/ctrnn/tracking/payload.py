@@ -20,7 +20,7 @@ from ctrnn.lock import Entry, LockError
 from ctrnn.params import Params
 from ctrnn.tracking import checks, description, metrics, provenance
 from ctrnn.tracking.config import TrackingError
-from ctrnn.tracking.metrics import Point
+from ctrnn.tracking.metrics import MetricPoint
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Payload:
     params: dict[str, str]
     tags: dict[str, str]
     description: str
-    final: list[Point]
-    curves: list[Point]
+    final: list[MetricPoint]
+    curves: list[MetricPoint]
     files: dict[str, Path]
     texts: dict[str, str]
     figures: dict[str, Path]

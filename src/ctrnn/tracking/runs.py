@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ctrnn.tracking.config import StoreConfig
-from ctrnn.tracking.metrics import Point
+from ctrnn.tracking.metrics import MetricPoint
 from ctrnn.tracking.payload import Payload, Table
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def opened_by_training(
     experiment: str,
     where: StoreConfig,
     event_log: Path,
-    points: Sequence[Point],
+    points: Sequence[MetricPoint],
 ) -> Run | None:
     """The unfinished run of the training with this event log, if every point that it has is one of `points`.
 
@@ -164,7 +164,7 @@ def _fill(client: MlflowClient, run: Run, payload: Payload) -> None:
     upload(client, run_id, payload.files, payload.texts)
 
 
-def log_points(client: MlflowClient, run: Run, points: Sequence[Point]) -> None:
+def log_points(client: MlflowClient, run: Run, points: Sequence[MetricPoint]) -> None:
     """Points at their times, or at the start of the run.
 
     The store keeps points of the same time, step and value once: two writers leave no doubles.
@@ -195,7 +195,7 @@ def upload(
         client.log_artifacts(run_id, folder)
 
 
-def _missing(client: MlflowClient, run: Run, points: list[Point]) -> list[Point]:
+def _missing(client: MlflowClient, run: Run, points: list[MetricPoint]) -> list[MetricPoint]:
     """Points whose step the run does not have yet."""
     have = {(metric.key, metric.step) for metric in _recorded(client, run)}
     return [point for point in points if (point.name, point.step) not in have]

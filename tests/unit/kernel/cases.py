@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from ctrnn.kernel import ForwardJob, Network, TrainJob, noise
+from ctrnn.kernel import ForwardJob, PreparedNetwork, TrainJob, noise
 from ctrnn.network.initialise import RATE_AT_ZERO
 from tests.definition import forward_loop, loss_of
 
@@ -57,7 +57,7 @@ def job_of(case: Case) -> TrainJob:
         return rng.standard_normal(shape).astype(np.float32)
 
     n, gain = case.n, 1.5 / np.sqrt(max(1.0, case.n * case.density))
-    network = Network(
+    network = PreparedNetwork(
         mask=rng.random((n, n)) < case.density,
         sign=np.where(np.arange(n) < 0.8 * n, 1, -1).astype(np.float32),
         alpha=rng.uniform(0.02, 0.5, n).astype(np.float32),

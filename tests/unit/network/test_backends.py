@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ctrnn.errors import ParamsError
 from ctrnn.network import Network, SupervisedTrials, Trials, get_backend, initialise
-from ctrnn.network.backends import DaleBackend
+from ctrnn.network.dale_backend import DaleBackend
 from ctrnn.network.native_backend import NativeBackend
 from ctrnn.network.torch_backend import TorchBackend
 from tests.definition import forward_loop, loss_of

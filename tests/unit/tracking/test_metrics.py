@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from ctrnn.tracking.metrics import LiveCurves, Point, curves, final, legal
+from ctrnn.tracking.metrics import LiveCurves, MetricPoint, curves, final, legal
 
 
-def values(points: list[Point]) -> dict[str, float]:
+def values(points: list[MetricPoint]) -> dict[str, float]:
     return {point.name: point.value for point in points}
 
 

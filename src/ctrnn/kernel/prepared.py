@@ -77,7 +77,7 @@ class Tiles:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class PreparedNetwork:
     """What is constant in training, prepared once; compared by identity.
 
     mask: [post, pre], the synapses that exist. sign: [unit], +1 or -1 of the presynaptic unit, used when `dale`.
@@ -142,7 +142,7 @@ def floats(name: str, array: object, shape: tuple[int, ...]) -> Floats:
 class Effective:
     """A network with the weights of this moment: the C structure, and the arrays that it points into."""
 
-    def __init__(self, network: Network, weights: Mapping[str, Floats]) -> None:
+    def __init__(self, network: PreparedNetwork, weights: Mapping[str, Floats]) -> None:
         n, channels, outputs = (
             network.n_units,
             np.shape(weights["W_in"])[1],
