@@ -73,7 +73,7 @@ ROOMS = {
     ),
     "settings": Room(
         ("params", "errors.py", "core"),
-        tuple(f"tests/unit/test_{name}.py" for name in ("params", "complaints", "artifacts")),
+        tuple(f"tests/unit/test_{name}.py" for name in ("params", "errors", "artifacts")),
     ),
     "report": Room(("report", "statistics.py"), ("tests/unit/test_report.py",)),
     "kernel": Room(("kernel",), ("tests/unit/kernel",), ("-k", "not compiler and not processes")),

@@ -19,7 +19,7 @@ ROOT = FILE.parent
 REQUEST = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"(?:https?:)?//")
 
 
-def test_the_page_of_settings_has_every_setting_once_with_what_is_allowed() -> None:
+def test_the_page_of_settings_has_every_shipped_setting_once_with_what_is_allowed() -> None:
     rows = re.findall(r"^\| `(\S+)` \| `(.*)` \| (.+) \| .* \|$", settings_page(), re.MULTILINE)
     shipped = params.read(FILE)
     tasks = {name: task.model_dump() for name, task in shipped.tasks.items()}
