@@ -98,9 +98,9 @@ def test_a_dep_or_param_that_is_missing_is_a_fault(
 
 def test_a_setting_or_file_without_a_line_in_the_table_says_where_to_add_it() -> None:
     graph = Graph(PIPELINE, SETTINGS["tasks"])
-    more = {**SETTINGS, "train": {**SETTINGS["train"], "patience": 3}}
+    more = {**SETTINGS, "train": {**SETTINGS["train"], "momentum": 3}}
     (fault,) = setting_faults(graph, more, RERUNS["settings"])
-    assert fault.startswith("train.patience has no line in reruns.yaml; add `train.patience: `")
+    assert fault.startswith("train.momentum has no line in reruns.yaml; add `train.momentum: `")
     (fault,) = file_faults(graph, [*code_files(), "src/ctrnn/new.py"], RERUNS["files"])
     assert fault.startswith("src/ctrnn/new.py has no line in reruns.yaml")
 
