@@ -33,7 +33,7 @@ $(STAMP): requirements.lock requirements-torch.lock pyproject.toml
 	@touch $(STAMP)
 
 init: $(STAMP)
-	@PYTHONPATH=src:. python -m tools.repair $(ALONE)
+	@PYTHONPATH=src python -m ctrnn.repair $(ALONE)
 	@PYTHONPATH=src python -m ctrnn.tracking init
 
 repro relock: ALONE := --alone

@@ -83,7 +83,7 @@ class Rehearsal:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
 
-        tidied = self.checkout.run("env", "PYTHONPATH=src", "python", "-m", "tools.repair")
+        tidied = self.checkout.run("env", "PYTHONPATH=src", "python", "-m", "ctrnn.repair")
         self.tidied += bool(tidied)
         long_ago = time.time() - checkpoint.LEFT - 60  # others may still write a file until then
         for part in (folder / ".checkpoints").glob("*.part"):
@@ -166,7 +166,7 @@ def main() -> None:
                 f"kill {number + 1}: {stage} after {share:.0%} of its time: {verdict}", flush=True
             )
     print(f"{survived.total()} of {arguments.count} kills lost nothing: {dict(survived)}")
-    print(f"{rehearsal.tidied} of them left a torn file of DVC's, which tools.repair put aside")
+    print(f"{rehearsal.tidied} of them left a torn file of DVC's, which ctrnn.repair put aside")
     sys.exit(survived.total() != arguments.count)
 
 

@@ -128,7 +128,7 @@ def test_a_stopped_pipeline_keeps_another_out_and_goes_on_where_it_stood(endless
     os.killpg(running.pid, signal.SIGSTOP)
     stood = endless.trained()
     with pytest.raises(AssertionError, match=rf"another DVC command works .* kill {running.pid}\n"):
-        endless.checkout.run("env", "PYTHONPATH=src", "python", "-m", "tools.repair", "--alone")
+        endless.checkout.run("env", "PYTHONPATH=src", "python", "-m", "ctrnn.repair", "--alone")
     assert endless.trained() == stood
     os.killpg(running.pid, signal.SIGCONT)
     until(lambda: min(endless.trained()) > max(stood))

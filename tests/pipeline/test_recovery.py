@@ -16,7 +16,7 @@ def test_a_torn_lock_costs_nothing_but_a_look_into_the_cache(checkout: Checkout)
     lock.write_text("")  # as a kill in the moment when DVC writes it leaves it
     with pytest.raises(AssertionError, match="validation failed"):
         checkout.repro()
-    checkout.run("env", "PYTHONPATH=src", "python", "-m", "tools.repair")
+    checkout.run("env", "PYTHONPATH=src", "python", "-m", "ctrnn.repair")
     assert {stage.partition("@")[0] for stage in checkout.repro()} == {"publish"}
     assert lock.read_text() == before
 
@@ -30,7 +30,7 @@ def test_what_is_damaged_in_dvcs_cache_is_not_restored_but_made_again(checkout: 
     kept.write_bytes(kept.read_bytes()[:-1] + b"!")
     kept.chmod(0o444)
     shutil.rmtree(out)
-    said = checkout.run("env", "PYTHONPATH=src", "python", "-m", "tools.repair")
+    said = checkout.run("env", "PYTHONPATH=src", "python", "-m", "ctrnn.repair")
     assert said.startswith("artifacts/train/mante/network-0.safetensors was damaged in DVC's cache")
     checkout.run("dvc", "repro", "train@mante")
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -20,7 +20,7 @@ FLOORS = (
     ("training", "evaluation", "analysis", "figures"),
     ("params",),
     ("event_log", "lock"),
-    ("report", "tracking"),
+    ("report", "tracking", "repair"),
     ("sweep", "notebook"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

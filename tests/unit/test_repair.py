@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from ctrnn.core import artifacts
+from ctrnn.repair import ASIDE, repair
 from tests.settings import settings
-from tools.repair import ASIDE, repair
 
 TASK = "mante"
 LOCK = "schema: '2.0'\nstages:\n  report:\n    cmd: python stages/report.py\n"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from ctrnn.repair import BusyError, undisturbed
 from tests.tracked import REPOSITORY
-from tools.repair import BusyError, undisturbed
 
 LOCK = "schema: '2.0'\nstages:\n  report:\n    cmd: python stages/report.py\n"
 
@@ -105,5 +105,5 @@ def test_what_may_be_half_written_is_left_where_it_is(
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "argv", ["repair", *arguments])
     with ends:
-        runpy.run_path(str(REPOSITORY / "tools" / "repair.py"), run_name="__main__")
+        runpy.run_path(str(REPOSITORY / "src" / "ctrnn" / "repair.py"), run_name="__main__")
     assert (root / "dvc.lock").read_text() == LOCK[:5]

@@ -26,9 +26,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ctrnn.errors import exit_on_user_error
+from ctrnn.repair import damaged_cache
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.sweep.points import SweepError
-from tools.repair import damaged_cache
 
 GRACE = 5  # seconds that training has to write a checkpoint
 RUNNING = re.compile(r"^Running stage '([^']+)'")

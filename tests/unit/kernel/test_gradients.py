@@ -64,7 +64,7 @@ def test_only_the_wanted_gradients_are_returned_and_the_others_change_nothing() 
     job = job_of(Case())
     every = loss_and_gradients([job], threads=1)[0]
     for trainable in (frozenset({"W_rec", "W_out", "b_out"}), frozenset({"b_rec"}), frozenset()):
-        few = TrainJob(**{**vars(job), "wanted": trainable})
+        few = TrainJob(**{**vars(job), "trainable": trainable})
         loss, gradients = loss_and_gradients([few], threads=1)[0]
         assert loss == every[0]
         assert gradients.keys() == trainable

@@ -1,4 +1,4 @@
-"""What `make repro` does before it calls DVC: python -m tools.repair puts right what DVC stumbles over.
+"""What `make repro` does before it calls DVC: python -m ctrnn.repair puts right what DVC stumbles over.
 
 DVC writes dvc.lock and its note of locks in place: a process that is killed in that moment leaves them torn, and DVC
 then refuses to go on. It restores files from its cache without a look at what is in them. And it leaves the results of
@@ -206,7 +206,7 @@ def _md5(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tools.repair", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ctrnn.repair", description=__doc__)
     parser.add_argument(
         "--alone", action="store_true", help="before a run: fail where it cannot be"
     )
