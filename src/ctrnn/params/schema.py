@@ -87,13 +87,18 @@ def check(raw: Mapping[str, Any]) -> Params:
 @cache
 def names_of_now() -> dict[str, str]:
     """Dotted keys that a params.yaml had before -> those of now."""
-    sections = {name: field.annotation for name, field in Params.model_fields.items()}
     return {
         f"{name}.{old}": f"{name}.{new}"
-        for name, kind in sections.items()
-        if isinstance(kind, type) and issubclass(kind, Section)
+        for name, kind in _sections().items()
         for old, new in kind.renamed.items()
     }
+
+
+@cache
+def _sections() -> dict[str, type[Section]]:
+    """Sections that one class describes, by name: all but seed and tasks."""
+    kinds = {name: field.annotation for name, field in Params.model_fields.items()}
+    return {n: k for n, k in kinds.items() if isinstance(k, type) and issubclass(k, Section)}
 
 
 def _refuse_names_of_before(raw: Mapping[str, Any]) -> None:
@@ -111,10 +116,8 @@ def _refuse_names_of_before(raw: Mapping[str, Any]) -> None:
 def check_part(raw: Mapping[str, Any]) -> Params:
     """Params of some sections only, from the mapping of these. Raises ParamsError as `check` does."""
     sections: dict[str, Any] = dict(raw)
-    for name, value in raw.items():
-        kind = Params.model_fields[name].annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
-            sections[name] = _validate(kind, value, name)
+    for name in raw.keys() & _sections().keys():
+        sections[name] = _validate(_sections()[name], raw[name], name)
     if "tasks" in raw:
         sections["tasks"] = {name: check_task(name, one) for name, one in raw["tasks"].items()}
     return Params.model_construct(set(raw), **sections)
