@@ -73,7 +73,18 @@ ROOMS = {
     ),
     "settings": Room(
         ("params", "errors.py", "core"),
-        tuple(f"tests/unit/test_{name}.py" for name in ("params", "errors", "artifacts")),
+        tuple(
+            f"tests/unit/test_{name}.py"
+            for name in (
+                "params",
+                "dialect",
+                "broken_params",
+                "memory",
+                "errors",
+                "core",
+                "artifacts",
+            )
+        ),
     ),
     "report": Room(("report", "statistics.py"), ("tests/unit/test_report.py",)),
     "kernel": Room(("kernel",), ("tests/unit/kernel",), ("-k", "not compiler and not processes")),

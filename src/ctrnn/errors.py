@@ -132,7 +132,7 @@ def format_validation_error(
 
     every_key: all settings that there are, by dotted key, of which the one is told that an unknown one may mean.
     """
-    errors = error.errors(include_url=False)
+    errors = error.errors()
     # A misspelled key is also a missing one: the misspelling says more.
     first = min(errors, key=lambda one: one["type"] not in UNKNOWN)
     # What stands in brackets is the tag of a choice.
@@ -252,8 +252,8 @@ def _words(schema: dict[str, Any]) -> str:
 
 
 def _words_of_list(schema: dict[str, Any]) -> str:
-    kind, *bounds = re.split(r"(?<=number)", _words(schema["items"]).removeprefix("a "), maxsplit=1)
-    elements = f"{kind}s{''.join(bounds)}" if bounds else "sections of their own"
+    kind, number, bounds = _words(schema["items"]).removeprefix("a ").partition("number")
+    elements = f"{kind}numbers{bounds}" if number else "sections of their own"
     most = f"at most {schema['maxItems']} " if "maxItems" in schema else ""
     return (
         f"a list, {'not empty' if schema.get('minItems') else '[] for none'}, of {most}{elements}"

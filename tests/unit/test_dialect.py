@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from dvc.utils.serialize import parse_yaml
+from ruamel.yaml.error import YAMLError
 
 from ctrnn.errors import ParamsError
 from ctrnn.params import dialect
@@ -154,3 +155,47 @@ def test_a_file_that_cannot_be_read_is_one_sentence(make: Any, said: str, tmp_pa
         dialect.read(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_text_a_number_and_a_nesting_may_be_as_long_as_the_refusal_says() -> None:
+    def text(characters: int) -> str:
+        return "a: 1 #".ljust(characters, "x")
+
+    assert dialect.parse(text(2**18), "params.yaml") == {"a": 1}
+    assert "has 262145 characters; give settings of at most 262144" in refusal(text(2**18 + 1))
+    assert dialect.parse(f"a: {'9' * 60}", "params.yaml") == {"a": int("9" * 60)}
+    assert "is a number of 61 digits; give one of at most 60" in refusal(f"a: {'9' * 61}")
+    assert dialect.parse("a: " + "[" * 19 + "]" * 19, "params.yaml")  # with the section, 20 levels
+    assert "is more than 20 levels deep" in refusal("a: " + "[" * 20 + "]" * 20)
+
+
+NOT_TO_ALL = "to DVC and not to every reader of YAML"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("&x\na: 1\n", "line 1 of params.yaml has an anchor (&x); take it out"),
+        ("a: 1\n1: 2\n", "line 2 of params.yaml has the key '1'; give a name"),
+        ("a: [x, {b: [1, 0b1]}]", f"a.1.b.1 (line 1 of params.yaml) = 0b1 is 1 {NOT_TO_ALL}; write 1"),
+        ("a: [[1], [2, [], 08]]", f"a.1.2 (line 1 of params.yaml) = 08 is 8 {NOT_TO_ALL}; write 8"),
+        ("a: {b: 1, c: {b: 1}, c: 2}", "a.c is given twice, in lines 1 and 1; keep one of them"),
+        ("a:\n  '08': 1\n  c: 017\n", f"a.c (line 3 of params.yaml) = 017 is 17 {NOT_TO_ALL}; write 17"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_with_its_place(text: str, said: str) -> None:
+    assert refusal(text) == said
+
+
+def test_what_the_parser_says_without_a_place_is_told_on_one_line() -> None:
+    assert dialect._problem(YAMLError("a\n  b" + "c" * 300)) == "a b" + "c" * 197
+    assert refusal("a: \x01\n").endswith("correct it there")
+
+
+def test_a_byte_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"\xe9: 1\n")
+    with pytest.raises(ParamsError, match=r"is not UTF-8 in line 1 \(byte 0xe9\)"):
+        dialect.read(path)
+    with pytest.raises(ParamsError, match="cannot be read"):
+        dialect.read("a\0b")

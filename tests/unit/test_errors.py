@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from ctypes import CDLL, byref, c_int
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel, Field, ValidationError
 
-from ctrnn.errors import UserError, exit_on_user_error, nearest, run_stage
+from ctrnn.errors import (
+    UserError,
+    allowed,
+    exit_on_user_error,
+    format_validation_error,
+    heard,
+    interrupt,
+    keys_of,
+    nearest,
+    run_stage,
+    shown,
+    shown_key,
+)
 
 FULL = Path("/dev/full")  # of Linux: every write finds no space
 
@@ -84,3 +100,143 @@ def test_a_stage_names_a_strange_task_in_one_line(monkeypatch: pytest.MonkeyPatc
 def test_the_nearest_key_is_offered_and_all_where_none_is_near() -> None:
     assert nearest("dealy", ["delay", "stim_dur"]) == "did you mean delay?"
     assert nearest("x", ["delay", "stim_dur"]) == "there are delay, stim_dur"
+    # The section that all have in common does not count as a likeness.
+    assert nearest("network.x", ["network.tau_e"]) == "there are network.tau_e"
+
+
+def end_with_parent() -> int:
+    """The signal that this process gets when its parent ends, 0 for none."""
+    number = c_int(-1)
+    CDLL(None).prctl(2, byref(number))  # PR_GET_PDEATHSIG
+    return number.value
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of Linux")
+@pytest.mark.parametrize(("by_dvc", "number"), [(True, signal.SIGTERM), (False, 0)])
+def test_a_stage_that_dvc_runs_ends_with_it_and_another_does_not(
+    by_dvc: bool, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stages/report.py"])
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    if by_dvc:
+        monkeypatch.setenv("DVC_STAGE", "report")
+    told: list[int] = []
+    before = end_with_parent()
+    CDLL(None).prctl(1, 0)
+    try:
+        run_stage(lambda: told.append(end_with_parent()))
+    finally:
+        CDLL(None).prctl(1, before)
+    assert told == [number]
+
+
+def test_a_stage_without_a_task_takes_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stages/report.py", "mante"])
+    with pytest.raises(SystemExit):
+        run_stage(lambda: None)
+    assert "unrecognized arguments: mante" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_told_without_a_name_and_a_signal_with_its_own() -> None:
+    with pytest.raises(KeyboardInterrupt) as by_hand:
+        interrupt(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt) as by_signal:
+        interrupt(signal.SIGTERM)
+    assert (by_hand.value.args, by_signal.value.args) == ((), ("SIGTERM",))
+
+
+def test_a_signal_that_is_ignored_stays_so_and_another_is_handled_meanwhile() -> None:
+    received: list[int] = []
+    usual = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    other = signal.signal(signal.SIGUSR2, signal.SIG_DFL)
+    try:
+        with heard((signal.SIGUSR1, signal.SIGUSR2), lambda number, frame: received.append(number)):
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR2)
+        assert received == [signal.SIGUSR2]
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGUSR1, usual)
+        signal.signal(signal.SIGUSR2, other)
+
+
+def test_a_value_is_shown_whole_up_to_100_characters() -> None:
+    assert shown("x" * 98) == repr("x" * 98)
+    assert shown("x" * 99) == "'" + "x" * 79 + " ... (101 characters)"
+
+
+def test_a_value_that_has_no_text_is_named_by_its_kind() -> None:
+    assert shown(10**5000) == "a int too long to show"
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert shown(deep) == "a list too long to show"
+
+
+def test_a_part_of_a_key_is_shown_in_quotes_where_it_is_no_word() -> None:
+    assert (shown_key("a-b_1"), shown_key(0), shown_key("a b")) == ("a-b_1", "0", "'a b'")
+    assert (shown_key("x" * 60), shown_key("x" * 61)) == ("x" * 60, repr("x" * 61))
+
+
+class Inner(BaseModel, extra="forbid"):
+    times: int
+
+
+class Outer(BaseModel, extra="forbid"):
+    large: Annotated[float, Field(gt=-1e15, lt=1e15)]
+    half: Annotated[float, Field(ge=0.5, le=1e14)] = 0.5
+    inner: Inner = Inner(times=1)
+    several: list[Inner] = []
+    counts: Annotated[list[int], Field(max_length=3)] = []
+
+
+def told(raw: Any, *every_key: str) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate(raw)
+    return format_validation_error(caught.value, Outer, "here", every_key)
+
+
+def test_bounds_are_told_in_full_up_to_15_digits() -> None:
+    assert allowed(Outer, ["large"]) == "a number above -1e+15 and below 1e+15"
+    assert allowed(Outer, ["half"]) == "a number at least 0.5 and at most 100000000000000"
+    assert allowed(Outer, ["counts"]) == "a list, [] for none, of at most 3 whole numbers"
+    assert allowed(Outer, ["several"]) == "a list, [] for none, of sections of their own"
+    assert allowed(Outer, ["several", 0, "times"]) == "a whole number"
+
+
+def test_keys_of_a_section_are_those_of_all_that_is_below_it() -> None:
+    assert keys_of(Inner) == ["times"]
+    assert keys_of(Outer, "a")[2:] == ["a.inner", "a.inner.times", "a.several", "a.counts"]
+
+
+EVERY = "there are here.large, here.half, here.inner, here.several, here.counts"
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "remedy"),
+    [
+        ([], EVERY),
+        (["one_section.width"], "did you mean one_section.width?"),
+        (["section_1.width", "section_2.width", "section_3.width"],
+         "did you mean section_1.width or section_2.width or section_3.width?"),
+        ([f"section_{i}.width" for i in range(4)], EVERY),  # too many to be meant
+        ([f"{letter}.width" for letter in "abcd"], "did you mean a.width or b.width or c.width?"),  # or so close
+    ],
+)  # fmt: skip
+def test_of_an_unknown_key_up_to_three_places_are_named(elsewhere: list[str], remedy: str) -> None:
+    assert told({"large": 0, "width": 1}, *elsewhere) == f"here.width is not a setting; {remedy}"
+
+
+def test_a_key_far_below_is_told_with_its_whole_place() -> None:
+    assert told({"large": 0, "inner": {"times": 1, "tims": 2}}) == (
+        "here.inner.tims is not a setting; did you mean here.inner.times?"
+    )
+    assert told({"large": 0, "several": [{"times": 1}, {}]}) == (
+        "here.several.1.times is missing; give a whole number"
+    )
+    assert told({"large": 0, "hue": 1, "counts": 1}, "x.hues", "y.hues") == (
+        f"here.hue is not a setting; {EVERY}"
+    )

@@ -141,3 +141,129 @@ def test_the_shipped_settings_need_less_than_a_small_machine_has() -> None:
 
 def test_this_machine_has_some_memory() -> None:
     assert 1e8 < memory.memory_here() < 1e14
+
+
+BY_PAIR = {"ee": 0.1, "ei": 0.2, "ie": 0.3, "ii": 0.6}
+LONGER = {"settings": {"T": 600, "stim_dur": 20, "validation_trials": 40}, "until": 0.9}
+LARGE: dict[str, Any] = {
+    "network__n_units": 50,
+    "network__p_rec": BY_PAIR,
+    "tasks__mante__curriculum": [LONGER],
+    "train__n_networks": 3,
+    "train__threads": 2,
+    "train__batch_size": 40,
+    "analyze__generalisation__evidence": [0.1, 0.2],
+}
+SMALL: dict[str, Any] = {
+    "network__n_units": 7,
+    "network__p_rec": 0.25,
+    "tasks__flip_flop__test_trials": 16,
+    "train__backend": "torch",
+    "train__threads": None,
+    "train__n_networks": 1,
+    "evaluate__sample_trials": 5,
+    "analyze__trials_per_condition": 5,
+    "analyze__lesions__trials_per_condition": 5,
+    "analyze__time_bin": 1000,
+}
+# Of each stage, in the order of `needs`: bytes, and the setting to lower. Those of analyze follow its shipped settings.
+COUNTED = {
+    "mante": [
+        (57113600, "tasks.mante.test_trials = 2048"),
+        (50486600, "tasks.mante.validation_trials = 1024"),
+        (71782400, "tasks.mante.test_trials = 2048"),
+        (115488000, "tasks.mante.test_trials = 2048"),
+        (115808000, "tasks.mante.test_trials = 2048"),
+        (144218000, "analyze.roles.permutations = 5000"),
+        (122956800, "tasks.mante.test_trials = 2048"),
+        (100704000, "tasks.mante.test_trials = 2048"),
+        (84480000, "tasks.mante.test_trials = 2048"),
+        (84480000, "tasks.mante.test_trials = 2048"),
+        (95680000, "tasks.mante.test_trials = 2048"),
+        (82790400, "tasks.mante.test_trials = 2048"),
+    ],
+    "flip_flop": [
+        (2517600, "tasks.flip_flop.train_trials = 6400"),
+        (41055904, "tasks.flip_flop.validation_trials = 1024"),
+        (692800, "tasks.flip_flop.T = 350"),
+        (558544, "tasks.flip_flop.T = 350"),
+        (1093120, "tasks.flip_flop.T = 350"),
+        (2975096, "analyze.roles.permutations = 5000"),
+        (1865920, "tasks.flip_flop.T = 350"),
+        (4930912, "tasks.flip_flop.T = 350"),
+        (5989696, "tasks.flip_flop.T = 350"),
+        (6488896, "tasks.flip_flop.T = 350"),
+        (3992896, "tasks.flip_flop.T = 350"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("task", "changes"), [("mante", LARGE), ("flip_flop", SMALL)])
+def test_what_each_stage_holds_is_counted_as_it_was_when_it_was_measured(
+    task: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "usable_cores", lambda: 3)
+    chosen = settings(**changes)
+    needs = list(memory.needs(tasks.get_task(task, chosen.tasks), chosen))
+    assert [need.largest() for need in needs] == [key for _, key in COUNTED[task]]
+    assert [need.bytes for need in needs] == pytest.approx(
+        [count for count, _ in COUNTED[task]], rel=1e-9
+    )
+
+
+def test_the_files_of_a_task_are_trials_weights_and_tables() -> None:
+    chosen = settings(**LARGE)
+    trials, weights, tables = memory.files(tasks.get_task("mante", chosen.tasks), chosen)
+    assert trials.bytes == 500 * 2048 * (4 * 4 + 4 + 1)  # channels, target, mask
+    assert weights.bytes == 2 * 3 * 50 * 50 * 9  # W_rec, W_eff and mask, before and after
+    assert tables.bytes == 100 * (6400 + 1024 + 4 * 2048)  # a table a split, outcomes a network
+    assert tables.keys == {"tasks.mante.train_trials": 6400, "tasks.mante.test_trials": 2048}
+
+
+def test_what_is_needed_may_be_all_there_is_and_no_more() -> None:
+    chosen = settings(**LARGE)
+    every = [tasks.get_task(name, chosen.tasks) for name in chosen.tasks]
+    most = max(need.bytes for task in every for need in memory.needs(task, chosen))
+    written = sum(part.bytes for task in every for part in memory.files(task, chosen))
+    enough = {"memory": most + 200e6, "disk": 2 * written}
+    assert memory.check(chosen, **enough) is chosen
+    for what, there_is in enough.items():
+        with pytest.raises(ParamsError, match=f" of {what} in "):
+            memory.check(chosen, **{**enough, what: there_is - 1})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "steps"),
+    [("noise", 7.0, 270), ("delay", 60, 320), ("response_delay", 0, 260), ("stim_dur", 2.0, 370)],
+)
+def test_a_trial_of_other_timing_is_as_much_longer(setting: str, value: float, steps: int) -> None:
+    task = tasks.get_task("xor", settings().tasks)
+    shorter = type(task)(task.settings.model_copy(update={"T": 270}))
+    assert memory._length(shorter, setting, value) == steps
+
+
+def test_a_control_group_may_allow_less_than_the_machine_has(tmp_path: Path) -> None:
+    """Of version 1 and 2, at the root and at the group's own place; one without a limit says `max`."""
+    assert list(memory._allowed(tmp_path)) == []
+    limits = {
+        "sys/fs/cgroup/a/b/memory.max": "700",
+        "sys/fs/cgroup/memory.max": "max",
+        "sys/fs/cgroup/memory/c:d/memory.limit_in_bytes": "600",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": "500",
+        "proc/self/cgroup": "0::/a/b\n4:memory:/c:d\nno group:\n",
+    }
+    for name, text in limits.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert sorted(memory._allowed(tmp_path)) == [500, 600, 700]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (1, "1e-06 MB"), (1e9 - 1, "1e+03 MB"), (1e9, "1 GB"), (1.5e9, "1.5 GB"), (1e12 - 1, "1e+03 GB"),
+        (1e12, "1 TB"), (1e15 - 1, "1e+03 TB"), (1e15, "1 PB"), (2.5e18, "2.5e+03 PB"),
+    ],
+)  # fmt: skip
+def test_bytes_are_told_in_the_unit_that_suits(count: float, words: str) -> None:
+    assert memory.size(count) == words

@@ -223,16 +223,16 @@ def memory_here() -> float:
     return min([physical, *_allowed()])
 
 
-def _allowed() -> Iterator[int]:
+def _allowed(root: Path = Path("/")) -> Iterator[int]:
     try:
-        own = Path("/proc/self/cgroup").read_text().splitlines()
+        own = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:  # not on Linux
         return
     places = [line.split(":", 2)[2].lstrip("/") for line in own if line.count(":") >= 2]
     for place in {"", *places}:
         for file in (
-            Path("/sys/fs/cgroup", place, "memory.max"),
-            Path("/sys/fs/cgroup/memory", place, "memory.limit_in_bytes"),
+            root / "sys/fs/cgroup" / place / "memory.max",
+            root / "sys/fs/cgroup/memory" / place / "memory.limit_in_bytes",
         ):
             try:
                 yield int(file.read_text())
