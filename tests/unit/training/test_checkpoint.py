@@ -301,3 +301,100 @@ def test_the_key_covers_all_code_that_trains() -> None:
     files = [file for part in parts for file in part.rglob("*.py")]
     for file in closure_of(files):
         assert any((ROOT / file).is_relative_to(part) for part in parts), file
+
+
+def test_a_store_keeps_two_gibibytes_and_half_written_files_for_an_hour() -> None:
+    assert checkpoint.LIMIT == 2**31
+    assert checkpoint.LEFT == 60 * 60
+
+
+def test_the_store_may_be_exactly_as_large_as_its_limit(tmp_path: Path) -> None:
+    for number, name in enumerate(("old", "new")):
+        (tmp_path / name).write_bytes(b"12345")
+        os.utime(tmp_path / name, (number, number))
+    checkpoint.prune(tmp_path, limit=10)
+    assert {file.name for file in tmp_path.iterdir()} == {"old", "new"}
+    checkpoint.prune(tmp_path, limit=9)
+    assert {file.name for file in tmp_path.iterdir()} == {"new"}
+
+
+def test_a_store_is_made_with_the_folders_above_it(tmp_path: Path) -> None:
+    store = tmp_path / "a" / "b"
+    assert checkpoint.read("x", store) is None
+    checkpoint.write("x", STATE, store)
+    assert checkpoint.read("x", store) is not None
+
+
+def test_python_objects_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="allow_pickle"):
+        checkpoint.write("a", checkpoint.Checkpoint({"x": np.array([{}])}, {}), tmp_path)
+
+
+def folder_for_current(store: Path) -> Path:
+    (store / "a.state").mkdir(parents=True)
+    (store / "a.state-before").write_text("")
+    return store
+
+
+def folder_for_before(store: Path) -> Path:
+    (store / "a.state-before").mkdir(parents=True)
+    (store / "a.state").write_text("")
+    return store
+
+
+def file(store: Path) -> Path:
+    store.write_text("")
+    return store
+
+
+def below_a_file(store: Path) -> Path:
+    return file(store) / "checkpoints"
+
+
+def for_nobody(store: Path) -> Path:
+    return Path("/sys/kernel")  # where root may make no file either
+
+
+@pytest.mark.parametrize(
+    "take", [folder_for_current, folder_for_before, file, below_a_file, for_nobody]
+)
+def test_a_checkpoint_that_cannot_be_written_is_one_sentence_and_leaves_no_part(
+    tmp_path: Path, take: Callable[[Path], Path]
+) -> None:
+    store = take(tmp_path / "store")
+    with pytest.raises(CheckpointError, match=rf"kept in {store}.* \(.+\); move it away, then"):
+        checkpoint.write("a", STATE, store)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_key_covers_settings_trials_and_code_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "PACKAGE", tmp_path)
+    for part in checkpoint.CODE:
+        (tmp_path / part / "inner").mkdir(parents=True)
+    code = tmp_path / checkpoint.CODE[-1] / "inner" / "a.py"
+    code.write_text("a = 1")
+    keys = [checkpoint.key({"x": 1, "y": 2}, [b"ab", b"c"])]
+    assert checkpoint.key({"y": 2, "x": 1}, [b"ab", b"c"]) == keys[0]
+    keys.append(checkpoint.key({"x": 1, "y": 3}, [b"ab", b"c"]))
+    keys.append(checkpoint.key({"x": 1, "y": 2}, [b"a", b"bc"]))
+    code.write_text("a = 2")
+    keys.append(checkpoint.key({"x": 1, "y": 2}, [b"ab", b"c"]))
+    code = code.rename(code.with_name("b.py"))
+    keys.append(checkpoint.key({"x": 1, "y": 2}, [b"ab", b"c"]))
+    assert len(set(keys)) == len(keys)
+    code.with_suffix(".pyc").write_text("")
+    assert checkpoint.key({"x": 1, "y": 2}, [b"ab", b"c"]) == keys[-1]
+
+
+def test_a_checkpoint_is_written_when_its_time_has_come(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def look() -> None:
+        seen.append(len(list(tmp_path.glob("*/*.state"))))
+
+    run(tmp_path / "often", {"train__checkpoint_every": 0}, at=3, act=look)
+    run(tmp_path / "rarely", {"train__checkpoint_every": 1000}, at=3, act=look)
+    assert seen == [2, 2]  # those of the first training alone
+    assert len(list((tmp_path / "rarely").glob("*.state"))) == 2  # at its end

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.core import artifacts
+from ctrnn.core import artifacts, rng
 from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
+from ctrnn.training.curriculum import build_curriculum
 from ctrnn.training.loop import TrainingError, progress, stop_signals, train
 from ctrnn.training.penalties import with_weight_penalties
 from ctrnn.training.results import learning_curve, save
@@ -398,3 +402,131 @@ def test_a_network_that_never_leaves_the_curriculum_is_reported_on_the_task_itse
     (state, _), _ = run(**met, train__max_iterations=10, tasks__go_nogo__curriculum=never)
     assert lessons_of(state) == [0] * 10
     assert state.history[-1]["accuracy"] < 0.5 <= state.summary()["validation_accuracy"]
+
+
+class Recording:
+    """A backend that keeps what it is given to train on."""
+
+    def __init__(self, params: Params) -> None:
+        self.backend = get_backend(params.train)
+        self.taught: list[Any] = []
+        self.checked: list[Any] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def loss_and_gradients(self, networks: Any, taught: Any, trainable: Any) -> Any:
+        self.taught.append(taught)
+        return self.backend.loss_and_gradients(networks, taught, trainable)
+
+    def outputs(self, networks: Any, trials: Any) -> Any:
+        self.checked.append(trials)
+        return self.backend.outputs(networks, trials)
+
+
+def recorded(store: Path, **changes: Any) -> tuple[Recording, list[TrainState], list[Any]]:
+    """What the backend was given, the networks, and what `on_step` was called with."""
+    params = settings(**{**SMALL, **changes})
+    task = get_task("go_nogo", params.tasks)
+    backend: Any = Recording(params)
+    tables = [trial_table(task, split, params.seed) for split in ("train", "validation")]
+    steps: list[Any] = []
+    states = train(
+        task, tables[0], tables[1], params.seed, params.network, params.train, backend, store,
+        lambda name, rows: steps.append((name, [(row["iteration"], row["network"]) for row in rows])),
+    )  # fmt: skip
+    return backend, states, steps
+
+
+def test_noise_follows_from_the_networks_seed_and_the_iteration_counted_from_1(
+    tmp_path: Path,
+) -> None:
+    backend, states, _ = recorded(tmp_path, train__max_iterations=6)
+    for number, taught in enumerate(backend.taught):
+        keys = [rng.key(state.seed, "train", "noise", number + 1) for state in states]
+        assert [trials.noise for trials in taught] == keys
+    at_5, at_the_end = backend.checked
+    assert [one.noise for one in at_5] == [rng.key(s.seed, "validation", 5) for s in states]
+    assert [one.noise for one in at_the_end] == [rng.key(s.seed, "validation", 6) for s in states]
+
+
+def test_every_step_is_told_and_first_what_checkpoints_hold(tmp_path: Path) -> None:
+    _, _, steps = recorded(tmp_path, train__max_iterations=2)
+    name = steps[0][0]
+    assert name.startswith("go_nogo-")
+    assert len(name) == len("go_nogo-") + 32
+    assert steps == [(name, []), (name, [(1, 0), (1, 1)]), (name, [(2, 0), (2, 1)])]
+    _, _, more = recorded(tmp_path, train__max_iterations=3)
+    assert more == [(name, [(1, 0), (2, 0), (1, 1), (2, 1)]), (name, [(3, 0), (3, 1)])]
+    assert recorded(tmp_path, train__max_iterations=3)[2] == []  # nothing is left to train
+
+
+def test_networks_share_the_time_that_training_took(tmp_path: Path) -> None:
+    began = time.monotonic()
+    _, states, _ = recorded(tmp_path)
+    took = time.monotonic() - began
+    assert all(state.seconds > 0 for state in states)
+    assert sum(state.seconds for state in states) < took
+    assert states[0].seconds == pytest.approx(states[1].seconds, rel=0.1)
+
+
+def test_a_network_says_how_its_training_ended() -> None:
+    (state, _), _ = run(train__max_iterations=1)
+    state = replace(state, index=3, seed=7, seconds=1.25)
+    assert state.summary_line() == "network 3 (seed 7): did not converge in 1 iterations, 1.2 s"
+    state.converged = True
+    assert state.summary_line() == "network 3 (seed 7): converged after 1 iterations, 1.2 s"
+    state.converged, state.given_up = False, True
+    assert state.summary_line() == "network 3 (seed 7): was given up after 1 iterations, 1.2 s"
+
+
+def test_a_step_of_the_curriculum_trains_and_checks_on_trials_of_its_own() -> None:
+    params = settings(**SMALL, tasks__go_nogo__curriculum=[
+        {"settings": {"stim_dur": 9, "train_trials": 64, "validation_trials": 32}, "until": 0.7}
+    ])  # fmt: skip
+    task = get_task("go_nogo", params.tasks)
+    tables = [trial_table(task, split, 5) for split in ("train", "validation")]
+    easy, last = build_curriculum(task, tables[0], tables[1], 5)
+    assert (easy.task.settings.stim_dur, easy.until, last.until) == (9, 0.7, None)
+    assert last.task is task
+    assert last.trials is tables[0]
+    for stage, counts in ((easy, (64, 32)), (last, (256, 64))):
+        assert set(stage.trials["split"]) == {"train"}
+        assert set(stage.validation.conditions["split"]) == {"validation"}
+        assert (len(stage.trials), len(stage.validation.conditions)) == counts
+    pd.testing.assert_frame_equal(easy.trials, trial_table(easy.task, "train", 5))
+
+
+def test_a_network_of_one_synapse_has_the_penalty_of_its_square() -> None:
+    params = settings(network__n_units=2, network__p_rec=1.0, network__p_inh=0.0, train__penalties={
+        "rates": 0.0, "W_rec": 3.0, "W_out": 0.0
+    })  # fmt: skip
+    network = initialise(params.network, 1, 1, seed=1)
+    mask = np.array([[False, True], [False, False]])
+    W = np.array([[0, 0.5], [0, 0]], np.float32)
+    one = Network(replace(network.wiring, mask=mask), {**network.weights, "W_rec": W})
+    loss, gradients = with_weight_penalties(1.0, {"W_rec": W}, one, params.train.penalties)
+    assert loss == 1 + 3 * 0.5**2
+    assert gradients["W_rec"][0, 1] == 0.5 + 3 * 2 * 0.5
+
+
+def test_the_history_is_written_by_iteration_and_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    states, params = run(train__max_iterations=2)
+    folder = artifacts.folder("train", "go_nogo")
+    save(folder, get_task("go_nogo", params.tasks), states, params.network, params.train)
+    history = pd.read_csv(folder / "history.csv")
+    assert history[["iteration", "network"]].to_numpy().tolist() == [[1, 0], [1, 1], [2, 0], [2, 1]]
+    assert json.loads((folder / "summary.json").read_text()) == {
+        "networks": [state.summary() for state in states]
+    }
+    curve = pd.read_csv(tmp_path / "reports/train/go_nogo.csv")  # there was no check
+    assert (list(curve), len(curve)) == (["iteration", "loss", "accuracy"], 0)
+    for state in states:
+        for stem, network in (("network", state.network), ("initial", state.start)):
+            arrays, told = artifacts.read_weights(folder / f"{stem}-{state.index}.safetensors")
+            np.testing.assert_array_equal(arrays["W_out"], network.weights["W_out"])
+            assert told["training"]["network"] == state.index
+            assert told["task"]["name"] == "go_nogo"
