@@ -67,7 +67,7 @@ bench: $(STAMP)  ## time a training step against its contenders (the extra `benc
 	PYTHONPATH=src:. python benchmarks/training_step.py --growth $(ARGS)
 	PYTHONPATH=src:. python benchmarks/time_to_criterion.py
 
-results: $(STAMP)  ## run the experiments of docs/results.md that are missing (hours for all); ARGS="gain relu" picks some
+results: $(STAMP)  ## run the missing experiments of docs/explanation/results.md (hours for all); ARGS="gain relu" picks some
 	PYTHONPATH=src python -m experiments.run $(ARGS)
 
 docs: $(STAMP)  ## build the pages of docs/ into site/, strictly; they open from the disk, offline
@@ -80,7 +80,7 @@ verify: $(STAMP)  ## run everything again in a clone, in several ways, and compa
 relock: init  ## run the shipped and the small configuration; write both locks, all metrics and the README's picture anew
 	rm -f dvc.lock  # DVC would keep the entries of stages that are gone
 	dvc repro
-	cp reports/figures/mante/state_space.png docs/mante-state-space.png
+	cp reports/figures/mante/state_space.png docs/pictures/mante-state-space.png
 	PYTHONPATH=src python -m tests.pipeline.relock
 
 # Both files hold on every platform and for every Python from 3.11 on. requirements-torch.lock has torch and all it needs;

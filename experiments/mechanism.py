@@ -1,9 +1,10 @@
-"""What trained networks do inside, over settings: trains populations, opens them up, and fills docs/mechanism.md.
+"""What trained networks do inside, over settings: trains and analyses populations, fills a page of docs/.
 
     PYTHONPATH=src python -m experiments.mechanism [--only "w_gain 1" ...]
 
-Numbers go to experiments/mechanism.json, tables into the places of docs/mechanism.md that are marked for them. Settings
-are those of params.yaml but for what VARIANTS changes. Training goes on from its checkpoints where there are some.
+Numbers go to experiments/mechanism.json, tables into the places of docs/explanation/mechanism.md that are marked
+for them. Settings are those of params.yaml but for what VARIANTS changes. Training goes on from its
+checkpoints where there are some.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ctrnn.tasks import Batch, Task, trial_table
 from ctrnn.training.loop import train
 from experiments.portraits import both, saddle_values, selection_at_saddles, span, verdicts
 
-PAGE, NUMBERS = Path("docs/mechanism.md"), Path("experiments/mechanism.json")
+PAGE, NUMBERS = Path("docs/explanation/mechanism.md"), Path("experiments/mechanism.json")
 FOREVER = {"train.stop_criterion": "loss", "train.loss_criterion": 1e-30}  # until max_iterations
 VARIANTS: dict[str, dict[str, Any]] = {
     "as shipped": {"train.n_networks": 10},

@@ -1,4 +1,4 @@
-"""docs/results.md and its heat maps, from reports/results/networks.csv alone."""
+"""docs/explanation/results.md and its heat maps, from reports/results/networks.csv alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(table: Path) -> pd.DataFrame:
 
 def write(table: Path, docs: Path) -> None:
     """Write results.md and results/*.png into `docs`. table: a row per network, as `experiments.run` keeps it."""
-    docs.mkdir(exist_ok=True)
+    docs.mkdir(parents=True, exist_ok=True)
     rows = read(table)
     if "failure" not in rows:
         rows["failure"] = None

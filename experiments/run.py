@@ -3,7 +3,7 @@
 Every combination of settings is a `dvc exp run` of the last commit, all tasks up to evaluate, in a clone that
 shares this checkout's DVC cache and checkpoints. What has its rows in reports/results/networks.csv costs nothing,
 whichever commit made them (delete them to make them anew); what was interrupted goes on from its checkpoints. At the
-end docs/results.md is written anew from that table.
+end docs/explanation/results.md is written anew from that table.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def main(names: list[str]) -> None:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    page.write(TABLE, ROOT / "docs")
+    page.write(TABLE, ROOT / "docs" / "explanation")
 
 
 def git(*command: str) -> str:

@@ -73,5 +73,5 @@ def on_files(files: Any, config: Any) -> Any:
     """Add the page of settings to the site. Called by mkdocs."""
     from mkdocs.structure.files import File
 
-    files.append(File.generated(config, "settings.md", content=settings_page()))
+    files.append(File.generated(config, "reference/settings.md", content=settings_page()))
     return files

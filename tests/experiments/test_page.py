@@ -1,4 +1,4 @@
-"""docs/results.md says what the table of networks says, and why a cell is not learned."""
+"""docs/explanation/results.md says what the table of networks says, and why a cell is not learned."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_the_checkout_itself_is_left_as_it_was(checkout: Checkout) -> None:
 def test_a_second_time_runs_nothing_and_gives_the_same_page(
     checkout: Checkout, table: Path
 ) -> None:
-    page = checkout.folder / "docs" / "results.md"
+    page = checkout.folder / "docs" / "explanation" / "results.md"
     before = table.stat().st_mtime_ns, page.read_bytes()
     checkout.run("python", "-m", "experiments.run")
     assert (table.stat().st_mtime_ns, page.read_bytes()) == before

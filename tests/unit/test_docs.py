@@ -48,7 +48,7 @@ def test_the_pages_build_strictly_and_ask_no_network(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
-    assert {page.stem for page in pages} >= {page.stem for page in (ROOT / "docs").glob("*.md")} | {
+    assert {page.stem for page in pages} >= {page.stem for page in (ROOT / "docs").rglob("*.md")} | {
         "settings"
     }
     for page in pages:

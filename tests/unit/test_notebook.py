@@ -22,7 +22,7 @@ from tests.tracked import REPOSITORY, fabricate, publish, record
 # Of SQLAlchemy in MLflow.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 TASK = "mante"
-PAGE = REPOSITORY / "docs" / "notebook.md"
+PAGE = REPOSITORY / "docs" / "tutorials" / "notebook.md"
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,8 @@ def run(
     """
     if importlib.util.find_spec("ray") is None:
         raise SweepError(
-            "a sweep needs Ray; install it with pip install 'ctrnn[sweep]', or use dvc queue (see docs/cluster.md)"
+            "a sweep needs Ray; install it with pip install 'ctrnn[sweep]', or use dvc queue "
+            "(see docs/how-to/cluster.md)"
         )
     # Nothing is reported to anybody, and what a worker says is in the log of its point.
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_DEDUP_LOGS="0")
@@ -104,8 +105,8 @@ def start(ray: Any, address: str | None) -> None:
             said = " ".join(str(error).split())[:200]
             if address:
                 raise SweepError(
-                    f"Ray does not answer at {address} ({said}); start the cluster first (see docs/cluster.md), or "
-                    "leave --address out"
+                    f"Ray does not answer at {address} ({said}); start the cluster first "
+                    "(see docs/how-to/cluster.md), or leave --address out"
                 ) from None
             if attempt == STARTS - 1:
                 raise SweepError(
@@ -179,5 +180,5 @@ def check_store(root: Path) -> None:
     if store.database is not None and nodes - here:
         raise SweepError(
             f"the runs of {len(nodes)} machines cannot go into {store.database}: SQLite breaks over a network; start "
-            "an MLflow server and set MLFLOW_TRACKING_URI (see docs/cluster.md)"
+            "an MLflow server and set MLFLOW_TRACKING_URI (see docs/how-to/cluster.md)"
         )

@@ -69,7 +69,7 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
     return list(made.values())
 
 
-MOST = 10_000  # points of a sweep: docs/scale.md tells what so many cost
+MOST = 10_000  # points of a sweep: docs/how-to/scale.md tells what so many cost
 # They would take a third of a small point's time, and of its disk.
 NO_FIGURES = "report.figures=false"
 Override = tuple[str, Any, str]  # key, value, as it was written

@@ -1,4 +1,4 @@
-"""docs/adding-a-task.md does what it says: its blocks, in a copy of the project, make a task that runs."""
+"""docs/how-to/adding-a-task.md does what it says: its blocks, in a copy of the project, make a task that runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ctrnn.core import artifacts
 from tests.pipeline.small import write_small
 
 ROOT = Path(__file__).parents[3]
-DOCUMENT = (ROOT / "docs" / "adding-a-task.md").read_text()
+DOCUMENT = (ROOT / "docs" / "how-to" / "adding-a-task.md").read_text()
 FILE, LINE, SECTION = re.findall(r"```(?:python|yaml)\n(.*?)```", DOCUMENT, flags=re.DOTALL)
 NAME = "delayed_sign"
 

@@ -24,7 +24,7 @@ pytestmark = [
     # Of SQLAlchemy in MLflow, and of forking a process that has threads (Python 3.12).
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-PNG = (REPOSITORY / "docs" / "psychometric.png").read_bytes()
+PNG = (REPOSITORY / "docs" / "pictures" / "psychometric.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
