@@ -48,8 +48,8 @@ def test_the_pages_build_strictly_and_ask_no_network(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
-    assert {page.stem for page in pages} >= {page.stem for page in (ROOT / "docs").rglob("*.md")} | {
-        "settings"
-    }
+    assert {page.stem for page in pages} >= {
+        page.stem for page in (ROOT / "docs").rglob("*.md")
+    } | {"settings"}
     for page in pages:
         assert not REQUEST.search(page.read_text(encoding="utf-8")), page.name
