@@ -74,7 +74,7 @@ class EventLogWriter:
 
     def _begin(self, training: str) -> bool:
         """Open the file; whether it already holds rows of this training."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(exist_ok=True)
         known = read(self.path)
         if known is not None and known.training != training:
             self.path.unlink()  # a process that still follows it keeps what it has open

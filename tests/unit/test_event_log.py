@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
+import re
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -191,3 +194,97 @@ def test_without_live_no_follower_is_started(tmp_path: Path) -> None:
     with EventLogWriter(TASK, silent, [sys.executable, "-c", ""], tmp_path) as written:
         written.write("a", [])
     assert not written.path.with_suffix(".log").exists()
+
+
+def test_an_event_log_is_named_after_its_task_and_settings(tmp_path: Path) -> None:
+    path = event_log.path(TASK, PARAMS, tmp_path)
+    assert path.parent == tmp_path / ".checkpoints"
+    assert re.fullmatch(r"go_nogo-[0-9a-f]{16}\.events", path.name)
+
+
+def test_a_start_after_one_that_wrote_no_rows_keeps_its_first_ones(tmp_path: Path) -> None:
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", [])
+    with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
+        written.write("a", rows(1))
+    assert set(read(tmp_path).rows) == {(1, 0), (1, 1)}
+
+
+def test_a_line_that_is_still_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.events"
+    line = b'{"time": 5, "rows": [{"iteration": 1, "network": 0}]}\n'
+    path.write_bytes(line[:20])
+    with event_log.EventLogReader(path) as events, path.open("ab", buffering=0) as file:
+        assert events.read_new() == []
+        file.write(line[20:40])
+        assert events.read_new() == []
+        file.write(line[40:] + line.replace(b"1", b"2"))
+        first, second = events.read_new()
+        assert first == [{"iteration": 1, "network": 0, "time": 5}]
+        assert second == [{"iteration": 2, "network": 0, "time": 5}]
+        assert events.read_new() == []
+
+
+def test_who_looks_whether_a_training_is_alive_does_not_hold_it_up(tmp_path: Path) -> None:
+    path = event_log.path(TASK, PARAMS, tmp_path)
+    path.parent.mkdir()
+    path.touch()
+    with path.open("r+b") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        with EventLogWriter(TASK, PARAMS, root=tmp_path) as written:
+            written.write("a", rows(1))
+    assert read(tmp_path).end == "trained"
+
+
+def nothing(path: Path) -> Path:
+    return path
+
+
+def a_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def below_a_file(path: Path) -> Path:
+    path.touch()
+    return path / "a.events"
+
+
+@pytest.mark.parametrize("make", [nothing, a_folder, below_a_file])
+def test_what_is_no_event_log_is_of_no_training(
+    tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(tmp_path / "a.events")
+    assert not event_log.is_locked(path)
+    assert event_log.read(path) is None
+
+
+FORBIDDEN = Path("/sys/kernel/uevent_seqnum")  # which root may not write to either
+
+
+@pytest.mark.skipif(not FORBIDDEN.exists(), reason="of Linux")
+def test_an_event_log_of_somebody_else_may_be_of_a_training_that_is_alive() -> None:
+    assert event_log.is_locked(FORBIDDEN)
+
+
+SAYS = "import sys; print(len(sys.stdin.read()), flush=True); print(sys.argv[-1], file=sys.stderr)"
+
+
+def test_a_follower_is_given_the_log_and_nothing_that_is_typed_and_all_it_says_is_kept(
+    tmp_path: Path,
+) -> None:
+    typed, types = os.pipe()
+    os.write(types, b"typed")
+    stdin = os.dup(0)
+    os.dup2(typed, 0)
+    try:
+        with EventLogWriter(TASK, PARAMS, [sys.executable, "-c", SAYS], tmp_path) as written:
+            written.write("a", [])
+    finally:
+        os.dup2(stdin, 0)
+        for one in (stdin, typed, types):
+            os.close(one)
+    log, end = written.path.with_suffix(".log"), time.monotonic() + 60
+    while len(log.read_text().splitlines()) < 2 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert log.read_text() == f"0\n{written.path}\n"

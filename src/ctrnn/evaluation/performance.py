@@ -53,7 +53,7 @@ def evaluate(
     `answers` has no column right_side.
     """
     rows = test.conditions
-    samples = rows.groupby("condition", sort=True)["trial"].head(n_samples).to_numpy()
+    samples = rows.groupby("condition")["trial"].head(n_samples).to_numpy()
     trials = [Trials(test.inputs, key(seed, "evaluate")) for seed in seeds]
     seen = [Trials(test.inputs[:, samples], noise=None) for _ in seeds]  # rates are f(x) exactly
     tables, kept = [], []

@@ -31,6 +31,6 @@ def read_test(folder: Path) -> Batch:
 def one_of_each(batch: Batch) -> Batch:
     """The first trial of every condition."""
     rows = batch.conditions.reset_index(drop=True)
-    first = rows.groupby("condition", sort=True).head(1).sort_values("condition")
+    first = rows.groupby("condition").head(1).sort_values("condition")
     some = first.index.to_numpy()
     return Batch(batch.inputs[:, some], batch.targets[:, some], batch.mask[:, some], first)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ctrnn.errors import ParamsError
-from ctrnn.tasks import TASKS, Task, batches, get_task, trial_table
+from ctrnn.tasks import TASKS, Task, batches, get_task, right_side, trial_table
 from ctrnn.tasks.go_nogo import GoNogo
 from tests.settings import settings
 
@@ -346,3 +346,132 @@ def test_batches_can_start_anywhere() -> None:
     resumed = batches(table, batch_size=30, seed=3, start=5)
     for batch in expected[5:]:
         pd.testing.assert_frame_equal(next(resumed), batch)
+
+
+def test_a_trial_table_has_its_columns_and_is_the_same_in_every_release() -> None:
+    """Every result of a seed follows from it."""
+    table = trial_table(get_task("xor", settings().tasks), "test", seed=1)
+    assert list(table) == ["split", "trial", "first", "second", "condition", "noise_seed"]
+    assert table["trial"].tolist() == table.index.tolist() == list(range(2048))
+    assert table["condition"].head(3).tolist() == [
+        "first=-1 second=+1",
+        "first=+1 second=+1",
+        "first=-1 second=+1",
+    ]
+    assert table["noise_seed"].head(3).tolist() == [
+        3858173485898789708,
+        2564260733235890884,
+        803870968890379126,
+    ]
+    assert 2**62 < table["noise_seed"].max() < 2**63
+    mante = trial_table(get_task("mante", settings().tasks), "train", seed=1)
+    assert set(mante["condition"]) == {
+        f"context={context} motion={motion} colour={colour}"
+        for context in ("motion", "colour")
+        for motion in ("+0.5", "-0.5")
+        for colour in ("+0.5", "-0.5")
+    }
+
+
+def test_a_batch_has_the_columns_of_its_table_and_is_the_same_in_every_release() -> None:
+    table = trial_table(get_task("xor", settings().tasks), "train", seed=1)
+    batch = next(batches(table, batch_size=1600, seed=1))
+    assert list(batch) == list(table)
+    assert batch["trial"].head(3).tolist() == [4384, 5904, 1045]
+    assert batch["noise_seed"].head(3).tolist() == [
+        6417744426251239763,
+        5200094578921854421,
+        4976753210809562830,
+    ]
+    assert 2**62 < batch["noise_seed"].max() < 2**63
+
+
+def test_an_answer_is_beyond_its_threshold_and_not_at_it() -> None:
+    xor = get_task("xor", settings(tasks__xor__threshold=0.5).tasks)
+    np.testing.assert_array_equal(
+        xor.choice(np.array([0.5, 0.75, -0.5, -0.75], np.float32)), [np.nan, 1, np.nan, -1]
+    )
+    two = {"tasks__go_nogo__threshold": 0.75, "tasks__go_nogo__nogo_threshold": 0.25}
+    go_nogo = get_task("go_nogo", settings(**two).tasks)
+    np.testing.assert_array_equal(
+        go_nogo.choice(np.array([0.75, 1.0, 0.25, 0.0, 0.5], np.float32)),
+        [np.nan, 1, np.nan, 0, np.nan],
+    )
+
+
+def test_a_response_is_the_mean_over_the_window() -> None:
+    xor = get_task("xor", settings().tasks)
+    rows = rows_of(xor, 4)
+    outputs = np.zeros((xor.settings.T, 4, 1), np.float32)
+    outputs[170:220], outputs[220:270] = 1, 2
+    assert xor.score(outputs, rows).response.tolist() == [1.5] * 4
+
+
+def test_a_side_is_that_of_the_nearest_answer() -> None:
+    def floats(*values: float) -> np.ndarray:
+        return np.array(values, np.float32)
+
+    response, answer = floats(0.4, 0.6, -9.0, 9.0), floats(0, 0, 0, 1)
+    assert right_side(response, answer, (0.0, 1.0)).tolist() == [True, False, True, True]
+    both = np.array([[1, -1], [1, 1]], np.float32)
+    assert right_side(both, -both[::-1], (-1.0, 1.0)).tolist() == [False, False]
+    assert right_side(both, both * [[1], [0.5]], (-1.0, 0.5, 1.0)).tolist() == [True, False]
+    with pytest.raises(ValueError, match=r"^0\.5 is a right answer and not among the answers \[0"):
+        right_side(floats(0, 0), floats(0.5, 0.7), (0.0, 1.0))
+
+
+def test_evidence_of_other_sizes_comes_with_either_sign() -> None:
+    def graded(name: str, *sizes: float) -> tuple[Any, pd.DataFrame]:
+        task = get_task(name, settings().tasks)
+        conditions = task.graded(sizes)
+        assert conditions is not None
+        return task, conditions
+
+    task, motion = graded("perceptual_decision", 0.2, 0.4)
+    assert motion["coherence"].tolist() == [0.2, -0.2, 0.4, -0.4]
+    assert task.evidence(motion)["coherence"].tolist() == [0.2, -0.2, 0.4, -0.4]
+    task, pairs = graded("working_memory", 0.25, 0.5)
+    assert task.hertz == (26 + 8 - 10) / 2
+    assert task.evidence(pairs)["f1 - f2"].tolist() == [0.25, -0.25, 0.5, -0.5] * 5
+    assert (pairs.sum(axis=1) / 2).tolist() == [
+        mean for mean in (14, 18, 22, 26, 30) for _ in range(4)
+    ]
+    assert task.answer(pairs).tolist() == [1, -1] * 10
+    heights = task.inputs(pairs)[:, :, 0]
+    np.testing.assert_allclose(
+        heights[50] - heights[150], task.evidence(pairs)["f1 - f2"], atol=1e-6
+    )
+    task, table = graded("mante", 0.1)
+    assert len(table) == 8
+    evidence = task.evidence(table)
+    named = table["context"] == "motion"
+    assert evidence["relevant"].equals(
+        table["motion"].where(named, table["colour"]).rename("relevant")
+    )
+    assert evidence["irrelevant"].equals(
+        table["colour"].where(named, table["motion"]).rename("irrelevant")
+    )
+    assert [name for name in NAMES if get_task(name, settings().tasks).is_graded] == [
+        "mante", "mante_graded", "perceptual_decision", "working_memory",
+    ]  # fmt: skip
+    assert get_task("mante", settings().tasks).varied_settings()[-1] == "evidence"
+
+
+def test_pulses_of_a_flip_flop_are_the_same_in_every_release() -> None:
+    task: Any = get_task("flip_flop", settings().tasks)
+    rows = trial_table(task, "test", 1).head(2)
+    assert (task.channels, task.outputs) == (("bit_1", "bit_2", "bit_3"),) * 2
+    assert list(task.onsets) == [50, 100, 150, 200, 250]
+    pulses = task.pulses(rows)
+    assert pulses.astype(int).tolist() == [
+        [[1, 1, 1], [-1, 1, -1]],
+        [[0, -1, 0], [-1, 0, 0]],
+        [[0, 0, -1], [0, 0, 0]],
+        [[0, 1, 1], [0, 0, 0]],
+        [[-1, -1, -1], [-1, 1, 0]],
+    ]
+    inputs = task.inputs(rows)
+    size = task.settings.pulse_size
+    for onset, signs in zip(task.onsets, pulses, strict=True):
+        assert (inputs[onset : onset + 20] == size * signs).all()
+        assert not inputs[onset + 20 : onset + 50].any()

@@ -96,6 +96,7 @@ def test_one_trial_of_each_condition_is_its_first() -> None:
     xor = task("xor", tasks__xor__test_trials=16)
     batch = xor.render(trial_table(xor, "test", 1))
     one = one_of_each(batch)
+    assert list(one.conditions) == list(batch.conditions)
     first = batch.conditions.groupby("condition", sort=True)["trial"].min()
     assert one.conditions["condition"].tolist() == first.index.tolist()
     assert one.conditions["trial"].tolist() == first.tolist()
