@@ -190,7 +190,7 @@ def main_checkout(root: str | Path = ".") -> Path:
     """Absolute path of the checkout, also where `root` is the folder of a temporary experiment."""
     path = Path(root).resolve()
     parts = path.parts
-    for i in range(len(parts) - 2):
+    for i in range(len(parts)):
         if parts[i : i + 3] == (".dvc", "tmp", "exps"):
             return Path(*parts[:i])
     return path

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ctrnn import __version__
 
+CPUINFO = Path("/proc/cpuinfo")  # of Linux
 _SOURCES = ("src", "stages", "params.yaml", "dvc.yaml")
 
 
@@ -40,7 +41,7 @@ def tags(root: str | Path, backend: str, same_code: bool = True) -> dict[str, st
 def processor() -> str:
     """Model of the processor, or its architecture where the system does not tell."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = CPUINFO.read_text().splitlines()
     except OSError:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

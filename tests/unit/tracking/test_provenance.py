@@ -83,3 +83,18 @@ def test_an_upgrade_that_fails_is_one_sentence_and_keeps_a_copy(
     with pytest.raises(config.TrackingError, match=rf"could not be upgraded \({told}\); install"):
         store._upgrade(database, config.resolve(tmp_path))
     assert (tmp_path / "mlflow.db.before-upgrade").read_text() == "old"
+
+
+def test_a_processor_is_told_by_its_model_or_else_its_architecture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "CPUINFO", told := tmp_path / "cpuinfo")
+    architecture = platform.processor() or platform.machine()
+    assert provenance.processor() == architecture
+    told.write_text("processor: 0\nvendor: x\n")
+    assert provenance.processor() == architecture
+    told.write_text("model name\t: One: fast\nmodel name\t: Two\nmodel name\t: Three\n")
+    assert provenance.processor() == "One: fast"
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    told.unlink()
+    assert provenance.processor() == platform.machine()

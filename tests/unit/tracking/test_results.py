@@ -299,7 +299,7 @@ def test_a_lock_with_a_bit_flipped_is_one_sentence_or_describes_the_same_run(roo
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "a", "stages: [a]", "stages: {generate@mante: [1]}", "stages: {generate@mante: {outs: 3}}"],
+    ["", "[]", "a", "stages: 5", "stages: [a]", "stages: {generate@mante: [1]}", "stages: {generate@mante: {outs: 3}}"],
 )  # fmt: skip
 def test_a_lock_of_another_form_is_one_sentence(root: Path, text: str) -> None:
     (root / "dvc.lock").write_text(text)
@@ -314,3 +314,54 @@ def test_a_hash_is_dvcs(tmp_path: Path) -> None:
     (tmp_path / "a" / "b" / "é.txt").write_text("y\n")
     assert checks.hash_of(tmp_path / "a" / "x.txt", tmp_path) == "401b30e3b8b5d629635a5c613cdb7919"
     assert checks.hash_of(tmp_path / "a", tmp_path) == "dce56e4c4731d3ff4ebd9130240dacc9.dir"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("seed.a", 1), ("seed.a.b", 1), ("network.tau", "long"), ("network.more", 1)],
+)
+def test_settings_of_other_code_are_one_sentence(root: Path, key: str, value: Any) -> None:
+    def change(entries: dict[str, Any]) -> None:
+        entries[f"train@{TASK}"]["params"]["params.yaml"][key] = value
+
+    edit_lock(root, change)
+    told = rf"^dvc\.lock is of other code: .*; run dvc repro publish@{TASK}$"
+    with pytest.raises(lock.LockError, match=told):
+        collect(root)
+
+
+def test_a_run_is_gathered_whole(root: Path) -> None:
+    what = collect(root)
+    assert list(yaml.safe_load(what.texts["params.yaml"]))[:2] == ["seed", "tasks"]
+    assert (len(what.key), len(what.figures_digest)) == (32, 32)
+    assert what.start is None  # there is no event log
+    train, validation, test = what.tables
+    assert [one.split for one in what.tables] == ["train", "validation", "test"]
+    assert (test.name, test.rows, test.source) == (
+        f"{TASK} trials", 2, f"artifacts/generate/{TASK}/test.csv",
+    )  # fmt: skip
+    assert len({train.digest, validation.digest, test.digest}) == 3
+    assert len(test.digest) == 32
+    assert test.columns == (
+        ("trial", "long"), ("motion", "double"), ("condition", "string"), ("split", "string"),
+    )  # fmt: skip
+    final = {point.name: point.value for point in what.final}
+    assert final["iterations/mean"] == 2.5
+    assert (final["iterations/network_0"], final["iterations/network_1"]) == (2, 3)
+    assert what.tags["p_inh"] == "0.2"
+
+
+def test_a_run_is_named_by_what_is_mostly_compared(root: Path) -> None:
+    made = params.read(root / "params.yaml")
+    assert payload.run_name(TASK, made) == "mante p_inh=0.2 tau=20"
+    edit(root, "network.tau_inh", 10)
+    assert (
+        payload.run_name(TASK, params.read(root / "params.yaml"))
+        == "mante p_inh=0.2 tau=20 tau_inh=10"
+    )
+
+
+def test_nested_settings_go_by_dotted_keys_with_values_as_in_json() -> None:
+    assert payload.flatten({"a": {"b": [1, "x"], "c": {"d": None}}, "e": "text", "f": True}) == {
+        "a.b": '[1, "x"]', "a.c.d": "null", "e": "text", "f": "true",
+    }  # fmt: skip
