@@ -12,48 +12,79 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from ctrnn import params
-from ctrnn.errors import allowed
+from ctrnn.errors import allowed, keys_of
 from ctrnn.params import Params
 from ctrnn.tasks.settings import TaskSettings
 
 ROOT = Path(__file__).parents[1]
+HEAD = ("| setting | shipped | allowed | meaning |", "|---|---|---|---|")
 
 
-def settings_page(path: Path = ROOT / "params.yaml") -> str:
-    """The page of settings as Markdown: a table per section, a row per setting of the shipped file."""
+def settings_page() -> str:
+    """The page of settings as Markdown: a row per setting of params.yaml and of experiments/tasks.yaml."""
+    return "\n".join(
+        [
+            "# Settings",
+            "",
+            "Every setting of `params.yaml`. Times are in time steps of `network.dt` where nothing else is said.",
+            "A setting that may be a section of its own is followed by the keys of this section.",
+            *_tables(ROOT / "params.yaml"),
+            "",
+            "## More tasks",
+            "",
+            "`experiments/tasks.yaml` has these. Copy one to `tasks` in `params.yaml` to take it through every stage.",
+            *_tables(ROOT / "experiments" / "tasks.yaml", "tasks."),
+            "",
+        ]
+    )
+
+
+def _tables(path: Path, above: str = "") -> Iterator[str]:
+    """Lines of the tables of a file. above: what its keys begin with in params.yaml."""
     text = path.read_text(encoding="utf-8")
-    params.parse(text, path)
-    lines = [
-        "# Settings",
-        "",
-        "Every setting of `params.yaml`. Times are in time steps of `network.dt` where nothing else is said.",
-    ]
-    section = None
-    for key, value, comment in _leaves(YAML().load(text), text.splitlines()):
+    section = None  # whose table the last row stands in
+    for key, value, comment in _settings(YAML().load(text), text.splitlines(), above):
+        if isinstance(value, CommentedMap):
+            yield from ("", f"## `{key}`")
+            if comment:
+                yield from ("", f"{comment[0].upper()}{comment[1:]}.")
+            continue
         if key.rpartition(".")[0] != section:
             section = key.rpartition(".")[0]
-            lines += ["", f"## {f'`{section}`' if section else 'Top level'}", ""]
-            lines += ["| setting | shipped | allowed | meaning |", "|---|---|---|---|"]
-        cells = (f"`{key}`", f"`{_as_yaml(value)}`", _allowed(key), comment)
-        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(lines) + "\n"
+            yield from ("", *HEAD)
+        yield _row(key, f"`{_as_yaml(value)}`", comment)
+        for inner in keys_of(Params):
+            if inner.startswith(f"{key}."):
+                yield _row(inner, "", f"where `{key}` is a section")
 
 
-def _leaves(section: Any, lines: list[str], above: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Dotted key, value and comment of every setting; a comment goes on where the next lines hold nothing else."""
+def _row(key: str, shipped: str, comment: str) -> str:
+    cells = (f"`{key}`", shipped, _allowed(key), comment)
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _settings(section: Any, lines: list[str], above: str) -> Iterator[tuple[str, Any, str]]:
+    """Dotted key, value and comment of every section and setting below one.
+
+    A comment goes on where the next lines hold nothing else.
+    """
     for name, value in section.items():
         key = f"{above}{name}"
         row = section.lc.key(name)[0]
-        if isinstance(value, CommentedMap) and value and not value.fa.flow_style():
-            yield from _leaves(value, lines, f"{key}.")
-            continue
         comments = [lines[row].partition(" #")[2].strip()]
         for line in lines[row + 1 :]:
             if not line.strip().startswith("#"):
                 break
             comments.append(line.strip().lstrip("# "))
-        yield key, value, " ".join(comments).strip()
+        of_section = isinstance(value, CommentedMap) and value and not value.fa.flow_style()
+        yield key, value if of_section else _plain(value), " ".join(comments).strip()
+        if of_section:
+            yield from _settings(value, lines, f"{key}.")
+
+
+def _plain(value: Any) -> Any:
+    """A section in braces as the value that it is."""
+    return dict(value) if isinstance(value, CommentedMap) else value
 
 
 def _allowed(key: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ctrnn.core import artifacts
+from tests import files_page
 from tests.pipeline.checkout import TASKS, Checkout
 
 CHAIN = ("generate", "train", "evaluate", "analyze", "publish")
@@ -137,3 +138,54 @@ def test_a_bad_setting_stops_the_stage_with_a_sentence_before_it_computes(params
     with pytest.raises(AssertionError, match=r"network\.p_inh = 1\.5 is not allowed"):
         params.run("env", "PYTHONPATH=src", "python", "stages/train.py", "mante")
     assert weights.exists()
+
+
+def files_of(checkout: Checkout) -> list[str]:
+    """Every file below artifacts/ and reports/, but for the sums."""
+    folder = checkout.folder
+    paths = [path for part in ("artifacts", "reports") for path in (folder / part).rglob("*")]
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in paths
+        if path.is_file() and path.name not in (artifacts.SUMS, ".gitignore")
+    )
+
+
+def test_the_page_of_files_has_every_file_array_column_and_key(checkout: Checkout) -> None:
+    wrong: list[str] = []
+    for task in TASKS:
+        lengths: dict[str, int] = {}
+        for path in (path for path in files_of(checkout) if task in path):
+            contents = files_page.read(checkout.folder / path)
+            wrong += files_page.wrong_in(path, contents, lengths)
+            wrong += files_page.missing_in(path, contents)
+    assert wrong == []
+
+
+def test_the_page_of_files_names_no_file_that_is_not_there_and_all_that_are(
+    checkout: Checkout,
+) -> None:
+    files = files_of(checkout)
+    assert [path for path in files if files_page.file_of(path) is None] == []
+    assert [
+        pattern
+        for pattern in files_page.page()
+        if not any(files_page.matches(pattern, path) for path in files)
+    ] == []
+
+
+def test_the_page_of_files_says_which_stages_read_a_file(
+    checkout: Checkout, reads: dict[str, set[str]]
+) -> None:
+    readers: dict[str, set[str]] = {pattern: set() for pattern in files_page.page()}
+    for stage, files in reads.items():
+        for pattern in readers:
+            if any(files_page.matches(pattern, path) for path in files):
+                readers[pattern].add(stage.partition("@")[0])
+    written_by = {"figures": "report", "index.html": "report"}
+    said = {pattern: file.readers for pattern, file in files_page.page().items()}
+    seen = {  # a stage reads what it has written, for the sums, and publish all
+        pattern: stages - {"publish", written_by.get(part := pattern.split("/")[1], part)}
+        for pattern, stages in readers.items()
+    }
+    assert said == seen

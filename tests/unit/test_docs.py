@@ -10,24 +10,38 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn import params
+from ctrnn.errors import keys_of
+from ctrnn.params import Params
 from tests.pipeline.contract import leaves
-from tests.settings import FILE
+from tests.settings import FILE, settings
+from tests.unit.test_floors import FLOOR, SETTINGS, edges, room_of
 from tools.docs_pages import settings_page
 
 ROOT = FILE.parent
 REQUEST = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"(?:https?:)?//")
 
 
-def test_the_page_of_settings_has_every_shipped_setting_once_with_what_is_allowed() -> None:
-    rows = re.findall(r"^\| `(\S+)` \| `(.*)` \| (.+) \| .* \|$", settings_page(), re.MULTILINE)
-    shipped = params.read(FILE)
-    tasks = {name: task.model_dump() for name, task in shipped.tasks.items()}
-    assert sorted(key for key, _, _ in rows) == sorted(
-        leaves({**shipped.model_dump(), "tasks": tasks})
-    )
-    words = {key: words for key, _, words in rows}
-    assert words["network.p_inh"] == "a number at least 0 and at most 1"
+ROW = re.compile(r"^\| `(\S+)` \| (?:`(.*)`)? \| (.+) \| (.*) \|$", re.MULTILINE)
+
+
+def test_the_page_of_settings_has_every_setting_once_with_what_is_allowed() -> None:
+    rows = {key: (shipped, words) for key, shipped, words, _ in ROW.findall(settings_page())}
+    every = settings()  # with the tasks of experiments/tasks.yaml
+    tasks = {name: task.model_dump() for name, task in every.tasks.items()}
+    keys = leaves({**every.model_dump(), "tasks": tasks})
+    assert sorted(key for key, (shipped, _) in rows.items() if shipped) == sorted(keys)
+    assert len(ROW.findall(settings_page())) == len(rows)
+    assert rows["network.p_inh"] == ("0.2", "a number at least 0 and at most 1")
+
+
+def test_the_page_of_settings_has_the_keys_of_what_may_be_a_section() -> None:
+    rows = {key for key, *_ in ROW.findall(settings_page())}
+    assert {key for key in keys_of(Params) if not key.startswith("tasks.")} - {
+        "tasks", "network", "train", "train.trainable", "train.penalties", "evaluate", "analyze",
+        "analyze.fixed_points", "analyze.roles", "analyze.lesions", "analyze.generalisation",
+        "report", "publish",
+    } <= rows  # fmt: skip
+    assert "train.early_abandon.after" in rows and "network.p_rec.ei" in rows
 
 
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="the extra docs is not installed")
@@ -53,3 +67,30 @@ def test_the_pages_build_strictly_and_ask_no_network(tmp_path: Path) -> None:
     } | {"settings"}
     for page in pages:
         assert not REQUEST.search(page.read_text(encoding="utf-8")), page.name
+
+
+def test_the_graph_of_the_architecture_page_is_that_of_the_imports() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+    rows = re.findall(r"^(\d)      (\w+) +(-|[\w, ]+)$", page, re.MULTILINE)
+    drawn = {(room, int(floor), tuple(of.replace("-", "").split(", "))) for floor, room, of in rows}
+    known: dict[str, set[str]] = {room: set() for room in FLOOR if room != "__init__"}
+    for file, other in edges():
+        room, below = room_of(file), room_of(other)
+        if room != below and below != "__init__" and not (
+            room == "params" and other.name == SETTINGS and FLOOR[below] >= FLOOR["tasks"] + 1
+        ):  # fmt: skip
+            known[room].add(below)
+    assert drawn == {(room, FLOOR[room], tuple(sorted(of)) or ("",)) for room, of in known.items()}
+
+
+def test_the_page_of_the_kernel_names_what_the_code_has() -> None:
+    page = (ROOT / "docs" / "explanation" / "kernel.md").read_text()
+    kernel = ROOT / "src" / "ctrnn" / "kernel"
+    code = "\n".join(file.read_text() for file in kernel.iterdir() if file.suffix in (".c", ".py"))
+    named = re.findall(r"`(\w+)`", page)
+    lacking = [name for name in named if not re.search(rf"\b{name}\b", code)]
+    tests = {file.name for file in (ROOT / "tests" / "unit" / "kernel").iterdir()}
+    assert set(re.findall(r"test_\w+\.py", page)) <= tests
+    assert lacking == []
+    for constant, value in (("LANES", 32), ("ROWS", 8), ("STEPS", 6), ("COLUMNS", 40)):
+        assert re.search(rf"\b{constant} = \(?\s*{value}\b", code), constant

@@ -23,6 +23,7 @@ from ctrnn.network import get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, trial_table
 from ctrnn.tracking.metrics import final
+from tests import files_page
 from tests.settings import FILE, settings
 
 SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
@@ -80,6 +81,11 @@ def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) 
     assert ("psychometric_slope" in analysis.metrics) == bool(analysis.arrays["psychometric"])
     assert bool(analysis.arrays["psychometric"]) == task.is_graded
     assert analysis.metrics.get("left_out", "") == task.left_out
+    lengths: dict[str, int] = {}
+    files = {f"artifacts/analyze/{name}/{stem}.npz": of for stem, of in analysis.arrays.items()}
+    files[f"reports/analyze/{name}.json"] = dict(files_page.names_in(analysis.metrics))
+    wrong = [x for path, of in files.items() for x in files_page.wrong_in(path, of, lengths)]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(
