@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import math
 import multiprocessing
 import os
 import re
@@ -25,11 +26,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -149,22 +150,22 @@ def _place(mutation: MutationSpec) -> tuple[str, tuple[int, int], str, int]:
 
 
 class Covered(NamedTuple):
-    """What a run of a room's tests on the code as it is tells: which tests run a line, and for how long all take."""
+    """What a run of a room's tests on the code as it is tells: which tests run a line, and for how long each takes."""
 
     data: CoverageData
-    seconds: float
+    seconds: dict[str, float]
 
     def tests(self, mutation: MutationSpec) -> list[str]:
         """The tests that run the mutant's line, or else the start of its statement; none where it runs at import.
 
-        What a fixture runs is told of the first test that uses it: all tests of that file are taken.
+        The quick ones come first. What a fixture runs is told of the first test that uses it: all tests of that file
+        are taken.
         """
         lines = self.data.contexts_by_lineno(str(mutation.module_path.resolve()))
         row = next((i for i in range(mutation.start_pos[0], 0, -1) if lines.get(i)), 0)
         told = (context.rpartition("|") for context in lines.get(row, ()) if context)
-        return sorted(
-            {test if phase == "run" else test.partition("::")[0] for test, _, phase in told}
-        )
+        tests = {test if phase == "run" else test.partition("::")[0] for test, _, phase in told}
+        return sorted(tests, key=lambda test: (self.seconds.get(test, math.inf), test))
 
 
 def _pytest(arguments: Sequence[str], log: Path, mutated: bool) -> None:
@@ -194,17 +195,22 @@ def _test(arguments: Sequence[str], log: Path, limit: float | None = None) -> in
 
 def _cover(name: str, folder: Path) -> Covered:
     """Run a room's tests with coverage, once a session. Exits with pytest's words where they fail."""
-    log, file, took = (folder / f"{name}.{end}" for end in ("log", "coverage", "seconds"))
+    log, file, took = (folder / f"{name}.{end}" for end in ("log", "coverage", "xml"))
     if not took.exists():
         os.environ["COVERAGE_FILE"] = str(file)
-        flags = ["--cov=src/ctrnn", "--cov-context=test", "--cov-report="]
-        began = time.monotonic()
+        flags = ["--cov=src/ctrnn", "--cov-context=test", "--cov-report=", f"--junitxml={took}"]
         if _test([*flags, *ROOMS[name].options, *ROOMS[name].tests], log):
+            took.unlink(missing_ok=True)
             sys.exit(f"The tests of {name} fail without a mutant:\n{log.read_text()[-3000:]}")
-        took.write_text(str(time.monotonic() - began))
     data = CoverageData(str(file))
     data.read()
-    return Covered(data, float(took.read_text()))
+    seconds = {
+        f"{test.get('classname', '').replace('.', '/')}.py::{test.get('name')}": float(
+            test.get("time", 0)
+        )
+        for test in ElementTree.parse(took).iter("testcase")
+    }
+    return Covered(data, seconds)
 
 
 def _run(session: WorkDB, folder: Path) -> None:
@@ -221,7 +227,7 @@ def _run(session: WorkDB, folder: Path) -> None:
         tests = [*room.options, *(covered[name].tests(mutation) or room.tests)]
         operator, log = get_operator(mutation.operator_name)(), folder / "mutant.log"
         with use_mutation(mutation.module_path, operator, mutation.occurrence) as (before, after):
-            code = _test(tests, log, max(90, 4 * covered[name].seconds))
+            code = _test(tests, log, max(90, 4 * sum(covered[name].seconds.values())))
         passed = code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         outcome = TestOutcome.SURVIVED if passed else TestOutcome.KILLED
         result = WorkResult(

@@ -72,3 +72,56 @@ def test_entries_are_a_lock_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text(lock.as_text(entries))
     assert lock.chain("xor", tmp_path) == entries
     assert list(yaml.safe_load(lock.as_text(entries))["stages"]) == list(entries)
+
+
+def test_numbers_are_read_as_dvc_writes_them() -> None:
+    told = {
+        "a": ["1e-08", "-2.5E+3", "+1.e1"],
+        "b": {"c": "1e", "d": "e5", "e": "0.1", "f": 1, "g": True},
+    }
+    assert lock.numbers(told) == {
+        "a": [1e-8, -2500.0, 10.0], "b": {"c": "1e", "d": "e5", "e": "0.1", "f": 1, "g": True},
+    }  # fmt: skip
+
+
+def test_settings_are_those_of_all_stages_where_they_agree() -> None:
+    def entry(**values: Any) -> dict[str, Any]:
+        return {"params": {"params.yaml": values}}
+
+    entries = {"generate@xor": entry(seed=1), "train@xor": entry(seed=1, rate="1e-3"), "x": {}}
+    assert lock.settings(entries) == {"seed": 1, "rate": 1e-3}
+    entries["evaluate@xor"] = entry(rate=1e-3, seed=2)
+    told = (
+        r"different settings: train@xor used seed = 1, evaluate@xor 2; run dvc repro publish@xor$"
+    )
+    with pytest.raises(lock.LockError, match=told):
+        lock.settings(entries)
+
+
+def test_what_makes_an_entry_anew_is_the_stage_or_all_of_its_task() -> None:
+    assert lock.remedy("report") == "run dvc repro report"
+    assert lock.remedy("train@xor") == "run dvc repro publish@xor"
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [5, {"train@xor": 5}, {"train@xor": {"outs": 3}}, {"train@xor": {"deps": [{"path": 3}]}},
+     {"train@xor": {"outs": [{"hash": "md5"}]}}, {"train@xor": {"params": {"params.yaml": 3}}}],
+)  # fmt: skip
+def test_a_lock_of_another_form_is_told_as_damaged(tmp_path: Path, stages: Any) -> None:
+    write(tmp_path, stages if not isinstance(stages, dict) else {**STAGES, **stages})
+    with pytest.raises(lock.LockError, match=r"dvc\.lock is damaged; take it from git"):
+        lock.chain("xor", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, lambda path: path.write_text("a: ["), lambda path: path.write_text("[a]")]
+)
+def test_what_is_no_lock_is_told_as_damaged(tmp_path: Path, make: Any) -> None:
+    make(tmp_path / "dvc.lock")
+    with pytest.raises(lock.LockError, match=r"dvc\.lock is damaged; take it from git"):
+        lock.report(tmp_path)
+
+
+def test_the_report_is_an_entry_without_a_task(tmp_path: Path) -> None:
+    assert lock.report(write(tmp_path, {"report": {"cmd": "a"}})) == {"report": {"cmd": "a"}}

@@ -67,6 +67,8 @@ def test_a_secret_that_holds_another_is_hidden_whole(
     hidden = place.hide("secret-and-more, secret, bob, bobby and abob")
     assert hidden == "***, ***, ***, bobby and abob"
     assert StoreConfig("http://h", tmp_path).hide("bob") == "bob"
+    database = StoreConfig("postgresql://al:pa%3Ass@h/db?sslkey=s3cret", tmp_path)
+    assert database.hide(f"{database.uri} pa%3Ass pa:ss al s3cret h") == "*** *** *** *** *** h"
     assert StoreConfig("sqlite:///x", tmp_path, tmp_path / "x").hide("sqlite:///x") == "sqlite:///x"
 
 
