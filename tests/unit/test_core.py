@@ -147,3 +147,13 @@ def test_settings_in_a_weights_file_are_covered_by_its_digest(tmp_path: Path) ->
         write(odd)
         with pytest.raises(ArtifactError, match="the digest in it is not that of its arrays"):
             artifacts.read_weights(path)
+
+
+def test_digests_are_of_files_and_not_of_folders_beside_them(tmp_path: Path) -> None:
+    folder = artifacts.folder("train", "xor", tmp_path)
+    (folder / "inner").mkdir()
+    (folder / "a.csv").write_text("a\n")
+    for _ in range(2):
+        artifacts.write_sums(folder)
+        (line,) = (folder / artifacts.SUMS).read_text().splitlines()
+        assert line.endswith("  artifacts/train/xor/a.csv")

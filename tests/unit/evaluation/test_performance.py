@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ctrnn.core.rng import key
 from ctrnn.evaluation.performance import activity_of, evaluate, metrics
 from ctrnn.network import Activity, initialise
 from ctrnn.tasks import get_task, right_side, trial_table
+from ctrnn.tasks.dmts import Dmts
 from tests.settings import settings
 
 
@@ -144,3 +146,45 @@ def test_samples_are_kept_with_their_targets() -> None:
     assert list(samples) == ["trials", "outputs", "targets"]
     np.testing.assert_array_equal(samples["outputs"][0], samples["targets"])
     assert samples["trials"] is evaluation.sample_trials
+
+
+def test_what_cannot_be_said_of_a_task_is_left_out_and_told() -> None:
+    class Strict(Dmts):
+        def choice(self, response: np.ndarray) -> np.ndarray:
+            return np.zeros_like(response)
+
+    params = settings()
+    own: Any = params.tasks["dmts"]
+    task = Strict(own)
+    test = task.render(trial_table(task, "test", 1))
+    backend: Any = Answers(test.targets, 1.0)
+    network = initialise(params.network, 2, 1, seed=1)
+    evaluation = evaluate(task, test, [network], [1], 1, backend)
+    one = {"networks": [{"network": 0, "converged": True, "iterations": 7}]}
+    report = metrics(evaluation, one)
+    assert report["left_out"] == task.left_out
+    assert task.left_out.startswith("Left out: the right side")
+    assert "right_side" not in report
+    assert "right_side" not in evaluation.outcomes
+    assert "left_out" not in results()[1]
+
+
+def test_every_network_has_noise_of_its_own_and_samples_have_none() -> None:
+    seen: list[Any] = []
+
+    class Listening(Answers):
+        def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
+            seen.append([one.noise for one in trials])
+            return super().outputs(networks, trials)
+
+        def activity(self, networks: Any, trials: Any) -> list[Activity]:
+            seen.append([one.noise for one in trials])
+            return super().activity(networks, trials)
+
+    params = settings()
+    task = get_task("dmts", params.tasks)
+    test = task.render(trial_table(task, "test", 1))
+    network = initialise(params.network, 2, 1, seed=1)
+    backend: Any = Listening(test.targets, 1.0, 1.0)
+    evaluate(task, test, [network] * 2, [3, 4], 1, backend)
+    assert seen == [[key(3, "evaluate"), key(4, "evaluate")], [None, None]]
