@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import os
 import shutil
 import sqlite3
@@ -19,7 +18,8 @@ import tempfile
 from contextlib import closing, suppress
 from pathlib import Path
 
-from benchmarks.pipeline_overhead import FOLDER, cost
+from benchmarks import record
+from benchmarks.pipeline_overhead import cost
 from tests.pipeline.checkout import ROOT, Checkout
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -77,10 +77,8 @@ def main() -> None:
             }
             for i in range(asked.rounds)
         ]
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "live_curves.json").write_text(json.dumps(rounds, indent=1) + "\n")
     text = table(rounds)
-    (FOLDER / "live_curves.md").write_text(text)
+    record.write("live_curves", rounds, text)
     print(text)
 
 

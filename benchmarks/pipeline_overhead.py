@@ -9,7 +9,6 @@ reports/benchmarks/pipeline.{json,md}.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -19,9 +18,9 @@ from pathlib import Path
 
 import yaml
 
+from benchmarks import record
 from tests.pipeline.checkout import ROOT, Checkout
 
-FOLDER = Path("reports/benchmarks")
 TASK = "mante"  # the task with the longest trials
 STAGES = ("generate", "train", "evaluate", "analyze", "report", "publish")
 IMPORTS = (
@@ -121,10 +120,8 @@ def main() -> None:
         checkout = Checkout(Path(scratch) / "checkout", tasks)
         checkout.repro()
         medians = measure(checkout, rounds)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "pipeline.json").write_text(json.dumps(medians, indent=1) + "\n")
     text = table(medians, rounds)
-    (FOLDER / "pipeline.md").write_text(text)
+    record.write("pipeline", medians, text)
     print(text)
 
 

@@ -1,6 +1,6 @@
 """What sweeps of thousands of points cost, and what slows down first.
 
-`PYTHONPATH=src python benchmarks/scale.py --folder SCRATCH` runs a point of the shipped settings with 10 networks on
+`PYTHONPATH=src:. python benchmarks/scale.py --folder SCRATCH` runs a point of the shipped settings with 10 networks on
 one core and counts what it leaves; then multiplies its MLflow runs by their rows in SQLite, and its DVC experiment by
 commits with other settings, and times who reads and writes them. `--part` for some of it.
 """
@@ -8,7 +8,6 @@ commits with other settings, and times who reads and writes them. `--part` for s
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -20,12 +19,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from benchmarks import record
 from ctrnn.sweep import runner
 from ctrnn.sweep.checkout import Checkout
 from ctrnn.tracking.runs import KEY
 
 ROOT = Path(__file__).parents[1]
-OUT = ROOT / "reports" / "benchmarks" / "scale.json"
 OF_A_RUN = ("params", "metrics", "latest_metrics", "tags")  # tables of MLflow with a run_uuid
 FIND = "from mlflow import MlflowClient as C; c = C(); ids = [c.get_experiment_by_name('ctrnn').experiment_id]"
 LISTED = "import pathlib; from ctrnn.sweep import checkout as c; c.Checkout(pathlib.Path.cwd()).experiments()"
@@ -184,7 +183,7 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", default=["point", "store", "experiments"])
     given = parser.parse_args()
     folder: Path = given.folder.resolve()
-    told: dict[str, list[Row]] = json.loads(OUT.read_text()) if OUT.exists() else {}
+    told: dict[str, list[Row]] = record.read("scale") or {}
     if "point" in given.part:
         told["point"] = point(folder)
     if "store" in given.part:
@@ -192,7 +191,7 @@ def main() -> None:
     if "experiments" in given.part:
         sizes = (100, 500, 10000)
         told["experiments"] = [r for n in sizes for r in experiments(folder, n, listed=n <= 500)]
-    OUT.write_text(json.dumps(told, indent=1) + "\n")
+    record.write("scale", told)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import record
 from tests.pipeline.checkout import Checkout
 
-FOLDER = Path("reports/benchmarks")
 TASKS = ("mante", "dmts")
 # The README's sweep.
 VALUES = [(p_inh, tau) for p_inh in (0.05, 0.1, 0.2, 0.3) for tau in (10, 20, 50)]
@@ -109,10 +109,8 @@ def main() -> None:
         "seconds_per_point": seconds | {"overhead": overhead},
         "mb_per_point": statistics.median(one["bytes"] for one in points) / 1e6,
     }
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
     text = words(told)
-    (FOLDER / "sweep.md").write_text(text)
+    record.write("sweep", told, text)
     print(text)
 
 

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("reports/benchmarks")
+from benchmarks import record
+
 TASKS = ("go_nogo", "dmts", "mante", "xor")
 TUTORIAL = {"go_nogo": 725, "mante": 1925}  # iterations to criterion of the tutorial's settings
 SEEDS = (1, 2, 3)
@@ -115,9 +116,7 @@ def main() -> None:
             rows.append(
                 {**row, "loop_step_ms": loop["wall_ms"], "tutorial_s": tutorial, "ratio": ratio}
             )
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / "time_to_criterion.json").write_text(json.dumps(rows, indent=1) + "\n")
-    (FOLDER / "time_to_criterion.md").write_text(table(rows))
+    record.write("time_to_criterion", rows, table(rows))
     print(table(rows))
 
 

@@ -23,10 +23,10 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from benchmarks import record
 from benchmarks.contenders import CONTENDERS, Size
 
 HERE = Path(__file__).parent
-FOLDER = Path("reports/benchmarks")
 NAMES = tuple(CONTENDERS)
 GROWTH: dict[str, list[Any]] = {  # one dimension at a time, the others as in Size
     "T": [100, 200, 500, 1000, 2000],
@@ -180,7 +180,6 @@ def main() -> None:
     parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES))
     parser.add_argument("--growth", action="store_true", help="also grow one dimension at a time")
     given = parser.parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     names = ["loop", *(name for name in given.contenders if name != "loop")]
     rows = [
         row
@@ -188,10 +187,9 @@ def main() -> None:
         for T in given.T
         for row in measure(names, Size(T=T, threads=threads), given.rounds)
     ]
-    (FOLDER / "training_step.json").write_text(json.dumps(rows, indent=1) + "\n")
     text = table(rows, fma_peak())
-    (FOLDER / "training_step.md").write_text(text)
-    figure(rows, FOLDER / "training_step.png")
+    record.write("training_step", rows, text)
+    figure(rows, record.FOLDER / "training_step.png")
     print(text)
     if given.growth:
         grown = [
@@ -200,8 +198,7 @@ def main() -> None:
             for value in values
             for row in measure(["native", "torch"], replace(Size(), **{dimension: value}), 3)
         ]
-        (FOLDER / "growth.json").write_text(json.dumps(grown, indent=1) + "\n")
-        (FOLDER / "growth.md").write_text(growth_table(grown))
+        record.write("growth", grown, growth_table(grown))
         print(growth_table(grown))
 
 
