@@ -1,6 +1,6 @@
 """What trained networks do inside, over settings: trains and analyses populations, fills a page of docs/.
 
-    PYTHONPATH=src python -m experiments.mechanism [--only "w_gain 1" ...]
+    PYTHONPATH=src:. python -m experiments.mechanism [--only "w_gain 1" ...]
 
 Numbers go to experiments/mechanism.json, tables into the places of docs/explanation/mechanism.md that are marked
 for them. Settings are those of params.yaml but for what VARIANTS changes. Training goes on from its
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.record import measured_on
 from ctrnn import params as settings
 from ctrnn import tasks
 from ctrnn.analysis.analyze import analyze
@@ -59,20 +60,24 @@ AFTER = (10, 50, 100, 200, 400)  # steps after the first pulse at which its trac
 
 def main(n_networks: int, only: list[str]) -> None:
     """Run the variants named, or everything, and write both files; the numbers of other variants stay."""
-    known: dict[str, Any] = json.loads(NUMBERS.read_text()) if only else {"memory": {}}
-    found: dict[str, Any] = {"mante": {}, "memory": known["memory"]}
+    known: dict[str, Any] = (
+        json.loads(NUMBERS.read_text()) if only else {"memory": {}, "made_at": {}}
+    )
+    found: dict[str, Any] = {"mante": {}, "memory": known["memory"], "made_at": known["made_at"]}
     for name, changes in VARIANTS.items():
         if only and name not in only:
             found["mante"][name] = known["mante"][name]
         else:
             found["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
+            found["made_at"][name] = measured_on()["commit"]
     for name in () if only else MEMORY:
         found["memory"][name] = memory(name)
+        found["made_at"][name] = measured_on()["commit"]
     found = rounded(found, 4)
     NUMBERS.write_text(json.dumps(found, indent=1) + "\n")
     page = PAGE.read_text(encoding="utf-8")
-    tables = {"mante": mante_table, "checks": checks_table, "points": points_table, "lesions": lesion_table,
-              "memory": memory_table}  # fmt: skip
+    tables = {"made": made_line, "mante": mante_table, "checks": checks_table, "points": points_table,
+              "lesions": lesion_table, "memory": memory_table}  # fmt: skip
     for name, table in tables.items():
         marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
         block = "\n".join([marks[0], *table(found), marks[1]])
@@ -171,6 +176,11 @@ def trace(task: Task[Any], network: Network) -> list[float]:
     x = dynamics.rates(dynamics.simulate(inputs))
     apart = np.linalg.norm(x[:, 0] - x[:, 1], axis=1)
     return [float(apart[off - 1 + after] / apart[off - 1]) for after in AFTER]
+
+
+def made_line(found: dict[str, Any]) -> list[str]:
+    """At which commits the numbers were made."""
+    return [f"Numbers were made at {', '.join(sorted(set(found['made_at'].values())))}."]
 
 
 def mante_table(found: dict[str, Any]) -> list[str]:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ctrnn.core import rng
 from ctrnn.figures import style
 from ctrnn.sweep.drawings import draw_map
 from experiments.portraits import saddle_values, selection_at_saddles, span, verdicts
 
+MECHANISM = Path(__file__).with_name("mechanism.json")
 CONDITIONS = {  # experiments that are one setting, in the order of the first table
     "recipe": "the shipped settings",
     "dale_off": "without Dale's principle",
@@ -43,15 +45,28 @@ def write(table: Path, docs: Path) -> None:
         "number on this page. A network has converged where over 98% of validation trials are right at two checks in a "
         "row; accuracy is on test trials. Seconds are those of one core while several networks train side by side. "
         f"Made at commits {', '.join(rows['commit'].unique())}.",
+        _seeds(rows),
         _conditions(rows),
         _grid(rows, docs),
         _no_delay(rows),
         _sweep(rows, "gain", "w_gain"),
-        _gain_inside(docs),
+        _gain_inside() if (rows["experiment"] == "gain").any() else "",
         *(_sweep(rows, experiment, column) for experiment, column in SWEEPS.items()),
         _tasks(rows),
     ]
     (docs / "results.md").write_text("\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
+
+
+def _seeds(rows: pd.DataFrame) -> str:
+    """Whether the present code draws the networks of the table."""
+    today = rng.network_seeds(1, len(rows))
+    if rows["seed"].isin(today).all():
+        return ""
+    return (
+        f"**The present code gives other numbers.** The networks here have the seeds {rows['seed'].min()} to "
+        f"{rows['seed'].max()}, as network i had at these commits; today its seed is a hash of `seed` and i "
+        "(`network_seeds` in `src/ctrnn/core/rng.py`)."
+    )
 
 
 def _conditions(rows: pd.DataFrame) -> str:
@@ -92,12 +107,9 @@ def _no_delay(rows: pd.DataFrame) -> str:
     return _section("dmts at p_inh 0.1 and tau 5, with and without its delays", groups)
 
 
-def _gain_inside(docs: Path) -> str:
+def _gain_inside() -> str:
     """What the gain does to the networks of mante, from experiments/mechanism.json."""
-    numbers = docs.parent / "experiments" / "mechanism.json"
-    if not numbers.exists():
-        return ""
-    found = json.loads(numbers.read_text())["mante"]
+    found = json.loads(MECHANISM.read_text())["mante"]
     shipped = {"w_gain 1.5": found["as shipped"]}
     gains = {k: one for k, one in {**found, **shipped}.items() if k.startswith("w_gain")}
     lines = [
@@ -242,7 +254,7 @@ def heat_maps(
         axes.set_title(task, loc="left")
         axes.set_xlabel("tau (steps)")
     panels[0].set_ylabel("p_inh")
-    figure.colorbar(image, ax=panels, shrink=0.9)
+    figure.colorbar(image, ax=panels, shrink=0.9, label=" ")  # without one its numbers are cut off
     figure.suptitle(words, fontsize=8.5)
     return figure
 

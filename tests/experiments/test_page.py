@@ -9,9 +9,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ctrnn.core.rng import network_seeds
 from experiments import page
 
 SETTINGS = {"p_inh": 0.2, "tau": 20.0, "w_gain": 1.5, "n_units": 200, "p_rec": 0.2, "dale": True}
+
+ROOT = Path(__file__).parents[2]
 
 
 def network(experiment: str, task: str, seed: int, **changes: Any) -> dict[str, Any]:
@@ -73,6 +76,28 @@ def test_a_hash_that_looks_like_a_number_stays_as_it_is(
     rows = [{**row, "commit": digits, "key": digits} for row in table]
     assert f"Made at commits {digits}.\n" in written(tmp_path, rows)
     assert set(page.read(tmp_path / "networks.csv")["key"]) == {digits}
+
+
+def test_the_committed_page_and_its_pictures_are_those_of_the_committed_table(
+    tmp_path: Path,
+) -> None:
+    committed = ROOT / "docs" / "explanation"
+    page.write(ROOT / "reports" / "results" / "networks.csv", tmp_path)
+    for file in (
+        "results.md",
+        *(f"results/grid-{x}.png" for x in ("success", "iterations", "accuracy")),
+    ):
+        assert (tmp_path / file).read_bytes() == (committed / file).read_bytes(), file
+
+
+def test_seeds_that_the_present_code_does_not_draw_are_told_and_others_are_not(
+    tmp_path: Path, table: list[dict[str, Any]]
+) -> None:
+    words = "**The present code gives other numbers.** The networks here have the seeds 1 to 3"
+    assert words in written(tmp_path, table)
+    today = network_seeds(1, 2)
+    rows = [{**row, "seed": today[row["seed"] % 2]} for row in table]
+    assert "The present code gives other numbers" not in written(tmp_path, rows)
 
 
 def test_cells_that_are_not_learned_are_counted_and_come_with_what_was_measured(
