@@ -13,10 +13,10 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui bench results docs verify relock lock clean
+.PHONY: help setup init repro test lint format publish ui bench results docs docs-pictures verify relock lock clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP)  ## make the virtual environment from the lock (the others do it when needed)
 
@@ -74,13 +74,16 @@ docs: $(STAMP)  ## build the pages of docs/ into site/, strictly; they open from
 	PYTHONPATH=src:. NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 	@echo "The pages are in site/index.html."
 
+docs-pictures: repro  ## make every picture of docs/ anew (Chromium takes those of MLflow; ARGS=--results leaves them out)
+	PYTHONPATH=src:. python -m tools.docs_pictures $(ARGS)
+
 verify: $(STAMP)  ## run everything again in a clone, in several ways, and compare every hash; ARGS="mante" picks tasks, --small the small configuration
 	PYTHONPATH=src:. python -m tools.verify $(ARGS)
 
-relock: init  ## run the shipped and the small configuration; write both locks, all metrics and the README's picture anew
+relock: init  ## run the shipped and the small configuration; write both locks, all metrics and pictures of results anew
 	rm -f dvc.lock  # DVC would keep the entries of stages that are gone
 	dvc repro
-	cp reports/figures/mante/state_space.png docs/pictures/mante-state-space.png
+	PYTHONPATH=src:. python -m tools.docs_pictures --results
 	PYTHONPATH=src python -m tests.pipeline.relock
 
 # Both files hold on every platform and for every Python from 3.11 on. requirements-torch.lock has torch and all it needs;

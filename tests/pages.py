@@ -1,20 +1,12 @@
-"""The pages of MLflow that a lab looks at: opened, waited for, and taken as pictures.
-
-`python -m tests.pages runs` and `... curve` take those of docs/ from the store of the checkout (see `main`).
-"""
+"""The pages of MLflow that a lab looks at: opened, waited for, and taken as pictures (tools/docs_pictures.py)."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-from ctrnn.tracking import config, store
 from tests.browser import Browser
-from tests.server import Server
 
 # By default MLflow 3 opens on language models, and an assistant covers a quarter of the page.
 LOOK = "workflowType=machine_learning"
@@ -26,7 +18,7 @@ localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 POINTS = "(document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0)"
 
 
-class EventLogReader:
+class MlflowPages:
     """Pages of an experiment at the address of a server; `folder` gets the pictures."""
 
     def __init__(self, browser: Browser, uri: str, experiment: str, folder: Path) -> None:
@@ -44,9 +36,7 @@ class EventLogReader:
     def open_curves(self, run_id: str) -> None:
         """The curves of a run's loss, their mean first."""
         self._open(f"experiments/{self.experiment}/runs/{run_id}/model-metrics?{LOOK}")
-        search = "document.querySelector('input[placeholder=\"Search metric charts\"]')"
-        self.browser.until(f"{search} && ({search}.focus(), true)")
-        self.browser.call("Input.insertText", text="loss/")
+        self._search("loss/")
 
     def points(self, at_least: int) -> int:
         """Points of the first curve that is open, once there are so many: the page looks every 30 s."""
@@ -70,6 +60,16 @@ class EventLogReader:
         self._picture("compare")
         return int(self.browser.ask(POINTS))
 
+    def charts(self, n_runs: int) -> int:
+        """Lines of the first chart, a line per run, where the loss of all runs is drawn."""
+        self._open(f"experiments/{self.experiment}/runs?{LOOK}&compareRunsMode=CHART")
+        self.browser.shows(f"{n_runs} matching runs")
+        self._search("loss/mean")
+        lines = "(document.querySelector('.js-plotly-plot')?.data?.length ?? 0)"
+        self.browser.until(f"{lines} >= {n_runs} && {POINTS} > 1")
+        self._picture("charts")
+        return int(self.browser.ask(lines))
+
     def figure(self, run_id: str, name: str) -> bytes:
         """A figure among the files of a run."""
         self._open(
@@ -84,6 +84,11 @@ class EventLogReader:
         self.browser.ask(f"({where}).style.visibility = 'hidden'")  # it is of this machine
         return self._picture("figure")
 
+    def _search(self, metric: str) -> None:
+        search = "document.querySelector('input[placeholder=\"Search metric charts\"]')"
+        self.browser.until(f"{search} && ({search}.focus(), true)")
+        self.browser.call("Input.insertText", text=metric)
+
     def _open(self, path: str) -> None:
         self.browser.open(f"{self.uri}/#/{path}")
 
@@ -95,33 +100,3 @@ class EventLogReader:
 def _with_text(selector: str, text: str) -> str:
     elements = f"[...document.querySelectorAll({json.dumps(selector)})]"
     return f"{elements}.find(e => e.innerText.trim() == {json.dumps(text)})"
-
-
-def main(what: str) -> None:
-    """`runs`: pictures of the finished runs, two tasks and three values of p_inh; `curve`: of a training that runs."""
-    root = Path.cwd()
-    where = config.resolve(root)
-    client = store.open_store(where)
-    experiment = store.experiment_id(client, where, "ctrnn")
-    status = "FINISHED" if what == "runs" else "RUNNING"
-    while not (found := client.search_runs([experiment], f"attributes.status = '{status}'")):
-        time.sleep(1)
-    run_ids = [run.info.run_id for run in found]
-    with TemporaryDirectory() as scratch, Server(Path(scratch), where.uri) as server:
-        profile = Path(scratch) / "profile"
-        profile.mkdir()
-        with Browser(profile) as browser:
-            pages = EventLogReader(browser, server.uri, experiment, root / "docs")
-            if what == "runs":
-                pages.runs(len(found))
-                pages.comparison(run_ids)
-                pages.figure(run_ids[0], "state_space")
-            else:
-                pages.open_curves(run_ids[0])
-                pages.points(50)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("what", choices=["runs", "curve"])
-    main(parser.parse_args().what)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from ctrnn.params import Params
 from tests.pipeline.contract import leaves
 from tests.settings import FILE, settings
 from tests.unit.test_floors import FLOOR, SETTINGS, edges, room_of
+from tools import docs_pictures
 from tools.docs_pages import settings_page
 
 ROOT = FILE.parent
@@ -94,3 +97,24 @@ def test_the_page_of_the_kernel_names_what_the_code_has() -> None:
     assert lacking == []
     for constant, value in (("LANES", 32), ("ROWS", 8), ("STEPS", 6), ("COLUMNS", 40)):
         assert re.search(rf"\b{constant} = \(?\s*{value}\b", code), constant
+
+
+def test_every_picture_is_as_it_was_made_and_from_what_there_is_now() -> None:
+    made = json.loads(docs_pictures.MADE_FROM.read_text())
+    sources = docs_pictures.sources()
+    assert {file.name for file in docs_pictures.PICTURES.glob("*.png")} == made.keys()
+    remedy = "make docs-pictures makes it again"
+    for name, noted in made.items():
+        content = (docs_pictures.PICTURES / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == noted["sha256"], f"{name}: {remedy}"
+        assert noted["made_from"] == sources[name], f"{name}: {remedy}"
+
+
+def test_every_picture_is_shown_on_a_page_and_every_picture_of_a_page_is_there() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    shown = {
+        (page.parent / path).resolve()
+        for page in pages
+        for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text())
+    }
+    assert shown == set((ROOT / "docs").rglob("*.png"))

@@ -29,3 +29,15 @@ def test_a_row_of_the_table_has_the_numbers_of_the_committed_results(row: list[s
     assert learned == f"{sum(found['converged'])} of {len(found['converged'])}"
     assert iterations == (f"{fewest}" if fewest == most else f"{fewest}-{most}")
     assert accuracy == f"{found['accuracy']['mean']:.3f}"
+
+
+def test_the_tree_of_folders_is_that_of_the_checkout() -> None:
+    text = (ROOT / "README.md").read_text().split("## Folders")[1].split("```")[1]
+    rows = [line.split("  ")[:2] for line in text.splitlines() if line]
+    inside = {line.split()[0].strip("/") for line in text.splitlines() if line.startswith("  ")}
+    package = ROOT / "src" / "ctrnn"
+    rooms = {path.name for path in package.iterdir() if not path.name.startswith("__")}
+    assert inside == rooms
+    made = {"artifacts/", "src/ctrnn/"}
+    top = {line.split()[0] for line in text.splitlines() if line and not line.startswith(" ")}
+    assert all((ROOT / path).exists() for path in top - made), rows

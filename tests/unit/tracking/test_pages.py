@@ -12,7 +12,7 @@ import pytest
 from ctrnn.event_log import EventLogWriter
 from ctrnn.tracking import publishing
 from tests.browser import CHROMIUM, Browser
-from tests.pages import EventLogReader
+from tests.pages import MlflowPages
 from tests.server import Server
 from tests.tracked import REPOSITORY, all_runs, client_of, fabricate, start_follower, status_of
 
@@ -30,7 +30,7 @@ PNG = (REPOSITORY / "docs" / "pictures" / "psychometric.png").read_bytes()
 @pytest.fixture(scope="module")
 def lab(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Path, EventLogReader, list[str]]]:
+) -> Iterator[tuple[Path, MlflowPages, list[str]]]:
     """A checkout with six runs, two tasks and three values of p_inh; and its pages."""
     root = tmp_path_factory.mktemp("lab")
     (root / "browser").mkdir()
@@ -45,11 +45,11 @@ def lab(
             Server(tmp_path_factory.mktemp("server"), f"sqlite:///{root}/mlflow.db") as server,
             Browser(root / "browser") as browser,
         ):
-            yield root, EventLogReader(browser, server.uri, client_of(root)[1], root), done
+            yield root, MlflowPages(browser, server.uri, client_of(root)[1], root), done
 
 
 def test_the_list_shows_every_run_by_what_it_is(
-    lab: tuple[Path, EventLogReader, list[str]],
+    lab: tuple[Path, MlflowPages, list[str]],
 ) -> None:
     _, pages, done = lab
     pages.runs(len(done))
@@ -61,18 +61,18 @@ def test_the_list_shows_every_run_by_what_it_is(
 
 
 def test_six_runs_are_compared_by_p_inh_and_accuracy(
-    lab: tuple[Path, EventLogReader, list[str]],
+    lab: tuple[Path, MlflowPages, list[str]],
 ) -> None:
     _, pages, done = lab
     assert pages.comparison(done) == len(done)
 
 
-def test_a_figure_opens_in_a_run(lab: tuple[Path, EventLogReader, list[str]]) -> None:
+def test_a_figure_opens_in_a_run(lab: tuple[Path, MlflowPages, list[str]]) -> None:
     _, pages, done = lab
     pages.figure(done[0], "state_space")
 
 
-def test_a_curve_grows_while_training_runs(lab: tuple[Path, EventLogReader, list[str]]) -> None:
+def test_a_curve_grows_while_training_runs(lab: tuple[Path, MlflowPages, list[str]]) -> None:
     root, pages, done = lab
     settings = fabricate(root, 0.4)
 
