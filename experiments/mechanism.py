@@ -26,7 +26,7 @@ from ctrnn.analysis.dynamics import dynamics_of
 from ctrnn.analysis.fixed_points import point_metrics, portraits
 from ctrnn.analysis.generalisation import generalisation
 from ctrnn.analysis.recording import Recording
-from ctrnn.core.population import rounded
+from ctrnn.core.artifacts import rounded
 from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Params, dialect
 from ctrnn.sweep.points import changed

@@ -1,16 +1,15 @@
 """evaluate@<task>: the outcome of every test trial, and the accuracies that follow from it."""
 
-from ctrnn import network, params, tasks
+from ctrnn import evaluation, network, params, tasks
 from ctrnn.core import artifacts
 from ctrnn.errors import run_stage
-from ctrnn.evaluation import performance
 
 
 def main(name: str) -> None:
     """Write artifacts/evaluate/<task>/ and reports/evaluate/<task>.json."""
     settings = params.load("seed", "tasks", "train", "evaluate")
     weights, folder = artifacts.folder("train", name), artifacts.folder("evaluate", name)
-    result = performance.evaluate(
+    result = evaluation.evaluate(
         tasks.get_task(name, settings.tasks),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks),
@@ -21,7 +20,7 @@ def main(name: str) -> None:
     artifacts.write_json(folder / "settings.json", settings.evaluate.decisive())
     artifacts.write_table(folder / "outcomes.csv", result.outcomes)
     artifacts.write_arrays(folder / "outputs.npz", result.samples())
-    metrics = performance.metrics(result, artifacts.read_json(weights / "summary.json"))
+    metrics = evaluation.metrics(result, artifacts.read_json(weights / "summary.json"))
     artifacts.write_sums(folder)
     artifacts.write_json(artifacts.metrics_path("evaluate", name), metrics)
 

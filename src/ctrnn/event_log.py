@@ -25,7 +25,7 @@ from typing import IO, Any, Self
 
 from ctrnn.params import Params
 
-# Of history.csv; with `time`, in milliseconds since 1970, where a event log tells it.
+# Of history.csv; with `time`, in milliseconds since 1970, where an event log tells it.
 Row = dict[str, Any]
 
 
@@ -53,7 +53,7 @@ class EventLogWriter:
         self._file: IO[bytes] | None = None
 
     def write(self, training: str, rows: Sequence[Row]) -> None:
-        """Enter rows. training: name of settings, trials and code; a event log of another one is begun anew."""
+        """Enter rows. training: name of settings, trials and code; an event log of another one is begun anew."""
         with suppress(OSError):
             if self._file is None:
                 known = self._begin(training)
@@ -152,7 +152,7 @@ class EventLogReader:
 
 
 def read(path: Path) -> EventLogReader | None:
-    """All pages of a event log so far; None where there is none that can be read."""
+    """All pages of an event log so far; None where there is none that can be read."""
     try:
         with EventLogReader(path) as events:
             events.read_new()

@@ -17,7 +17,7 @@ from ctrnn import params
 from ctrnn.core import artifacts, rng
 from ctrnn.core.artifacts import ArtifactError
 from ctrnn.errors import ParamsError, UserError, format_validation_error
-from ctrnn.evaluation.performance import by_output
+from ctrnn.evaluation import by_output
 from ctrnn.network import Activity, Backend, Network, Trials, get_backend, read_with_settings
 from ctrnn.tasks import TASKS, Batch, Task, trial_table
 from ctrnn.tracking import reading

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from ctrnn import params, tasks
+from ctrnn import evaluation, params, tasks
 from ctrnn.analysis.analyze import analyze
 from ctrnn.analysis.recording import Recording
 from ctrnn.errors import ParamsError
-from ctrnn.evaluation import performance
 from ctrnn.kernel import library
 from ctrnn.network import get_backend
 from ctrnn.params import memory
@@ -79,7 +78,7 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
     after, before = ([getattr(one, n) for one in states] for n in ("network", "start"))
     seeds = chosen.network_seeds
     took["evaluate"], _ = peak(
-        lambda: performance.evaluate(task, tasks.read_test(tmp_path), after, seeds, 4, backend)
+        lambda: evaluation.evaluate(task, tasks.read_test(tmp_path), after, seeds, 4, backend)
     )
     took["analyze"], _ = peak(
         lambda: analyze(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from types import ModuleType
 
-from ctrnn.core.registry import modules_with
+from ctrnn.core.config import modules_with
 
 
 @cache

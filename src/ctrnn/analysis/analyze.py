@@ -10,7 +10,7 @@ import numpy as np
 from ctrnn.analysis import analyses
 from ctrnn.analysis.blas import same_blas
 from ctrnn.analysis.recording import Recording
-from ctrnn.core.population import rounded
+from ctrnn.core.artifacts import rounded
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pydantic import Field
 from ctrnn.analysis import roles
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.analysis.scoring import accuracies, first_trials, measures
+from ctrnn.core.artifacts import rounded
 from ctrnn.core.config import Count, Section, Share
-from ctrnn.core.population import rounded
 from ctrnn.core.rng import generator, key
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task

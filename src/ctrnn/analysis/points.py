@@ -122,12 +122,12 @@ class FixedPoints:
 
     @property
     def slow(self) -> Int[np.ndarray, " slow"]:
-        """Places of points that are slow, inside the visited region, and not fixed."""
+        """Indices of points that are slow, inside the visited region, and not fixed."""
         return np.flatnonzero(~self.fixed & ~self.outside)
 
     @property
     def neutral(self) -> Int[np.ndarray, " neutral"]:
-        """Places of fixed points with a mode that neither grows nor decays."""
+        """Indices of fixed points with a mode that neither grows nor decays."""
         return np.flatnonzero(self.counted & (np.abs(self.rates) < NEUTRAL).any(axis=1))
 
 

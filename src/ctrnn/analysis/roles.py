@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.analysis.regression import Design, common, designs, regressors
 from ctrnn.analysis.targeted import axes_of_networks
+from ctrnn.core.artifacts import mean_sd
 from ctrnn.core.config import Count, NotNegative, Positive, Section, Share
-from ctrnn.core.population import mean_sd
 from ctrnn.core.rng import generator
 
 ROUNDING = 1e-12  # of rates

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn.analysis.recording import Recording, Result
-from ctrnn.core.population import mean_sd
+from ctrnn.core.artifacts import mean_sd
 
 
 def linear_cka(

@@ -9,7 +9,7 @@ from jaxtyping import Complex
 
 from ctrnn.analysis.dynamics import by_size
 from ctrnn.analysis.recording import Recording, Result
-from ctrnn.core.population import mean_sd
+from ctrnn.core.artifacts import mean_sd
 from ctrnn.network import Network
 
 MEASURES = {

@@ -8,6 +8,8 @@ that reads it need not name them among its params.
 SHA256SUMS in such a folder has the digest and the path in the checkout of every file in it; a weights file has a digest
 of its own, which it takes along wherever it is copied to. Reading compares them, and raises ArtifactError where a file
 is missing, damaged or of another task. Files from before there were digests are read without.
+
+`mean_sd` and `rounded` word the numbers of a population as the metrics hold them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -224,3 +226,27 @@ def _compare(path: Path, content: bytes) -> None:
     here = path.absolute().parts[-4:]
     if here[0] == "artifacts" and here != place:
         raise error(path, f"is a copy of {'/'.join(place)}")
+
+
+DIGITS = 6  # of a reported number: more than that, LAPACK does not give alike on two machines
+
+
+def mean_sd(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean and standard deviation (n - 1; null below two values) over networks, and the values themselves."""
+    known = [value for value in values if value is not None]
+    return {
+        "mean": float(np.mean(known)) if known else None,
+        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        "per_network": list(values),
+    }
+
+
+def rounded(content: Any, digits: int = DIGITS) -> Any:
+    """The same, each float rounded to so many significant digits; one that is not finite becomes None."""
+    if isinstance(content, dict):
+        return {name: rounded(value, digits) for name, value in content.items()}
+    if isinstance(content, list):
+        return [rounded(value, digits) for value in content]
+    if isinstance(content, float):
+        return float(f"{content:.{digits}g}") if np.isfinite(content) else None
+    return content

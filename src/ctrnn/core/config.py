@@ -1,12 +1,15 @@
 """Sections of params.yaml: strict types, no unknown key, immutable. Each room brings the sections that it uses.
 
 Every setting is required, so that what a run used is what stands in the file. Times are in time steps of `network.dt`
-where nothing else is said.
+where nothing else is said. `modules_with` finds the modules that a room goes over, so that nobody keeps a list of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,3 +47,27 @@ class Section(BaseModel):
     def decisive(self) -> dict[str, Any]:
         """The settings that decide a result, by name."""
         return self.model_dump(exclude=set(self.changes_no_result))
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by dotted key, each of which begins with `prefix`."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        nested = isinstance(value, Mapping)
+        flat |= flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
+    return flat
+
+
+def modules_with(package: str, function: str) -> dict[str, ModuleType]:
+    """Import the modules of a package and keep those that define a function.
+
+    Args:
+        package: Dotted name, as "ctrnn.figures".
+        function: Name of the function, as "draw".
+
+    Returns:
+        The modules by their own name, in alphabetical order.
+    """
+    names = sorted(info.name for info in iter_modules(import_module(package).__path__))
+    modules = {name: import_module(f"{package}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, function)}

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from ctrnn.core.registry import modules_with
+from ctrnn.core.config import modules_with
 
 
 @dataclass(frozen=True)

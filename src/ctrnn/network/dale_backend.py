@@ -46,10 +46,10 @@ class DaleBackend:
 
 def _with_signs(network: Network) -> Network:
     """The network whose input and readout weights, as trained, are the effective ones of this."""
-    settings, effective = network.wiring.settings, network.effective_weights
+    settings = network.wiring.settings
     if not settings.dale_inputs and not settings.dale_readout:
         return network
-    signed = {name: effective[name] for name in ("W_in", "W_out")}
+    signed = {name: network.effective_weights[name] for name in ("W_in", "W_out")}
     return Network(network.wiring, {**network.weights, **signed})
 
 

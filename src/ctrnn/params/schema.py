@@ -12,7 +12,7 @@ from ctrnn.analysis.settings import AnalyzeSettings
 from ctrnn.core import rng
 from ctrnn.core.config import Section
 from ctrnn.errors import ParamsError, format_validation_error, keys_of, nearest, shown, shown_key
-from ctrnn.evaluation.settings import EvaluateSettings
+from ctrnn.evaluation import EvaluateSettings
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.report.settings import ReportSettings
 from ctrnn.tasks import TASKS, check_trials, get_task

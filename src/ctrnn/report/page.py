@@ -15,10 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tqdm import tqdm
 
 from ctrnn.core import artifacts
+from ctrnn.core.config import flatten
 from ctrnn.figures import figures
 from ctrnn.kernel import usable_cores
 from ctrnn.params import Params
-from ctrnn.report.sections import flat, section
+from ctrnn.report.sections import section
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -37,7 +38,7 @@ def build(params: Params, root: str | Path = ".") -> None:
         coming = each(section, names, repeat(params), repeat(root))
         sections = list(tqdm(coming, desc="report", unit="task", total=len(names)))
     shared = params.only("seed", "network", "train", "evaluate", "analyze").decisive()
-    page = render(TEMPLATE, tasks=sections, settings=flat(shared))
+    page = render(TEMPLATE, tasks=sections, settings=flatten(shared))
     artifacts.replace(root / "reports" / "index.html", page + "\n")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ctrnn.core import artifacts
+from ctrnn.core.config import flatten
 from ctrnn.figures import Results, figures, source
 from ctrnn.figures.format import span, times
 from ctrnn.params import Params
@@ -88,7 +89,7 @@ def section(name: str, params: Params, root: Path) -> dict[str, Any]:
         "networks": results.networks,
         "mechanism": mechanism(results.analysis),
         "selects": "selection_ratio" in results.analysis,
-        "settings": flat(params.tasks[name].model_dump()),
+        "settings": flatten(params.tasks[name].model_dump()),
         "figures": drawn(name, results, params, root),
     }
 
@@ -174,14 +175,3 @@ def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
         for name, report in analysis["fixed_points"].items()
         for i in range(len(report["stable"]))
     ]
-
-
-def flat(section: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key."""
-    rows: dict[str, Any] = {}
-    for key, value in section.items():
-        if isinstance(value, Mapping):
-            rows.update(flat(value, f"{prefix}{key}."))
-        else:
-            rows[f"{prefix}{key}"] = value
-    return rows

@@ -159,7 +159,7 @@ class Logger:
             start = min((point.time for point in points if point.time), default=None)
             name = payload.run_name(task, settings)
             run = client.create_run(experiment, start, tags=tags, run_name=name)
-        flat = payload.flatten(settings.of_training(task))
+        flat = payload.as_texts(settings.of_training(task))
         told = [Param(key, value[: runs.LONGEST]) for key, value in flat.items()]
         client.log_batch(run.info.run_id, params=told, synchronous=True)
         return run

@@ -15,6 +15,7 @@ import yaml
 
 from ctrnn import event_log, lock, params
 from ctrnn.core.artifacts import NO_FIGURES, SPLITS, read_json, read_table, read_weights
+from ctrnn.core.config import flatten
 from ctrnn.errors import ParamsError
 from ctrnn.lock import Entry, LockError
 from ctrnn.params import Params
@@ -203,12 +204,13 @@ def flat_params(task: str, params: Params) -> dict[str, str]:
         "evaluate": params.evaluate.decisive(),
         "analyze": params.analyze.decisive(),
     }
-    return flatten(settings)
+    return as_texts(settings)
 
 
-def flatten(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Nested settings by dotted keys; values as in JSON."""
-    return dict(_flatten(settings, ""))
+def as_texts(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Nested settings by dotted key; values as in JSON."""
+    flat = flatten(settings)
+    return {key: v if isinstance(v, str) else json.dumps(v) for key, v in flat.items()}
 
 
 def _with_times(history: pd.DataFrame, event_log_of_training: Path) -> list[event_log.Row]:
@@ -221,16 +223,6 @@ def _with_times(history: pd.DataFrame, event_log_of_training: Path) -> list[even
     for row in rows:
         row["time"] = known.get((row["iteration"], row["network"]), {}).get("time")
     return rows
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str) -> list[tuple[str, str]]:
-    flat: list[tuple[str, str]] = []
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            flat += _flatten(value, f"{prefix}{key}.")
-        else:
-            flat.append((prefix + key, value if isinstance(value, str) else json.dumps(value)))
-    return flat
 
 
 def _table(task: str, split: str, path: Path, root: Path) -> Table:

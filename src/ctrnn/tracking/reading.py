@@ -104,7 +104,7 @@ def _long(client: MlflowClient, run: Run) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         path = Path(client.download_artifacts(run.info.run_id, "params.yaml", folder))
         told = lock.numbers(yaml.load(path.read_bytes(), Loader=lock.FAST))
-    whole = payload.flatten(told)
+    whole = payload.as_texts(told)
     renamed = names_of_now()
     return {renamed.get(key, key): _value(whole[key]) for key in cut}
 

@@ -362,6 +362,6 @@ def test_a_run_is_named_by_what_is_mostly_compared(root: Path) -> None:
 
 
 def test_nested_settings_go_by_dotted_keys_with_values_as_in_json() -> None:
-    assert payload.flatten({"a": {"b": [1, "x"], "c": {"d": None}}, "e": "text", "f": True}) == {
+    assert payload.as_texts({"a": {"b": [1, "x"], "c": {"d": None}}, "e": "text", "f": True}) == {
         "a.b": '[1, "x"]', "a.c.d": "null", "e": "text", "f": "true",
     }  # fmt: skip

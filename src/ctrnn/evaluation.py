@@ -1,4 +1,4 @@
-"""Outcome of every test trial of every network, and the accuracies that follow from it."""
+"""Section `evaluate`; the outcome of every test trial of every network, and the accuracies that follow from it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from ctrnn.core.population import mean_sd
+from ctrnn.core.artifacts import mean_sd
+from ctrnn.core.config import Count, Section
 from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task, right_side
+
+
+class EvaluateSettings(Section):
+    """Section `evaluate`."""
+
+    sample_trials: Count
+
 
 TABLE_COLUMNS = ("split", "noise_seed")  # of the trial table, that outcomes leave out
 SATURATED = 0.05

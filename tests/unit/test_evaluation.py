@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ctrnn.core.rng import key
-from ctrnn.evaluation.performance import activity_of, evaluate, metrics
+from ctrnn.evaluation import activity_of, evaluate, metrics
 from ctrnn.network import Activity, initialise
 from ctrnn.tasks import get_task, right_side, trial_table
 from ctrnn.tasks.dmts import Dmts

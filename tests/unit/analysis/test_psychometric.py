@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ctrnn.core import artifacts
-from ctrnn.evaluation.performance import evaluate
+from ctrnn.evaluation import evaluate
 from ctrnn.network import get_backend
 from ctrnn.tasks import get_task, trial_table
 from ctrnn.training.loop import train

@@ -1,1 +1,0 @@
-"""What trained networks answer on the test trials: `performance`."""
