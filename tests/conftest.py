@@ -59,7 +59,7 @@ def untouched_global_random_state() -> Iterator[None]:
 # What these tests share, a run of the small pipeline or a server, would be made once in each process.
 TOGETHER = (
     ("tests/pipeline/test_clones.py", "tests/pipeline/test_contract.py", "tests/pipeline/test_pipeline.py",
-     "tests/pipeline/test_recovery.py", "tests/pipeline/test_full_disk.py"),
+     "tests/pipeline/test_recovery.py", "tests/pipeline/test_full_disk.py", "tests/pipeline/test_blocks.py"),
     ("tests/unit/tracking/",),
 )  # fmt: skip
 
