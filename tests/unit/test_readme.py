@@ -33,11 +33,12 @@ def test_a_row_of_the_table_has_the_numbers_of_the_committed_results(row: list[s
 
 def test_the_tree_of_folders_is_that_of_the_checkout() -> None:
     text = (ROOT / "README.md").read_text().split("## Folders")[1].split("```")[1]
-    rows = [line.split("  ")[:2] for line in text.splitlines() if line]
-    inside = {line.split()[0].strip("/") for line in text.splitlines() if line.startswith("  ")}
+    inside = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
     package = ROOT / "src" / "ctrnn"
-    rooms = {path.name for path in package.iterdir() if not path.name.startswith("__")}
-    assert inside == rooms
-    made = {"artifacts/", "src/ctrnn/"}
-    top = {line.split()[0] for line in text.splitlines() if line and not line.startswith(" ")}
-    assert all((ROOT / path).exists() for path in top - made), rows
+    modules = {path.name for path in package.glob("[!_]*.py")}
+    assert sorted(inside) == sorted(
+        modules | {f"{path.parent.name}/" for path in package.glob("*/*.py")}
+    )
+    outside = {line.split()[0] for line in text.splitlines() if line and line not in inside}
+    for path in outside - set(inside) - {"artifacts/"}:
+        assert (ROOT / path).exists(), path
