@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 
 from ctrnn import lock, params
-from ctrnn.analysis.blas import CHOICE, same_everywhere
+from ctrnn.analysis.analyze import CHOICE, same_everywhere
 from ctrnn.errors import UserError, exit_on_user_error
 from ctrnn.kernel.build import NEEDS, best_isa
 from ctrnn.params import dialect

@@ -12,8 +12,8 @@ SRC = ROOT / "src"
 
 # Modules that read and check all of params.yaml, word errors, or name the version. They end a stage or let it go on,
 # and pass every value on as DVC records it: they can change no result, and are therefore no deps of any stage. Through
-# them a stage imports the settings.py of every room, and every analysis with its own; it depends on that of a room of
-# which it imports more.
+# them a stage imports the settings.py of every room, evaluation, and every analysis with its own; it depends on that of
+# a room of which it imports more.
 CHECKS = ("ctrnn/__init__.py", "ctrnn/errors.py", "ctrnn/params")
 
 

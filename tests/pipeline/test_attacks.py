@@ -11,7 +11,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from ctrnn.tasks.settings import TaskSettings
+from ctrnn.tasks.task import TaskSettings
 from tests.pipeline.imports import ROOT
 
 SHELL = [  # each would make a file `x` if a shell read it

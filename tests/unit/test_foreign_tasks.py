@@ -19,8 +19,8 @@ import yaml
 from ctrnn import tasks
 from ctrnn.core import artifacts
 from ctrnn.figures import figures
-from ctrnn.report import sections
-from ctrnn.tasks.settings import TaskSettings
+from ctrnn.report import page
+from ctrnn.tasks.task import TaskSettings
 from tests import produced_interval, three_choices
 from tests.settings import FILE
 from tests.unit.tracking.test_description import written
@@ -99,7 +99,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         patch.setitem(TaskSettings.registry, name, settings)
         patch.chdir(root)
         drawn = {stem: module for stem, module in figures().items() if stem in DRAWN}
-        patch.setattr(sections, "figures", lambda: drawn)
+        patch.setattr(page, "figures", lambda: drawn)
         for stage in ("generate", "train", "evaluate", "analyze"):
             importlib.import_module(f"stages.{stage}").main(name)
         importlib.import_module("stages.report").main()

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ctrnn import params
 from ctrnn.errors import ParamsError
-from ctrnn.tasks.settings import TaskSettings
+from ctrnn.tasks.task import TaskSettings
 from tests.pipeline.contract import leaves
 from tests.settings import settings
 

@@ -16,8 +16,7 @@ import pytest
 from ctrnn import tasks
 from ctrnn.core import artifacts
 from ctrnn.core.artifacts import mean_sd
-from ctrnn.figures import Results, figures, generalisation
-from ctrnn.figures.format import span, tally
+from ctrnn.figures import Results, figures, generalisation, span, tally
 from ctrnn.figures.generalisation import held
 from ctrnn.params import Params
 from ctrnn.report.page import build

@@ -1,16 +1,106 @@
-"""Every analysis of a population, with the arrays and the metrics that it leaves."""
+"""Section `analyze` of params.yaml, and every analysis of a population, with the arrays and metrics that it leaves.
+
+BLAS and LAPACK give the same bits on every x86-64 CPU that has AVX2.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import create_model
 
 from ctrnn.analysis import analyses
-from ctrnn.analysis.blas import same_blas
-from ctrnn.analysis.recording import Recording
+from ctrnn.analysis.recording import Recording, SharedSettings
 from ctrnn.core.artifacts import rounded
+from ctrnn.core.config import Section
+from ctrnn.kernel.build import NEEDS, best_isa
+
+
+def section_of(module: ModuleType) -> type[Section] | None:
+    """The Section that an analysis defines, as opposed to those that it imports; None where it has no settings."""
+    own = (
+        kind for kind in vars(module).values() if getattr(kind, "__module__", "") == module.__name__
+    )
+    return next(
+        (kind for kind in own if isinstance(kind, type) and issubclass(kind, Section)), None
+    )
+
+
+if TYPE_CHECKING:
+
+    class AnalyzeSettings(SharedSettings):
+        """Section `analyze`."""
+
+        def __getattr__(self, name: str) -> Any:
+            """The section of an analysis."""
+else:
+    AnalyzeSettings = create_model(
+        "AnalyzeSettings",
+        __base__=SharedSettings,
+        __doc__="Section `analyze`.",
+        __module__=__name__,
+        **{
+            name: (kind, ...) for name, module in analyses().items() if (kind := section_of(module))
+        },
+    )
+
+
+CHOICE = "OPENBLAS_CORETYPE"  # which OpenBLAS reads when it starts
+CORE = "Haswell"  # runs on every x86-64 CPU with AVX2
+
+
+@contextmanager
+def same_blas() -> Iterator[None]:
+    """Inside, OpenBLAS (numpy's and scipy's) uses its kernels for Haswell and one thread.
+
+    Its kernels for other CPUs sum in other orders, and so do several threads, which are slower anyway on matrices of
+    this size. Where the CPU has no AVX2, or the BLAS is another, the kernels stay as they are.
+    """
+    from threadpoolctl import (
+        threadpool_limits,
+    )  # here, since params.yaml is checked by way of this package
+
+    with threadpool_limits(1, "blas"):
+        if not same_everywhere():
+            yield
+            return
+        before = os.environ.get(CHOICE)
+        try:
+            _start_again(CORE)
+            yield
+        finally:
+            _start_again(before)
+
+
+def same_everywhere() -> bool:
+    """Whether this CPU and every BLAS in this process can use the kernels for Haswell."""
+    return best_isa() in NEEDS and all(
+        library.internal_api == "openblas" and hasattr(library.dynlib, "gotoblas_dynamic_init")
+        for library in _libraries()
+    )
+
+
+def _start_again(core: str | None) -> None:
+    """Let every OpenBLAS choose its kernels anew: those of `core`, or of the CPU for None."""
+    os.environ.pop(CHOICE, None)
+    if core is not None:
+        os.environ[CHOICE] = core
+    for library in _libraries():
+        library.dynlib.gotoblas_dynamic_quit()
+        library.dynlib.gotoblas_dynamic_init()
+
+
+def _libraries() -> list[Any]:
+    from threadpoolctl import ThreadpoolController
+
+    libraries: list[Any] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return libraries
 
 
 @dataclass(frozen=True)

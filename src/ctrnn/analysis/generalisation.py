@@ -10,13 +10,12 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import Field
 
-from ctrnn.analysis.recording import Recording, Result
-from ctrnn.analysis.scoring import accuracies, measures, new_trials, responses
+from ctrnn.analysis.recording import Recording, Result, accuracies, measures, new_trials, responses
 from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Section, Step
 from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network
 from ctrnn.tasks import Task
-from ctrnn.tasks.settings import MOST_STRENGTHS
+from ctrnn.tasks.task import MOST_STRENGTHS
 
 
 class GeneralisationSettings(Section):

@@ -14,8 +14,7 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from ctrnn.analysis import roles
-from ctrnn.analysis.recording import Recording, Result
-from ctrnn.analysis.scoring import accuracies, first_trials, measures
+from ctrnn.analysis.recording import Recording, Result, accuracies, first_trials, measures
 from ctrnn.core.artifacts import rounded
 from ctrnn.core.config import Count, Section, Share
 from ctrnn.core.rng import generator, key

@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn.analysis.generalisation import GeneralisationSettings
-from ctrnn.analysis.recording import Recording, Result
-from ctrnn.analysis.scoring import new_trials, responses
+from ctrnn.analysis.recording import Recording, Result, new_trials, responses
 from ctrnn.core.rng import generator, key
 from ctrnn.kernel import log, logistic
 from ctrnn.network import Backend, Network

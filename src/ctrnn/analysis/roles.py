@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ctrnn.analysis.recording import Recording, Result
-from ctrnn.analysis.regression import Design, common, designs, regressors
-from ctrnn.analysis.targeted import axes_of_networks
+from ctrnn.analysis.targeted import Design, axes_of_networks, common, designs, regressors
 from ctrnn.core.artifacts import mean_sd
 from ctrnn.core.config import Count, NotNegative, Positive, Section, Share
 from ctrnn.core.rng import generator

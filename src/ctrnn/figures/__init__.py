@@ -3,15 +3,18 @@
 A module defines TITLE, `draw(results) -> Figure | None` (None: there is nothing to show) and `caption(results) -> str`,
 a text with the numbers of this run. It is drawn from the analysis of its name, or SOURCE names another file below
 artifacts/. Its place on the page is by PLACE, or else after the others.
+
+`span`, `percent`, `times` and `tally` word the numbers of captions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import pandas as pd
@@ -64,3 +67,33 @@ def source(name: str, task: str) -> str:
     """The file that a figure of a task is drawn from, below the root of the checkout."""
     path: str = getattr(figures()[name], "SOURCE", f"analyze/{{task}}/{name}.npz")
     return f"artifacts/{path.format(task=task)}"
+
+
+def span(values: Iterable[SupportsFloat], form: str = "g") -> str:
+    """Lowest to highest, one number where they read the same: "100–125"; "none" where there is none."""
+    numbers = [float(value) for value in values]
+    if not numbers:
+        return "none"
+    low, high = format(min(numbers), form), format(max(numbers), form)
+    return low if low == high else f"{low}–{high}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * share:.1f}%"
+
+
+def times(spread: dict[str, Any], digits: int = 2) -> str:
+    """Mean and standard deviation over networks."""
+    sd = spread["sd"]
+    return f"{spread['mean']:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None else "")
+
+
+def tally(names: Iterable[str]) -> str:
+    """How often each name comes, the most frequent first: "bistable in 5 of 6, one stable point in 1"."""
+    counted = Counter(names).most_common()
+    total = sum(count for _, count in counted)
+    (first, n), *rest = counted
+    return ", ".join(
+        [f"{first} in {n} of {total}", *(f"{name} in {count}" for name, count in rest)]
+    )

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import times
+from ctrnn.figures import Results, style, times
 from ctrnn.figures.roles import KINDS
 
 TITLE = "Currents and wiring"

@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import span, tally
+from ctrnn.figures import Results, span, style, tally
 
 TITLE = "Fixed points"
 PLACE = 6

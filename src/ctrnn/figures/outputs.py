@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import percent, span
+from ctrnn.figures import Results, percent, span, style
 
 TITLE = "Outputs"
 SOURCE = "evaluate/{task}/outputs.npz"

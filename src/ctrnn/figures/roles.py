@@ -9,8 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import percent
+from ctrnn.figures import Results, percent, style
 
 TITLE = "Roles of units"
 PLACE = 10

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import span, times
+from ctrnn.figures import Results, span, style, times
 
 TITLE = "Across networks"
 PLACE = 13

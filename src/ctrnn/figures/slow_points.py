@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import span
+from ctrnn.figures import Results, span, style
 
 TITLE = "Line attractor or slow points"
 SOURCE = "analyze/{task}/fixed_points.npz"

@@ -6,8 +6,7 @@ import numpy as np
 from jaxtyping import Complex
 from matplotlib.figure import Figure
 
-from ctrnn.figures import Results, style
-from ctrnn.figures.format import span, times
+from ctrnn.figures import Results, span, style, times
 
 TITLE = "Eigenvalues of the connectivity"
 PLACE = 14

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, ValidationError
 
-from ctrnn.analysis.settings import AnalyzeSettings
+from ctrnn.analysis.analyze import AnalyzeSettings
 from ctrnn.core import rng
 from ctrnn.core.config import Section
 from ctrnn.errors import ParamsError, format_validation_error, keys_of, nearest, shown, shown_key
@@ -16,7 +16,7 @@ from ctrnn.evaluation import EvaluateSettings
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.report.settings import ReportSettings
 from ctrnn.tasks import TASKS, check_trials, get_task
-from ctrnn.tasks.settings import TaskSettings
+from ctrnn.tasks.task import TaskSettings
 from ctrnn.tracking.settings import PublishSettings
 from ctrnn.training.settings import TrainSettings
 

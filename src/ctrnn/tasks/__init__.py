@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ctrnn.errors import ParamsError, nearest
-from ctrnn.tasks.constant_input import ConstantInput
 from ctrnn.tasks.dmts import Dmts
 from ctrnn.tasks.flip_flop import FlipFlop
 from ctrnn.tasks.go_nogo import GoNogo
-from ctrnn.tasks.mante import Mante
-from ctrnn.tasks.mante_graded import ManteGraded
+from ctrnn.tasks.mante import Mante, ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
-from ctrnn.tasks.settings import TaskSettings
-from ctrnn.tasks.task import Batch, Score, Task, right_side
-from ctrnn.tasks.trial_files import one_of_each, read_test, save
-from ctrnn.tasks.trials import batches, check_trials, table_of, trial_table
+from ctrnn.tasks.task import Batch, ConstantInput, Score, Task, TaskSettings, right_side
+from ctrnn.tasks.trials import (
+    batches,
+    check_trials,
+    one_of_each,
+    read_test,
+    save,
+    table_of,
+    trial_table,
+)
 from ctrnn.tasks.working_memory import WorkingMemory
 from ctrnn.tasks.xor import Xor
 

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import TwoStimuli
+from ctrnn.tasks.task import Task, TwoStimuli
 
 
 class DmtsSettings(TwoStimuli, task="dmts"):

@@ -15,8 +15,7 @@ from pydantic import Field
 
 from ctrnn.core.config import Count, Positive, Share
 from ctrnn.core.rng import generator
-from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import OneStimulus
+from ctrnn.tasks.task import OneStimulus, Task
 
 
 class FlipFlopSettings(OneStimulus, task="flip_flop"):

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from pydantic import model_validator
 
 from ctrnn.core.config import NotNegative
-from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import OneStimulus
+from ctrnn.tasks.task import OneStimulus, Task
 
 
 class GoNogoSettings(OneStimulus, task="go_nogo"):

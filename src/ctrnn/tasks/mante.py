@@ -1,6 +1,8 @@
 """Context-dependent integration: noisy evidence on two channels; answer the sign of the one that the context names.
 
-Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78).
+Mante, Sussillo, Shenoy & Newsome (2013, Nature 503:78). Their psychometric curves need graded evidence on both
+channels: six signed strengths of motion and six of colour in each context. Choices should follow the relevant evidence
+steeply, and the irrelevant one hardly.
 """
 
 from __future__ import annotations
@@ -16,10 +18,7 @@ from pydantic import Field
 
 from ctrnn.core.config import NotNegative, Positive
 from ctrnn.kernel import normals
-from ctrnn.tasks.constant_input import ConstantInput
-from ctrnn.tasks.settings import MOST_STRENGTHS
-from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import OneStimulus
+from ctrnn.tasks.task import MOST_STRENGTHS, ConstantInput, OneStimulus, Task
 
 CONTEXTS = ("motion", "colour")
 
@@ -96,3 +95,13 @@ def in_motion_context(rows: pd.DataFrame) -> Bool[np.ndarray, " trial"]:
     """Which trials ask for motion."""
     asked: np.ndarray = rows["context"].to_numpy(object) == CONTEXTS[0]
     return asked
+
+
+class ManteGradedSettings(ManteSettings, task="mante_graded"):
+    """Section `tasks.mante_graded`."""
+
+
+class ManteGraded(Mante):
+    """Mante's task with a section of its own, so that it stands beside the one with a single strength."""
+
+    name = "mante_graded"

@@ -16,9 +16,7 @@ from pydantic import Field
 
 from ctrnn.core.config import NotNegative
 from ctrnn.kernel import normals
-from ctrnn.tasks.settings import MOST_STRENGTHS
-from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import OneStimulus
+from ctrnn.tasks.task import MOST_STRENGTHS, OneStimulus, Task
 
 
 class PerceptualDecisionSettings(OneStimulus, task="perceptual_decision"):

@@ -1,18 +1,153 @@
-"""What a task is: conditions, the inputs of a trial, the answer that is right, and how an answer is scored."""
+"""What a task is: its settings, conditions, the inputs of a trial, the answer that is right, and how it is scored.
+
+Tasks share their timing: one or two stimuli in a row, then a delay, then the response window. What a task tells the
+analyses is the constant inputs under which a network waits.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
+from pydantic import Field, ValidationInfo, model_validator
 
-from ctrnn.tasks.constant_input import ConstantInput
-from ctrnn.tasks.timing import OneStimulus
+from ctrnn.core.config import Count, NotNegative, Section, Share, Step
+
+MOST_STRENGTHS = 100  # of evidence, of which some tasks show every combination
+
+
+class CurriculumStep(Section):
+    """A step of a task's curriculum: settings of the task that it changes, and the accuracy that ends it."""
+
+    settings: dict[str, Any]
+    until: Share
+
+
+class TaskSettings(Section):
+    """What every task sets. A task's file in `ctrnn.tasks` derives its own settings from this."""
+
+    registry: ClassVar[dict[str, type[TaskSettings]]] = {}
+
+    T: Count
+    loss_over: Literal["trial", "baseline_and_response"]
+    train_trials: Count
+    validation_trials: Count
+    test_trials: Count
+    curriculum: Annotated[list[CurriculumStep], Field(max_length=100)]
+
+    def at(self, step: CurriculumStep) -> Self:
+        """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
+        return type(self).model_validate({**self.model_dump(), "curriculum": [], **step.settings})
+
+    def __init_subclass__(cls, task: str | None = None, **kwargs: Any) -> None:
+        """Enter the settings of `task` into the registry that `load` reads."""
+        super().__init_subclass__(**kwargs)
+        if task is not None:
+            TaskSettings.registry[task] = cls
+
+
+# Context of a validation that does not ask whether the trial is long enough.
+ANY_LENGTH = "any length"
+
+
+class OneStimulus(TaskSettings):
+    """A stimulus, then a response window; times in steps.
+
+    varied_times: those that networks are tested outside of. course: all, in the order in which they pass.
+    """
+
+    varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
+    course: ClassVar[tuple[str, ...]] = ("stim_on", "stim_dur", "response_delay", "response_dur")
+
+    stim_on: Step
+    stim_dur: Count
+    response_delay: Step
+    response_dur: Count
+    threshold: NotNegative  # a mean output beyond it, over the response window, is an answer
+
+    @property
+    def stim_off(self) -> int:
+        """First step after the last stimulus."""
+        return self.stim_on + self.stim_dur
+
+    @property
+    def window(self) -> slice:
+        """Steps of the response window."""
+        start = self.stim_off + self.response_delay
+        return slice(start, start + self.response_dur)
+
+    def varied(self, **changes: Any) -> Self:
+        """These settings with changes; the trial ends as much later or earlier as its response window does.
+
+        Where T is among the changes, it stays as given. Raises pydantic's ValidationError where a value is not allowed.
+        """
+        new = {**self.model_dump(), **changes}
+        if "T" not in changes:
+            any_length = self.model_validate(new, context=ANY_LENGTH)
+            new["T"] += any_length.window.stop - self.window.stop
+        return self.model_validate(new)
+
+    @model_validator(mode="after")
+    def _fits(self, info: ValidationInfo) -> Self:
+        if info.context == ANY_LENGTH:
+            return self
+        if self.window.stop > self.T:
+            added = " + ".join(f"{key} {getattr(self, key)}" for key in self.course)
+            raise ValueError(
+                f"T = {self.T} ends before step {self.window.stop} = {added}; "
+                f"give a T of at least {self.window.stop}, or shorter times"
+            )
+        return self
+
+
+class TwoStimuli(OneStimulus):
+    """Two stimuli of the same length with a delay between them, then a response window; times in steps."""
+
+    varied_times: ClassVar[tuple[str, ...]] = ("delay", "response_delay", "stim_dur")
+    course: ClassVar[tuple[str, ...]] = (
+        "stim_on", "stim_dur", "delay", "stim_dur", "response_delay", "response_dur",
+    )  # fmt: skip
+
+    delay: Step
+
+    @property
+    def second_on(self) -> int:
+        """Onset of the second stimulus."""
+        return self.stim_on + self.stim_dur + self.delay
+
+    @property
+    def stim_off(self) -> int:
+        """First step after the second stimulus."""
+        return self.second_on + self.stim_dur
+
+
+@dataclass(frozen=True)
+class ConstantInput:
+    """A constant input under which fixed points are looked for.
+
+    inputs: a value per channel. trials: condition variables and the values that pick the trials seen under this input;
+    none picks all. relevant, irrelevant: the channel that decides the answer in these trials and the one to be
+    ignored, where the task has such a pair; they are condition variables of the same names too.
+    """
+
+    name: str
+    inputs: tuple[float, ...]
+    trials: Mapping[str, str | float] = field(default_factory=dict)
+    relevant: str | None = None
+    irrelevant: str | None = None
+
+    def picks(self, rows: pd.DataFrame) -> Bool[np.ndarray, " trial"]:
+        """Which rows of a trial table are seen under this input."""
+        chosen = np.ones(len(rows), bool)
+        for variable, value in self.trials.items():
+            chosen &= (rows[variable] == value).to_numpy(bool)
+        return chosen
+
 
 S = TypeVar("S", bound=OneStimulus)
 

@@ -1,16 +1,22 @@
-"""Trial tables: a row per trial, exactly balanced over conditions, each trial with a noise seed of its own."""
+"""Trial tables: a row per trial, exactly balanced over conditions, each trial with a noise seed of its own.
+
+A task's folder holds a table per split, and the test trials rendered.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ctrnn.core import artifacts
 from ctrnn.core.artifacts import SPLITS
 from ctrnn.core.rng import generator
 from ctrnn.errors import ParamsError, shown
-from ctrnn.tasks.task import Task
+from ctrnn.tasks.task import Batch, Task
 
 NOISE_SEEDS = 2**63  # seeds are drawn below this, so that they fit a signed 64-bit column
 
@@ -99,3 +105,29 @@ def batches(
         for batch in range(within, per_pass):
             yield shuffled.iloc[batch * batch_size : (batch + 1) * batch_size]
         passage, within = passage + 1, 0
+
+
+def save(folder: Path, task: Task[Any], seed: int) -> Batch:
+    """Write train.csv, validation.csv, test.csv and test.npz; returns the test trials."""
+    tables = {split: trial_table(task, split, seed) for split in artifacts.SPLITS}
+    for split, table in tables.items():
+        artifacts.write_table(folder / f"{split}.csv", table)
+    test = task.render(tables["test"])
+    arrays = {"inputs": test.inputs, "targets": test.targets, "mask": test.mask}
+    artifacts.write_arrays(folder / "test.npz", arrays)
+    artifacts.write_sums(folder)
+    return test
+
+
+def read_test(folder: Path) -> Batch:
+    """The test trials that `save` wrote."""
+    arrays = artifacts.read_arrays(folder / "test.npz")
+    return Batch(conditions=artifacts.read_table(folder / "test.csv"), **arrays)
+
+
+def one_of_each(batch: Batch) -> Batch:
+    """The first trial of every condition."""
+    rows = batch.conditions.reset_index(drop=True)
+    first = rows.groupby("condition").head(1).sort_values("condition")
+    some = first.index.to_numpy()
+    return Batch(batch.inputs[:, some], batch.targets[:, some], batch.mask[:, some], first)

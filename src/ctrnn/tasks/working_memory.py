@@ -15,9 +15,7 @@ from jaxtyping import Float
 from pydantic import Field
 
 from ctrnn.core.config import Positive
-from ctrnn.tasks.settings import MOST_STRENGTHS
-from ctrnn.tasks.task import Task
-from ctrnn.tasks.timing import TwoStimuli
+from ctrnn.tasks.task import MOST_STRENGTHS, Task, TwoStimuli
 
 
 class WorkingMemorySettings(TwoStimuli, task="working_memory"):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis import generalisation, psychometric, scoring
+from ctrnn.analysis import generalisation, psychometric, recording
 from ctrnn.analysis.generalisation import noisier, with_setting
 from ctrnn.analysis.psychometric import fit
-from ctrnn.analysis.scoring import accuracies, new_trials, responses
+from ctrnn.analysis.recording import accuracies, new_trials, responses
 from ctrnn.network import Trials, get_backend, initialise
 from tests.settings import settings
 from tests.unit.analysis import known
@@ -231,7 +231,7 @@ class Echo:
 def test_trials_that_are_run_in_parts_come_back_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scoring, "TRIALS_AT_ONCE", 3)
+    monkeypatch.setattr(recording, "TRIALS_AT_ONCE", 3)
     batch = new_trials(task("xor"), 2, 1)  # eight trials
     backend: Any = Echo()
     networks = [initialise(PARAMS.network, 2, 1, seed) for seed in (1, 2)]

@@ -8,7 +8,7 @@ import pytest
 
 from ctrnn import tasks
 from ctrnn.analysis.lesions import LesionSettings, controls, half_width, lesions, silenced
-from ctrnn.analysis.scoring import new_trials
+from ctrnn.analysis.recording import new_trials
 from ctrnn.network import Network, Trials, initialise
 from ctrnn.network.native_backend import NativeBackend
 from tests.settings import settings

@@ -8,7 +8,7 @@ import numpy as np
 
 from ctrnn import tasks
 from ctrnn.analysis import generalisation, lesions, psychometric, roles
-from ctrnn.analysis.scoring import first_trials
+from ctrnn.analysis.recording import first_trials
 from ctrnn.network import initialise
 from ctrnn.tasks import trial_table
 from tests.settings import settings

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis.regression import coefficients, design
 from ctrnn.analysis.roles import peak_rates, selectivity, silent_and_saturated
+from ctrnn.analysis.targeted import coefficients, design
 
 
 def test_regressors_are_scaled_to_a_largest_size_of_one() -> None:

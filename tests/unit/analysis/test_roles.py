@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis.regression import Design, design
 from ctrnn.analysis.roles import (
     Selectivity,
     currents,
@@ -13,6 +12,7 @@ from ctrnn.analysis.roles import (
     silent_and_saturated,
     tracking,
 )
+from ctrnn.analysis.targeted import Design, design
 
 N_TRIALS = 200
 

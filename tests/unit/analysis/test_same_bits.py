@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ctrnn import analysis
-from ctrnn.analysis.blas import CHOICE, same_blas, same_everywhere
+from ctrnn.analysis.analyze import CHOICE, same_blas, same_everywhere
 from tests.settings import FILE, settings
 from tests.unit.analysis import known
 from tests.unit.analysis.test_analyze import SMALL, opened

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis.regression import design
 from ctrnn.analysis.state_space import principal_components
-from ctrnn.analysis.targeted import Targeted, project, targeted_axes
+from ctrnn.analysis.targeted import Targeted, design, project, targeted_axes
 
 AXES = np.linalg.qr(np.random.default_rng(0).standard_normal((30, 3)))[0].T
 SIZES = np.array([3.0, 2.0, 1.0])  # of choice, motion, context

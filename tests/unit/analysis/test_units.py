@@ -10,8 +10,8 @@ from ctrnn import tasks
 from ctrnn.analysis import roles as roles_module
 from ctrnn.analysis import targeted
 from ctrnn.analysis.recording import NetworkRecording
-from ctrnn.analysis.regression import Design, common, designs, regressors
 from ctrnn.analysis.roles import role_metrics
+from ctrnn.analysis.targeted import Design, common, designs, regressors
 from ctrnn.network import initialise
 from tests.settings import settings
 from tests.unit.analysis import known

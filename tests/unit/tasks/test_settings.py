@@ -8,8 +8,7 @@ import pytest
 
 from ctrnn.errors import ParamsError
 from ctrnn.tasks import TASKS, Task, check_trials, get_task
-from ctrnn.tasks.settings import TaskSettings
-from ctrnn.tasks.timing import OneStimulus
+from ctrnn.tasks.task import OneStimulus, TaskSettings
 from tests.settings import settings
 
 STEP = {"settings": {}, "until": 1.0}
