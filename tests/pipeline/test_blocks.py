@@ -23,6 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ELSEWHERE = {
     "adding-a-task.md": "tests/unit/tasks/test_adding_a_task.py",
     "adding-an-analysis.md": "tests/unit/analysis/test_adding_an_analysis.py",
+    "adding-a-metric.md": "tests/unit/analysis/test_adding_an_analysis.py",
     "notebook.md": "tests/unit/test_notebook.py",
 }
 # Blocks that are no code, by page and beginning.

@@ -1,4 +1,4 @@
-"""adding-an-analysis.md does what it says: its blocks, in a copy of the project, show an analysis everywhere."""
+"""adding-an-analysis.md and adding-a-metric.md do what they say: their blocks, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ ROOT = Path(__file__).parents[3]
 ANALYSIS, SECTION, FIGURE = re.findall(
     r"```(?:python|yaml)\n(.*?)```", PAGE.read_text(), flags=re.DOTALL
 )
-NAME, TASK = "active_units", "go_nogo"
+(METRIC_PAGE,) = (ROOT / "docs").rglob("adding-a-metric.md")
+(METRIC,) = re.findall(r"```python\n(.*?)```", METRIC_PAGE.read_text(), flags=re.DOTALL)
+NAME, TASK, METRIC_NAME = "active_units", "go_nogo", "peak_rate"
 # In one process, which imports the code of the copy.
 PROGRAM = """
 import importlib, json
@@ -41,12 +43,13 @@ print(json.dumps({"report": report, "logged": logged, "measures": MEASURES}))
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the two files and the section of the page, and small settings of one task."""
+    """The project with the files of both pages and the section, and small settings of one task."""
     folder = tmp_path_factory.mktemp("copy")
     for part in ("src", "stages"):
         shutil.copytree(ROOT / part, folder / part)
     for room, text in (("analysis", ANALYSIS), ("figures", FIGURE)):
         (folder / "src" / "ctrnn" / room / f"{NAME}.py").write_text(text)
+    (folder / "src" / "ctrnn" / "analysis" / f"{METRIC_NAME}.py").write_text(METRIC)
     settings, params = (ROOT / "params.yaml").read_text(), folder / "params.yaml"
     params.write_text(settings.replace("\nreport:", SECTION + "\nreport:", 1))
     small = {"network.n_units": 12, "train.max_iterations": 4, "train.check_every": 2}
@@ -86,6 +89,18 @@ def test_mlflow_is_given_its_metric_and_a_sweep_a_column(shown: dict[str, Any]) 
     pattern, words = shown["measures"][NAME]
     assert re.fullmatch(pattern.format(0), f"{NAME}/network_0")
     assert words == "share of active units"
+
+
+def test_a_metric_of_one_file_reaches_mlflow_and_has_a_column_of_sweeps(
+    shown: dict[str, Any],
+) -> None:
+    highest = shown["report"][METRIC_NAME]["per_network"]
+    means = shown["report"]["mean_rate"]["per_network"]
+    assert all(high > mean for high, mean in zip(highest, means, strict=True))
+    assert shown["logged"][f"{METRIC_NAME}/network_0"] == highest[0]
+    pattern, words = shown["measures"][METRIC_NAME]
+    assert re.fullmatch(pattern.format(0), f"{METRIC_NAME}/network_0")
+    assert words == "highest rate"
 
 
 def test_the_report_shows_its_figure_with_the_numbers_of_the_run(
