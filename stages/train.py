@@ -5,7 +5,7 @@ import sys
 from ctrnn import event_log, network, params, tasks
 from ctrnn.core import artifacts
 from ctrnn.errors import run_stage
-from ctrnn.training import loop, results
+from ctrnn.training import loop, state
 
 # By command: an import would make training depend on the tracking of runs.
 FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
@@ -28,7 +28,7 @@ def main(name: str) -> None:
             on_step=entries.write,
         )
         folder = artifacts.folder("train", name)
-        results.save(folder, task, trained, settings.network, settings.train)
+        state.save(folder, task, trained, settings.network, settings.train)
 
 
 if __name__ == "__main__":

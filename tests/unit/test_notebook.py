@@ -15,7 +15,7 @@ import ctrnn
 from ctrnn import network, notebook, params, tasks
 from ctrnn.core import artifacts
 from ctrnn.errors import ParamsError, UserError
-from ctrnn.training import loop, results
+from ctrnn.training import loop, state
 from tests.settings import settings
 from tests.tracked import REPOSITORY, fabricate, publish, record
 
@@ -56,7 +56,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(root)
-        results.save(folder, task, trained, small.network, small.train)
+        state.save(folder, task, trained, small.network, small.train)
         record(root, small)
         publish(root)
     return root

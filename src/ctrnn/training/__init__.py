@@ -1,1 +1,1 @@
-"""Training of a population of networks on a task: `loop.train`, `files.save`."""
+"""Training of a population of networks on a task: `loop.train`, `state.save`."""

@@ -21,12 +21,17 @@ from ctrnn.network import Backend, Network, SupervisedTrials
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Task
 from ctrnn.training import checkpoint
-from ctrnn.training.adam import clip, gradient_norm
-from ctrnn.training.curriculum import CurriculumStage, build_curriculum
-from ctrnn.training.penalties import with_weight_penalties
+from ctrnn.training.curriculum import (
+    CurriculumStage,
+    build_curriculum,
+    check_networks,
+    exceeds,
+    is_abandoned,
+    meets_criterion,
+)
+from ctrnn.training.optimizer import clip, gradient_norm, with_weight_penalties
 from ctrnn.training.settings import TrainSettings
 from ctrnn.training.state import TrainState, init_or_restore
-from ctrnn.training.stopping import check_networks, exceeds, is_abandoned, meets_criterion
 
 # Called with the name of the checkpoints of this training, and the rows of history that are new.
 OnStep = Callable[[str, Sequence[dict[str, Any]]], None]

@@ -21,10 +21,10 @@ from ctrnn.core.artifacts import ArtifactError
 from ctrnn.core.rng import generator
 from ctrnn.errors import UserError
 from ctrnn.network import initialise
-from ctrnn.training import results
-from ctrnn.training.adam import Adam
+from ctrnn.training import state
+from ctrnn.training.curriculum import Check
+from ctrnn.training.optimizer import Adam
 from ctrnn.training.state import TrainState
-from ctrnn.training.stopping import Check
 from tests.settings import settings
 
 TASK, OTHER = "xor", "mante"
@@ -50,9 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 one.record(0.5, 1.0)
                 one.last_check = Check(0.5, 0.5)
                 states.append(one)
-            results.save(
-                artifacts.folder("train", name), task, states, params.network, params.train
-            )
+            state.save(artifacts.folder("train", name), task, states, params.network, params.train)
     return root / "artifacts" / "train"
 
 

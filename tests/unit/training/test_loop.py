@@ -19,19 +19,18 @@ from ctrnn.core import artifacts, rng
 from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
-from ctrnn.training.curriculum import build_curriculum
-from ctrnn.training.loop import TrainingError, progress, stop_signals, train
-from ctrnn.training.penalties import with_weight_penalties
-from ctrnn.training.results import learning_curve, save
-from ctrnn.training.settings import EarlyAbandon
-from ctrnn.training.state import TrainState
-from ctrnn.training.stopping import (
+from ctrnn.training.curriculum import (
     Check,
+    build_curriculum,
     exceeds,
     is_abandoned,
     mean_squared_error,
     meets_criterion,
 )
+from ctrnn.training.loop import TrainingError, progress, stop_signals, train
+from ctrnn.training.optimizer import with_weight_penalties
+from ctrnn.training.settings import EarlyAbandon
+from ctrnn.training.state import TrainState, learning_curve, save
 from tests.settings import settings
 
 SMALL: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ctrnn.training.adam import Adam, clip, gradient_norm
+from ctrnn.training.optimizer import Adam, clip, gradient_norm
 from tests.settings import settings
 
 
