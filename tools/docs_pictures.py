@@ -9,6 +9,7 @@ that with the checkout as it is.
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 import os
@@ -48,9 +49,7 @@ def sources(root: Path = ROOT) -> dict[str, Any]:
     results = {
         out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", ())
     }
-    drawn = {
-        name: _digest((FIGURES / name).read_bytes()) for name in ("state_space.py", "style.py")
-    }
+    drawn = {name: _digest(_code(FIGURES / name)) for name in ("state_space.py", "style.py")}
     return {
         "mante-state-space.png": {"artifacts/analyze/mante": results["artifacts/analyze/mante"], **drawn},
         "psychometric.png": {
@@ -128,6 +127,20 @@ def write_sources(pictures: tuple[str, ...]) -> None:
         digest = _digest((PICTURES / name).read_bytes())
         noted[name] = {"sha256": digest, "made_from": sources()[name]}
     artifacts.write_json(MADE_FROM, dict(sorted(noted.items())))
+
+
+def _code(file: Path) -> bytes:
+    """What a module does, without imports, comments and docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            kept = [part for part in body if not isinstance(part, ast.Import | ast.ImportFrom)]
+            node.body = [part for part in kept if not _is_text(part)]  # type: ignore[attr-defined]
+    return ast.dump(tree).encode()
+
+
+def _is_text(statement: ast.AST) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _digest(content: bytes) -> str:
