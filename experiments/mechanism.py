@@ -29,7 +29,7 @@ from ctrnn.analysis.recording import Recording
 from ctrnn.core.artifacts import rounded
 from ctrnn.network import Network, Trials, get_backend
 from ctrnn.params import Params, dialect
-from ctrnn.sweep.points import changed
+from ctrnn.sweep.plan import changed
 from ctrnn.tasks import Batch, Task, trial_table
 from ctrnn.training.loop import train
 from experiments.portraits import both, saddle_values, selection_at_saddles, span, verdicts

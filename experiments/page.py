@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ctrnn.core import rng
 from ctrnn.figures import style
-from ctrnn.sweep.drawings import draw_map
+from ctrnn.sweep.page import draw_map
 from experiments.portraits import saddle_values, selection_at_saddles, span, verdicts
 
 MECHANISM = Path(__file__).with_name("mechanism.json")

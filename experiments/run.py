@@ -32,7 +32,7 @@ from ctrnn import params
 from ctrnn.core import artifacts
 from ctrnn.errors import UserError, exit_on_user_error, nearest
 from ctrnn.params import Params, dialect
-from ctrnn.sweep.points import changed
+from ctrnn.sweep.plan import changed
 from ctrnn.training import checkpoint
 from experiments import page
 

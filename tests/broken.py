@@ -23,7 +23,7 @@ import yaml
 from ctrnn import params, tasks  # noqa: F401  (imported late by params, which takes a second)
 from ctrnn.core.rng import generator
 from ctrnn.errors import ParamsError
-from ctrnn.sweep.points import dumped
+from ctrnn.sweep.plan import dumped
 
 FILE = Path(__file__).parents[1] / "params.yaml"
 SECONDS, WAITED = 5.0, 60.0

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ctrnn.errors import UserError
-from ctrnn.sweep.points import changed
+from ctrnn.sweep.plan import changed
 from experiments import mechanism
 from experiments.run import missing, points
 

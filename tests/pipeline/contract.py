@@ -18,7 +18,7 @@ TABLE = Path(__file__).with_name("reruns.yaml")
 DATA = ("artifacts/", "reports/")
 # A folder that is a dep may hold what the stage does not import: modules for other commands, and in core, which is one
 # dep, what another stage needs.
-BESIDE = ("__main__.py", "tracking/live.py", "tracking/reading.py", "tracking/sweeps.py")
+BESIDE = ("__main__.py", "tracking/live.py", "tracking/reading.py")
 SHARED = "src/ctrnn/core/"
 Table = Mapping[str, str | None]  # key -> "train (evaluate report)"
 

@@ -15,11 +15,15 @@ import yaml
 from filelock import FileLock
 
 from ctrnn import lock, params
+from ctrnn.errors import UserError
 from ctrnn.params import Params
-from ctrnn.sweep.points import SweepError
 
 CODE = ("src", "stages", "dvc.yaml")  # of an experiment; with its settings, they decide its results
 FILES = ("params.yaml", "dvc.lock")
+
+
+class SweepError(UserError, RuntimeError):
+    """A sweep cannot be run, or some of its points have failed."""
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ from pandas import DataFrame
 
 from ctrnn.errors import exit_on_user_error, nearest
 from ctrnn.sweep import engine, page, table
-from ctrnn.sweep.checkout import Checkout, Experiment
-from ctrnn.sweep.plan import plan
-from ctrnn.sweep.points import Point, SweepError, labels, points
-from ctrnn.sweep.progress import Progress
-from ctrnn.tracking import config, publishing, reading, sweeps
+from ctrnn.sweep.checkout import Checkout, Experiment, SweepError
+from ctrnn.sweep.engine import Progress
+from ctrnn.sweep.plan import Point, labels, plan, points
+from ctrnn.tracking import config, publishing, reading
 
 FOLDER = Path("reports") / "sweeps"
 
@@ -153,11 +152,11 @@ def report(name: str | None, runs: DataFrame | None = None) -> None:
     rows = table.rows(told["points"], finished, runs)
     if rows.empty:
         raise SweepError(f"no point of sweep {name} has results; run ctrnn sweep again")
-    ui, number = sweeps.address(experiment, checkout.root)
+    ui, number = publishing.address(experiment, checkout.root)
     shown = {**told, "ui": ui, "mlflow_experiment": number}
     with checkout.lock("reports"):
         path = page.write(known[name].parent, shown, rows, without_results(told, rows))
-        run_id = sweeps.register(
+        run_id = publishing.register(
             name,
             experiment,
             page.settings(told),

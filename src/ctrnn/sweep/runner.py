@@ -27,8 +27,7 @@ from filelock import FileLock, Timeout
 
 from ctrnn.errors import exit_on_user_error
 from ctrnn.repair import damaged_cache
-from ctrnn.sweep.checkout import Checkout
-from ctrnn.sweep.points import SweepError
+from ctrnn.sweep.checkout import Checkout, SweepError
 
 GRACE = 5  # seconds that training has to write a checkpoint
 RUNNING = re.compile(r"^Running stage '([^']+)'")

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from ctrnn import event_log, params
 from ctrnn.errors import UserError
 from ctrnn.params import Params
-from ctrnn.tracking import config, payload, provenance, runs, stale_runs, store
+from ctrnn.tracking import config, description, payload, runs, store
 from ctrnn.tracking.config import TrackingError
-from ctrnn.tracking.metrics import LiveCurves, MetricPoint
+from ctrnn.tracking.payload import LiveCurves, MetricPoint
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -38,7 +38,7 @@ LAST = 10.0  # seconds, after training, for what is left
 
 
 def follow(path: Path, root: str | Path = ".") -> None:
-    """Log the points of a event log until its training ends, and at most LAST seconds on.
+    """Log the points of an event log until its training ends, and at most LAST seconds on.
 
     root: the checkout of the training. Raises FileNotFoundError where there is no event log.
     """
@@ -63,7 +63,7 @@ def follow(path: Path, root: str | Path = ".") -> None:
             ):
                 break
             time.sleep(INTERVAL)
-        logger.close(stale_runs.ENDED[events.end])
+        logger.close(runs.ENDED[events.end])
 
 
 class Logger:
@@ -119,7 +119,7 @@ class Logger:
                 run = client.get_run(run_id)
                 over = run.info.status == "RUNNING" and not event_log.is_locked(self._path)
                 if over and runs.KEY not in run.data.tags:
-                    stale_runs.end(client, run_id, status)
+                    runs.end(client, run_id, status)
         except UserError as complaint:
             print(complaint, flush=True)  # the next command ends the run
 
@@ -144,7 +144,7 @@ class Logger:
         with store.locked(where):
             if not event_log.is_locked(self._path):
                 raise TrackingError("training ended before its run was opened; publish makes it")
-            stale_runs.end_left_over(client, experiment, where)
+            runs.end_left_over(client, experiment, where)
             earlier = runs.opened_by_training(client, experiment, where, self._path, points)
             if earlier is not None:
                 client.update_run(earlier.info.run_id, status="RUNNING")
@@ -154,7 +154,7 @@ class Logger:
                 runs.OWNER: where.owner,
                 runs.EVENT_LOG: runs.event_log_tag(self._path, where),
                 **payload.sorting_tags(task, settings),
-                **provenance.tags(self._root, backend),
+                **description.tags(self._root, backend),
             }
             start = min((point.time for point in points if point.time), default=None)
             name = payload.run_name(task, settings)

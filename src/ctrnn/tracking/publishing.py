@@ -1,11 +1,16 @@
-"""Makes the store, and puts the results of a task into it."""
+"""Makes the store, and puts the results of a task, or of a sweep, into it.
+
+A sweep is a run of its own, in an experiment of its own: beside the runs of tasks it would not sort with them.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from ctrnn.params import Params
-from ctrnn.tracking import config, payload, runs, stale_runs, store
+from ctrnn.tracking import config, payload, runs, store
 from ctrnn.tracking.runs import Published
 
 
@@ -18,7 +23,7 @@ def init(params: Params, root: str | Path = ".") -> str:
     client = store.open_store(where, check=True)
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
-        stale_runs.end_left_over(client, experiment, where)
+        runs.end_left_over(client, experiment, where)
     return where.shown
 
 
@@ -37,5 +42,52 @@ def publish(task: str, params: Params, root: str | Path = ".", in_stage: bool = 
     experiment = store.experiment_id(client, where, params.publish.experiment)
     with store.sentences(where), store.locked(where):
         done = runs.upsert_run(client, experiment, what, where)
-        stale_runs.end_left_over(client, experiment, where)
+        runs.end_left_over(client, experiment, where)
     return done
+
+
+def experiment_name(experiment: str) -> str:
+    """Where the sweeps of an experiment's runs are."""
+    return f"{experiment} sweeps"
+
+
+def register(
+    name: str,
+    experiment: str,
+    settings: Mapping[str, str],
+    metrics: Mapping[str, float],
+    folder: Path,
+    root: str | Path = ".",
+) -> str:
+    """The run of a sweep, with the files in `folder`: made, or left alone where one with the same files is finished.
+
+    Returns its id. Raises TrackingError where the store fails.
+    """
+    from mlflow.entities import Metric, Param
+
+    where = config.resolve(root)
+    client = store.open_store(where)
+    number = store.experiment_id(client, where, experiment_name(experiment))
+    files = sorted(one for one in folder.iterdir() if one.is_file() and not one.is_symlink())
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:32]
+    with store.sentences(where), store.locked(where):
+        for run in runs.find(client, number, digest):
+            if run.info.status == "FINISHED":
+                return str(run.info.run_id)
+            client.delete_run(run.info.run_id)  # of a report that was killed
+        run = client.create_run(number, tags={runs.KEY: digest}, run_name=name)
+        run_id = str(run.info.run_id)
+        told = [Param(key, value[: runs.LONGEST]) for key, value in settings.items()]
+        points = [Metric(key, value, run.info.start_time, 0) for key, value in metrics.items()]
+        client.log_batch(run_id, metrics=points, params=told, synchronous=True)
+        runs.upload(client, run_id, {path.name: path for path in files})
+        client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def address(experiment: str, root: str | Path = ".") -> tuple[str, str]:
+    """Where a browser finds the runs (the page of `make ui`, or the server), and the number of the experiment."""
+    where = config.resolve(root)
+    client = store.open_store(where)
+    ui = where.uri if where.is_server else "http://127.0.0.1:5000"
+    return ui, store.experiment_id(client, where, experiment)

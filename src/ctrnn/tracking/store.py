@@ -1,8 +1,12 @@
-"""Opens the store of runs; makes it where it is missing, upgrades it where it is an older one."""
+"""Opens the store of runs; makes it where it is missing, upgrades it where it is an older one.
+
+A database may have been moved or copied with the files of its runs: MLflow keeps whole paths, of where it was before.
+"""
 
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,11 +15,81 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from filelock import FileLock
 
-from ctrnn.tracking import config, moved
+from ctrnn.tracking import config
 from ctrnn.tracking.config import StoreConfig, TrackingError
+from ctrnn.tracking.runs import EVENT_LOG, OWNER
+
+COLUMNS = (
+    ("experiments", "experiment_id", "artifact_location"),
+    ("runs", "run_uuid", "artifact_uri"),
+)
+# `mlartifacts` beside a database, and what MLflow appends to it for an experiment or for a run.
+ADDRESS = re.compile(r"(file:.+/mlartifacts)((?:/\d+)?(?:/[0-9a-f]{32}/artifacts)?)")
+
+
+def follow(database: Path, place: StoreConfig) -> None:
+    """Have the runs' files sought, and new ones written, beside the database, in one transaction.
+
+    A run whose files are where they were, and not here, keeps its address, and a sentence on stderr tells it. In the
+    checkout's own store its unfinished runs become those of this checkout. Call it under the lock.
+    """
+    here = str(place.artifacts)
+    left: dict[Path, int] = {}
+    before: set[Path] = set()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, number, column in COLUMNS:
+            elsewhere = f"select {number}, {column} from {table} where substr({column}, 1, ?) != ?"
+            for row, address in connection.execute(elsewhere, (len(here), here)).fetchall():
+                parts = ADDRESS.fullmatch(str(address))
+                if parts is None or _same(parts[1], here):
+                    continue
+                there, now = path(parts[1]), here + parts[2]
+                if table == "runs" and path(address).exists() and not path(now).exists():
+                    left[there] = left.get(there, 0) + 1
+                    continue
+                before.add(there.parent)
+                mended = f"update {table} set {column} = ? where {number} = ?"
+                connection.execute(mended, (now, row))
+        if database.parent == place.checkout:
+            for folder in before:
+                _take_over(connection, f"{folder}/", *place.identity)
+    for there, runs in left.items():
+        print(
+            f"The files of {runs} run{'s' * (runs > 1)} of {database} are still in {there}; copy them to "
+            f"{path(here)}, where the next command finds them",
+            file=sys.stderr,
+        )
+
+
+def _take_over(connection: sqlite3.Connection, folder: str, owner: str, before: str | None) -> None:
+    """Make runs of the checkout that was in a folder this checkout's: by its tag, or by an event log there."""
+    there = (EVENT_LOG, len(folder), folder)
+    connection.execute(
+        "update tags set value = ? where key = ? and (value = ? or run_uuid in "
+        "(select run_uuid from tags where key = ? and substr(value, 1, ?) = ?))",
+        (owner, OWNER, before, *there),
+    )
+    connection.execute(
+        "update tags set value = substr(value, ?) where key = ? and substr(value, 1, ?) = ?",
+        (len(folder) + 1, *there),
+    )
+
+
+def _same(address: str, other: str) -> bool:
+    """Whether both are one folder, seen by two paths."""
+    one, two = path(address), path(other)
+    return one.exists() and two.exists() and one.samefile(two)
+
+
+def path(address: str) -> Path:
+    """The folder that an address file:... means."""
+    return Path(url2pathname(urlsplit(address).path))
+
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -65,9 +139,9 @@ def experiment_id(client: MlflowClient, place: StoreConfig, name: str) -> str:
     assert experiment is not None
     files = str(experiment.artifact_location)
     of_a_machine = files.startswith("file:") and not place.is_server
-    if of_a_machine and place.database is None and not moved.path(files).parent.is_dir():
+    if of_a_machine and place.database is None and not path(files).parent.is_dir():
         raise TrackingError(
-            f"publish.experiment = {name!r} of {place.shown} keeps its files in {moved.path(files)}, which is gone; "
+            f"publish.experiment = {name!r} of {place.shown} keeps its files in {path(files)}, which is gone; "
             "put the folder back, or give another name"
         )
     if experiment.lifecycle_stage != "active":
@@ -116,7 +190,7 @@ def _prepare(database: Path, place: StoreConfig, check: bool) -> None:
             _check_sound(database)
         if _version(database) != _newest_version():
             _upgrade(database, place)
-        moved.follow(database, place)
+        follow(database, place)
 
 
 def _make(database: Path, place: StoreConfig) -> None:

@@ -34,7 +34,7 @@ for stage in ("generate", "train", "evaluate", "analyze"):
 importlib.import_module("stages.report").main()
 from ctrnn.core import artifacts
 from ctrnn.sweep.table import MEASURES
-from ctrnn.tracking.metrics import final
+from ctrnn.tracking.payload import final
 report = artifacts.read_json(artifacts.metrics_path("analyze", "go_nogo"))
 logged = {point.name: point.value for point in final(report)}
 print(json.dumps({"report": report, "logged": logged, "measures": MEASURES}))

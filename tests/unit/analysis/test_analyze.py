@@ -22,7 +22,7 @@ from ctrnn.figures import figures, source
 from ctrnn.network import get_backend, initialise
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, trial_table
-from ctrnn.tracking.metrics import final
+from ctrnn.tracking.payload import final
 from tests import files_page
 from tests.settings import FILE, settings
 

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from ctrnn import lock
-from ctrnn.sweep.checkout import Checkout, keys_of
-from ctrnn.sweep.points import SweepError
+from ctrnn.sweep.checkout import Checkout, SweepError, keys_of
 from tests.tracked import REPOSITORY
 
 SETTINGS = yaml.load((REPOSITORY / "params.yaml").read_text(), Loader=lock.FAST)

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from ctrnn.sweep import command
-from ctrnn.sweep.checkout import Checkout
-from ctrnn.sweep.points import SweepError
+from ctrnn.sweep.checkout import Checkout, SweepError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from ctrnn.sweep import engine
-from ctrnn.sweep.points import SweepError
+from ctrnn.sweep.checkout import SweepError
 
 
 @pytest.mark.parametrize("port", ["closed", "99999"])

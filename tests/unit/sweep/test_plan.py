@@ -12,7 +12,7 @@ import pytest
 from ctrnn.kernel import usable_cores
 from ctrnn.sweep import plan as plans
 from ctrnn.sweep.checkout import CODE, Checkout, Experiment
-from ctrnn.sweep.points import Point, points
+from ctrnn.sweep.plan import Point, points
 from tests.settings import FILE
 
 SMALL = ["network.n_units=16", "train.n_networks=1", "train.max_iterations=50"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ctrnn.errors import ParamsError
-from ctrnn.sweep.points import SweepError, labels, points
+from ctrnn.sweep.checkout import SweepError
+from ctrnn.sweep.plan import labels, points
 from tests.settings import FILE
 
 

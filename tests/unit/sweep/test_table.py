@@ -13,7 +13,7 @@ import pytest
 
 from ctrnn.sweep import page, table
 from ctrnn.sweep.checkout import Experiment
-from ctrnn.sweep.effects import hedges_g
+from ctrnn.sweep.table import hedges_g
 from tests.settings import settings
 
 

@@ -12,7 +12,7 @@ import pytest
 from ctrnn import params
 from ctrnn.params import Params
 from ctrnn.tracking import __main__ as command
-from ctrnn.tracking import live, publishing, sweeps
+from ctrnn.tracking import live, publishing
 from ctrnn.tracking.config import TrackingError
 from ctrnn.tracking.runs import Published
 from tests.tracked import REPOSITORY, client_of
@@ -108,4 +108,4 @@ def test_publish_tells_every_task_and_settings_that_are_others_now(
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_sweeps_are_shown_by_the_page_of_the_checkouts_own_store(checkout: Path) -> None:
     _, experiment = client_of(checkout)
-    assert sweeps.address("ctrnn", checkout) == ("http://127.0.0.1:5000", experiment)
+    assert publishing.address("ctrnn", checkout) == ("http://127.0.0.1:5000", experiment)

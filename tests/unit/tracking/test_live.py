@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ctrnn import event_log, params
 from ctrnn.core.artifacts import read_table
 from ctrnn.event_log import EventLogWriter
-from ctrnn.tracking import config, metrics, publishing, runs, store
+from ctrnn.tracking import config, payload, publishing, runs, store
 from tests.clock import PATIENCE
 from tests.tracked import (
     TASK,
@@ -304,9 +304,9 @@ def test_live_points_are_those_of_publish_in_the_end(
 ) -> None:
     whole, written = both
     networks = len({row["network"] for rows in whole for row in rows})
-    feed = metrics.LiveCurves(networks)
+    feed = payload.LiveCurves(networks)
     logged = [point for rows in written for point in feed.points(rows)]
-    expected = metrics.curves([row for rows in whole for row in rows], networks)
+    expected = payload.curves([row for rows in whole for row in rows], networks)
     assert len(set(logged)) == len(logged)
     assert set(logged) <= set(
         expected

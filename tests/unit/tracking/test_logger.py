@@ -11,10 +11,10 @@ import pytest
 
 from ctrnn import event_log, params
 from ctrnn.event_log import EventLogWriter
-from ctrnn.tracking import live, runs, stale_runs
+from ctrnn.tracking import live, runs
 from ctrnn.tracking.config import TrackingError
 from ctrnn.tracking.live import Logger
-from ctrnn.tracking.metrics import MetricPoint
+from ctrnn.tracking.payload import MetricPoint
 from tests.settings import settings
 from tests.tracked import TASK, all_runs, client_of
 
@@ -271,10 +271,10 @@ def test_a_run_is_opened_for_a_training_that_is_alive_and_closed_once(checkout: 
 def test_a_run_that_ended_well_waits_and_another_has_an_end(checkout: Path) -> None:
     client, experiment = client_of(checkout)
     run_id = client.create_run(experiment).info.run_id
-    stale_runs.end(client, run_id, "SCHEDULED")
+    runs.end(client, run_id, "SCHEDULED")
     info = client.get_run(run_id).info
     assert (info.status, info.end_time) == ("SCHEDULED", None)
-    stale_runs.end(client, run_id, "KILLED")
+    runs.end(client, run_id, "KILLED")
     info = client.get_run(run_id).info
     assert info.status == "KILLED"
     assert info.end_time is not None

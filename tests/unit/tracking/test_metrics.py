@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ctrnn.tracking.metrics import LiveCurves, MetricPoint, curves, final, legal
+from ctrnn.tracking.payload import LiveCurves, MetricPoint, curves, final, legal
 
 
 def values(points: list[MetricPoint]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ctrnn.tracking import config, provenance, store
+from ctrnn.tracking import config, description, store
 
 
 def repository(root: Path) -> str:
@@ -27,22 +27,22 @@ def repository(root: Path) -> str:
 def test_a_run_names_its_commit_and_changes_of_what_it_was_computed_from(tmp_path: Path) -> None:
     commit = repository(tmp_path)
     (tmp_path / "notes.txt").write_text("no source")
-    clean = provenance.tags(tmp_path, "native on cpu")
+    clean = description.tags(tmp_path, "native on cpu")
     assert clean["git.commit"] == clean["mlflow.source.git.commit"] == commit
     assert clean["git.dirty"] == "false"
     assert clean["backend"] == "native on cpu"
     assert clean["version.python"] == platform.python_version()
     (tmp_path / "params.yaml").write_text("seed: 2\n")
-    assert provenance.tags(tmp_path, "")["git.dirty"] == "true"
+    assert description.tags(tmp_path, "")["git.dirty"] == "true"
 
 
 def test_without_git_or_outside_a_repository_there_is_no_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    outside = provenance.tags(tmp_path, "")
+    outside = description.tags(tmp_path, "")
     monkeypatch.setenv("PATH", str(tmp_path))
-    for tags in (outside, provenance.tags(tmp_path, "")):
+    for tags in (outside, description.tags(tmp_path, "")):
         assert (tags["git.commit"], tags["git.dirty"]) == ("none", "false")
         assert "mlflow.source.git.commit" not in tags
 
@@ -55,7 +55,7 @@ def test_a_user_without_a_name_is_not_told(
         raise error("no such user")
 
     monkeypatch.setattr(getpass, "getuser", nobody)
-    assert "mlflow.user" not in provenance.tags(tmp_path, "")
+    assert "mlflow.user" not in description.tags(tmp_path, "")
 
 
 def test_a_package_that_is_not_installed_has_no_version(
@@ -65,7 +65,7 @@ def test_a_package_that_is_not_installed_has_no_version(
         raise metadata.PackageNotFoundError(package)
 
     monkeypatch.setattr(metadata, "version", missing)
-    assert provenance.tags(tmp_path, "")["version.torch"] == "none"
+    assert description.tags(tmp_path, "")["version.torch"] == "none"
 
 
 @pytest.mark.parametrize(
@@ -88,13 +88,13 @@ def test_an_upgrade_that_fails_is_one_sentence_and_keeps_a_copy(
 def test_a_processor_is_told_by_its_model_or_else_its_architecture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provenance, "CPUINFO", told := tmp_path / "cpuinfo")
+    monkeypatch.setattr(description, "CPUINFO", told := tmp_path / "cpuinfo")
     architecture = platform.processor() or platform.machine()
-    assert provenance.processor() == architecture
+    assert description.processor() == architecture
     told.write_text("processor: 0\nvendor: x\n")
-    assert provenance.processor() == architecture
+    assert description.processor() == architecture
     told.write_text("model name\t: One: fast\nmodel name\t: Two\nmodel name\t: Three\n")
-    assert provenance.processor() == "One: fast"
+    assert description.processor() == "One: fast"
     monkeypatch.setattr(platform, "processor", lambda: "")
     told.unlink()
-    assert provenance.processor() == platform.machine()
+    assert description.processor() == platform.machine()

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from ctrnn import lock, params
-from ctrnn.tracking import config, metrics, payload, publishing, runs, store, sweeps
+from ctrnn.tracking import config, payload, publishing, runs, store
 from tests.clock import waited
 from tests.tracked import (
     FIGURES,
@@ -362,9 +362,9 @@ def test_a_sweep_is_registered_with_its_regular_files_only(checkout: Path) -> No
     folder.mkdir(parents=True)
     (folder / "networks.csv").write_text("a\n")
     (folder / "link").symlink_to(checkout / "params.yaml")
-    run_id = sweeps.register("a", "ctrnn", {"x": "1" * 7000}, {"n": 1.0}, folder, checkout)
+    run_id = publishing.register("a", "ctrnn", {"x": "1" * 7000}, {"n": 1.0}, folder, checkout)
     assert holdings(checkout, run_id)["files"] == ["networks.csv"]
-    assert sweeps.register("a", "ctrnn", {}, {}, folder, checkout) == run_id
+    assert publishing.register("a", "ctrnn", {}, {}, folder, checkout) == run_id
 
 
 def test_a_missing_file_is_named_before_anything_is_written(checkout: Path) -> None:
@@ -388,7 +388,7 @@ def test_the_key_is_that_of_this_task_whatever_the_order(checkout: Path) -> None
 
 
 def test_names_that_mlflow_does_not_take_are_made_legal() -> None:
-    assert metrics.legal("a/context=motion motion=+0.5%") == "a/context:motion motion:0.5_"
+    assert payload.legal("a/context=motion motion=+0.5%") == "a/context:motion motion:0.5_"
 
 
 def test_the_main_checkout_is_found_from_a_temporary_experiment(tmp_path: Path) -> None:

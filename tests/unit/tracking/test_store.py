@@ -13,7 +13,7 @@ import pytest
 
 from ctrnn import params
 from ctrnn.event_log import EventLogWriter
-from ctrnn.tracking import config, moved, publishing, runs, store, sweeps
+from ctrnn.tracking import config, publishing, runs, store
 from ctrnn.tracking.config import StoreConfig, TrackingError
 from ctrnn.tracking.payload import Table
 from tests.tracked import TASK, all_runs, client_of, holdings, publish
@@ -136,7 +136,7 @@ def tables(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 def follow(root: Path) -> None:
     database = root / "mlflow.db"
-    moved.follow(database, StoreConfig(f"sqlite:///{database}", root, database))
+    store.follow(database, StoreConfig(f"sqlite:///{database}", root, database))
 
 
 def test_addresses_are_mended_where_their_files_are_not_elsewhere_alone(
@@ -201,7 +201,7 @@ def test_runs_of_the_checkout_that_was_moved_become_those_of_this_one(
     tables.commit()
     database = here / "mlflow.db"
     root = here if own else tmp_path
-    moved.follow(database, place := StoreConfig(f"sqlite:///{database}", root, database))
+    store.follow(database, place := StoreConfig(f"sqlite:///{database}", root, database))
     asked = "select key || ' ' || run_uuid, value from tags"
     told = dict(tables.execute(asked))
     assert told[f"{runs.OWNER} b"] == "other"
@@ -228,7 +228,7 @@ def test_every_call_returns_when_the_store_has_what_it_was_given(
     folder = checkout / "sweep"
     folder.mkdir()
     (folder / "a.csv").write_text("a\n")
-    run_id = sweeps.register("a", "ctrnn", {"x": "1" * 7000}, {"n": 2.0}, folder, checkout)
+    run_id = publishing.register("a", "ctrnn", {"x": "1" * 7000}, {"n": 2.0}, folder, checkout)
     assert len(later) > 3
     assert set(later) == {None}
     held = holdings(checkout, run_id)
