@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from ctrnn.core.artifacts import mean_sd
 from ctrnn.core.config import Count, Section
 from ctrnn.core.rng import key
+from ctrnn.dynamics.activations import slope_at_zero, slope_of_rate
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task, right_side
 
@@ -111,13 +112,16 @@ def by_output(
 def activity_of(network: Network, rates: Float[np.ndarray, "time trial unit"]) -> dict[str, float]:
     """Why a network may not have learned: its mean rate, the share of rates without slope, of synapses without weight.
 
-    Saturated is a rate below 0.05 or above 0.95 of the sigmoid, where its slope is under a fifth of that at 0; for relu
-    units, a rate of 0 or below, where the slope is 0.
+    Saturated is a rate below 0.05 or above 0.95 of the sigmoid, where its slope is under a fifth of that at 0; of other
+    bounded or smooth activations, a rate where that holds; for units with a threshold, a rate of 0 or below.
     """
-    if network.wiring.settings.activation == "sigmoid":
+    activation = network.wiring.settings.activation
+    if activation == "sigmoid":
         saturated = (rates < SATURATED) | (rates > 1 - SATURATED)
-    else:
+    elif activation in ("relu", "threshold_power_law"):
         saturated = rates <= 0
+    else:
+        saturated = slope_of_rate(activation, rates) < slope_at_zero(activation) / 5
     return {
         "mean_rate": float(rates.mean(dtype=np.float64)),
         "saturated_rates": float(saturated.mean()),

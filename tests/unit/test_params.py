@@ -139,7 +139,7 @@ def test_an_unknown_key_of_a_task_names_the_nearest(raw: dict[str, Any]) -> None
         ("network.n_units", 10.5, "a whole number at least 1"),
         ("network.n_units", True, "a whole number at least 1"),
         ("network.dale", 1, "true or false"),
-        ("network.activation", "tanh", "one of sigmoid, relu"),
+        ("network.activation", "step", "one of sigmoid, relu"),
         ("network.w_gain", -1, "a number at least 0 and at most 1e+30"),
         ("network.tau", float("nan"), "a number at least 1e-09 and at most 1000000000"),
         ("network.tau_inh", "fast", "a number at least 1e-09 and at most 1000000000 or null"),

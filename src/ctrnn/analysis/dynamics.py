@@ -1,10 +1,13 @@
 """The equations of a trained network without noise, in float64, their derivative, and what the slow mode takes up.
 
-The state is x, the input current. With u constant,
+They are derived from the model's file, as the kernel is. The state of a network is that of its units: first the state
+variable that the synaptic current drives, then the model's others, each [unit]; of rate units it is x. With the inputs
+u constant, F is the velocity of the state in units of 1 / tau, so that a step adds alpha F, where alpha = dt / tau. Of
+rate units
 
-    F(x) = -x + W_eff f(x) + W_in u + b_rec,        x_t = x_{t-1} + alpha F(x_{t-1}),
+    F(x) = -x + W_eff f(x) + W_in u + b_rec,
 
-so that F is the velocity of x in units of 1 / tau, and its zeros are the fixed points whatever the time constants are.
+whose zeros are the fixed points whatever the time constants are.
 
 Linearised at a point, the left eigenvector of the slow mode is the selection vector of Mante et al. (2013, Nature
 503:78): what an input adds along it is kept, what it adds across it decays.
@@ -12,12 +15,15 @@ Linearised at a point, the left eigenvector of the slow mode is the selection ve
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
 
-from ctrnn.kernel import logistic
+from ctrnn import kernel
 from ctrnn.network import Network
 
 PULSE = 0.1  # of the simulated perturbation, in units of the input
@@ -26,37 +32,143 @@ AT_ONCE = 1000  # steps of it that are in memory at a time
 
 
 @dataclass(frozen=True)
+class Flow:
+    """A model with an activation, as functions of the states of its units and of the parameters.
+
+    start: of the parameters, the states before the first step. rate: firing rate. sent: of states and rate too, what
+    synapses carry. rest: likewise, the velocity of each state per tau, without synaptic current. gain: of the
+    parameters, what a unit of synaptic current adds to the first. slopes: the derivatives of what synapses carry and
+    of each `rest` by each state, the rate being that of the states.
+    """
+
+    n_states: int
+    start: Callable[..., list[Any]]
+    rate: Callable[..., list[Any]]
+    sent: Callable[..., list[Any]]
+    rest: Callable[..., list[Any]]
+    gain: Callable[..., list[Any]]
+    slopes: Callable[..., list[Any]]
+
+
+def exp(x: np.ndarray) -> np.ndarray:
+    """e to the power x, with the same bits on every machine."""
+    part = kernel.logistic(-np.abs(x))
+    power = part / (1 - part)
+    return np.where(x > 0, 1 / power, power)
+
+
+# Functions of equations, whose bits no machine chooses.
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "exp": exp,
+    "log": kernel.log,
+    "sqrt": np.sqrt,
+    "logistic": kernel.logistic,
+    "tanh": lambda x: 2 * kernel.logistic(2 * x) - 1,
+    "softplus": lambda x: np.maximum(x, 0) - kernel.log(kernel.logistic(np.abs(x))),
+    "positive": lambda x: np.maximum(x, 0),
+    "is_positive": lambda x: (x > 0).astype(np.float64),
+}
+
+
+@cache
+def flow(model: str, activation: str) -> Flow:
+    """The functions of a model in `dynamics/models/` with an activation."""
+    import sympy  # here, since params.yaml is checked by way of this module
+
+    from ctrnn.dynamics.derive import NOISE, RATE, VALUE, as_function, equations
+
+    e = equations(model, activation)
+    states, p = list(e.y.values()), list(e.p.values())
+    per_tau = e.p["tau"] / e.p["dt"]
+    rate = e.fired.xreplace({VALUE: e.f(e.argument)})
+    rest = [
+        sympy.expand((carried.xreplace({NOISE: 0}) - y) * per_tau)
+        for y, carried in zip(states, e.carried.values(), strict=True)
+    ]
+    at_rate = [part.xreplace({RATE: rate}) for part in (e.sent, *rest)]
+
+    def function(symbols: list[Any], expressions: list[Any]) -> Callable[..., list[Any]]:
+        return as_function([*symbols, *p], expressions, FUNCTIONS)
+
+    return Flow(
+        len(states),
+        start=function([], list(e.start.values())),
+        rate=function(states, [rate]),
+        sent=function([*states, RATE], [e.sent]),
+        rest=function([*states, RATE], rest),
+        gain=function([], [sympy.expand(e.gain * per_tau)]),
+        slopes=function(states, [sympy.diff(part, y) for part in at_rate for y in states]),
+    )
+
+
+@dataclass(frozen=True)
 class Dynamics:
-    """Weights in float64; alpha = dt / tau of each unit; noise_per_step, sigma_post: as in `Wiring` and settings."""
+    """Weights in float64 and parameters by name: dt, tau, sigma (noise of a step) and those of the model.
+
+    sigma_post: noise of the rates. model, activation: names of `ctrnn.dynamics`.
+    """
 
     W: Float[np.ndarray, "post pre"]
     W_in: Float[np.ndarray, "unit channel"]
     b_rec: Float[np.ndarray, " unit"]
     W_out: Float[np.ndarray, "output unit"]
     b_out: Float[np.ndarray, " output"]
-    alpha: Float[np.ndarray, " unit"]
+    parameters: Mapping[str, Float[np.ndarray, " unit"]]
     activation: str
-    noise_per_step: Float[np.ndarray, " unit"]
     sigma_post: float
+    model: str = "rate"
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The equations of a unit."""
+        return flow(self.model, self.activation)
+
+    @cached_property
+    def p(self) -> list[Float[np.ndarray, " unit"]]:
+        """The parameters, in the order in which `flow` takes them."""
+        from ctrnn.dynamics.derive import equations
+
+        return [self.parameters[name] for name in equations(self.model, self.activation).p]
+
+    @property
+    def size(self) -> int:
+        """How many numbers make a state."""
+        return self.flow.n_states * len(self.W)
+
+    @property
+    def alpha(self) -> Float[np.ndarray, " state"]:
+        """dt / tau of each unit, for each of its states."""
+        return np.tile(self.parameters["dt"] / self.parameters["tau"], self.flow.n_states)
 
     @property
     def per_tau(self) -> float:
         """Steps' share of the longest time constant: rates per step divided by it are in units of 1 / tau."""
         return float(self.alpha.min())
 
-    def rates(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any unit"]:
-        """r = f(x)."""
-        return logistic(x) if self.activation == "sigmoid" else np.maximum(x, 0)
+    @property
+    def push(self) -> Float[np.ndarray, "state channel"]:
+        """What a step adds to the state, per unit of each input."""
+        gain = self.alpha[: len(self.W)] * self._gain
+        return self._on_first(gain[:, None] * self.W_in)
 
-    def slope(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any unit"]:
-        """f'(x); 0 for a relu unit at x = 0."""
-        if self.activation == "sigmoid":
-            r = logistic(x)
-            return r * (1 - r)
-        return (x > 0).astype(np.float64)
+    @cached_property
+    def _gain(self) -> Float[np.ndarray, " unit"]:
+        return full(self.flow.gain(*self.p)[0], (len(self.W),))
 
-    def outputs(self, x: Float[np.ndarray, "*any unit"]) -> Float[np.ndarray, "*any output"]:
-        """z = W_out f(x) + b_out."""
+    def _on_first(self, rows: Float[np.ndarray, "unit any"]) -> Float[np.ndarray, "state any"]:
+        """Rows for the states that the synaptic current drives; 0 for the others."""
+        return np.concatenate([rows, np.zeros((self.size - len(rows), rows.shape[1]))])
+
+    def _states(self, x: Float[np.ndarray, "*any state"]) -> list[Float[np.ndarray, "*any unit"]]:
+        return np.split(x, self.flow.n_states, axis=-1)
+
+    def rates(self, x: Float[np.ndarray, "*any state"]) -> Float[np.ndarray, "*any unit"]:
+        """Firing rates; of rate units r = f(x)."""
+        rate: np.ndarray = self.flow.rate(*self._states(x), *self.p)[0]
+        return rate
+
+    def outputs(self, x: Float[np.ndarray, "*any state"]) -> Float[np.ndarray, "*any output"]:
+        """z = W_out r + b_out."""
         return self.rates(x) @ self.W_out.T + self.b_out
 
     def drive(self, inputs: Float[np.ndarray, "*any channel"]) -> Float[np.ndarray, "*any unit"]:
@@ -64,41 +176,69 @@ class Dynamics:
         return inputs @ self.W_in.T + self.b_rec
 
     def velocity(
-        self, x: Float[np.ndarray, "point unit"], drive: Float[np.ndarray, " unit"]
-    ) -> Float[np.ndarray, "point unit"]:
-        """F(x), per tau."""
-        return self.rates(x) @ self.W.T - x + drive
+        self,
+        x: Float[np.ndarray, "point state"],
+        drive: Float[np.ndarray, "*point unit"],
+        rates: Float[np.ndarray, "point unit"] | None = None,
+    ) -> Float[np.ndarray, "point state"]:
+        """F(x), per tau; with other rates than those of the state where they are given."""
+        states = self._states(x)
+        r = self.rates(x) if rates is None else rates
+        sent = self.flow.sent(*states, r, *self.p)[0]
+        driven, *others = self.flow.rest(*states, r, *self.p)
+        driven = self._gain * (sent @ self.W.T) + driven + self._gain * drive
+        return np.concatenate([driven, *others], axis=-1)
 
-    def jacobian(self, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, "point post pre"]:
-        """dF/dx = -I + W diag(f'(x)); for relu units, that of the linear piece that x lies in."""
-        return self.W * self.slope(x)[:, None, :] - np.eye(len(self.W))
+    def jacobian(self, x: Float[np.ndarray, "point state"]) -> Float[np.ndarray, "point post pre"]:
+        """dF/dx, [state, state]; for relu units, that of the linear piece that x lies in.
+
+        Of rate units -I + W diag(f'(x)).
+        """
+        k, n = self.flow.n_states, len(self.W)
+        shape = (len(x), n)
+        slopes = [full(d, shape) for d in self.flow.slopes(*self._states(x), *self.p)]
+        by_sent, blocks = slopes[:k], slopes[k:]
+        J = np.zeros((len(x), k * n, k * n))
+        unit = np.arange(n)
+        for j in range(k):
+            J[:, :n, j * n : (j + 1) * n] = self._gain[:, None] * self.W * by_sent[j][:, None, :]
+            for i in range(k):
+                J[:, i * n + unit, j * n + unit] += blocks[i * k + j]
+        return J
 
     def map_jacobian(
-        self, x: Float[np.ndarray, "point unit"]
+        self, x: Float[np.ndarray, "point state"]
     ) -> Float[np.ndarray, "point post pre"]:
         """Derivative of one time step: I + diag(alpha) dF/dx."""
-        return np.eye(len(self.W)) + self.alpha[:, None] * self.jacobian(x)
+        return np.eye(self.size) + self.alpha[:, None] * self.jacobian(x)
 
     def simulate(
         self,
         inputs: Float[np.ndarray, "time trial channel"],
-        x0: Float[np.ndarray, "trial unit"] | None = None,
+        x0: Float[np.ndarray, "trial state"] | None = None,
         random: np.random.Generator | None = None,
-    ) -> Float[np.ndarray, "time trial unit"]:
-        """x at every step, from x0 (None: 0); with the network's noise where a generator is given."""
+    ) -> Float[np.ndarray, "time trial state"]:
+        """The state at every step, from x0 (None: where networks start); with noise where a generator is given."""
         n = len(self.W)
-        x = np.zeros((inputs.shape[1], n)) if x0 is None else x0
-        r = self.rates(x)
-        states = np.empty((*inputs.shape[:2], n))
+        if x0 is None:
+            start = [full(state, (n,)) for state in self.flow.start(*self.p)]
+            x0 = np.tile(np.concatenate(start), (inputs.shape[1], 1))
+        x, r = x0, self.rates(x0)
+        states = np.empty((*inputs.shape[:2], self.size))
         for t, drive in enumerate(self.drive(inputs.astype(np.float64))):
-            x = x + self.alpha * (r @ self.W.T - x + drive)
+            x = x + self.alpha * self.velocity(x, drive, r)
             if random is not None:
-                x = x + self.noise_per_step * _normals(random, x.shape)
+                x[:, :n] += self.parameters["sigma"] * _normals(random, r.shape)
             r = self.rates(x)
             if random is not None:
-                r = r + self.sigma_post * _normals(random, x.shape)
+                r = r + self.sigma_post * _normals(random, r.shape)
             states[t] = x
         return states
+
+
+def full(value: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "*any"]:
+    """A number, or an array, in this shape."""
+    return np.broadcast_to(np.asarray(value, np.float64), shape)
 
 
 def _normals(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -119,19 +259,18 @@ def by_size(
 
 def dynamics_of(network: Network) -> Dynamics:
     """The dynamics of a network, with its weights as they act."""
-    effective = network.effective_weights
-    weights = {name: array.astype(np.float64) for name, array in effective.items()}
-    settings = network.wiring.settings
+    weights = {name: w.astype(np.float64) for name, w in network.effective_weights.items()}
+    wiring = network.wiring
     return Dynamics(
-        W=network.W_eff.astype(np.float64),
+        W=weights["W_rec"],
         W_in=weights["W_in"],
         b_rec=weights["b_rec"],
         W_out=weights["W_out"],
         b_out=weights["b_out"],
-        alpha=settings.dt / network.wiring.tau.astype(np.float64),
-        activation=settings.activation,
-        noise_per_step=network.wiring.noise_per_step.astype(np.float64),
-        sigma_post=settings.sigma_post,
+        parameters={name: p.astype(np.float64) for name, p in wiring.parameters.items()},
+        activation=wiring.settings.activation,
+        sigma_post=wiring.settings.sigma_post,
+        model=wiring.settings.model,
     )
 
 
@@ -145,14 +284,14 @@ class Linearisation:
     """
 
     eigenvalue: complex
-    left: Complex[np.ndarray, " unit"]
-    right: Complex[np.ndarray, " unit"]
+    left: Complex[np.ndarray, " state"]
+    right: Complex[np.ndarray, " state"]
     overlap: Float[np.ndarray, " channel"]
     error: Float[np.ndarray, " channel"]
 
 
 def linearise(
-    dynamics: Dynamics, x: Float[np.ndarray, " unit"], inputs: Float[np.ndarray, " channel"]
+    dynamics: Dynamics, x: Float[np.ndarray, " state"], inputs: Float[np.ndarray, " channel"]
 ) -> Linearisation:
     """Linearise at the state x under a constant input; the slow mode is that with the largest eigenvalue in size."""
     (M,) = dynamics.map_jacobian(x[None])
@@ -160,7 +299,7 @@ def linearise(
     lefts = np.linalg.inv(rights).conj().T  # columns: left'M = value left'
     slow = by_size(values)[0]
     left = lefts[:, slow] / np.linalg.norm(lefts[:, slow])
-    push = dynamics.alpha[:, None] * dynamics.W_in
+    push = dynamics.push
     lengths = np.linalg.norm(push, axis=0)
     return Linearisation(
         eigenvalue=complex(values[slow]),
@@ -173,7 +312,7 @@ def linearise(
 
 def perturbation_errors(
     dynamics: Dynamics,
-    x: Float[np.ndarray, " unit"],
+    x: Float[np.ndarray, " state"],
     inputs: Float[np.ndarray, " channel"],
     M: Float[np.ndarray, "post pre"],
     pulse: float = PULSE,
@@ -189,9 +328,7 @@ def perturbation_errors(
         last = dynamics.simulate(trials[: steps - start], last)[-1]
         trials[0] = inputs
     moved = last[:-1] - last[-1]
-    linear = (
-        pulse * np.linalg.matrix_power(M, steps - 1) @ (dynamics.alpha[:, None] * dynamics.W_in)
-    )
+    linear = pulse * np.linalg.matrix_power(M, steps - 1) @ dynamics.push
     return shares(np.linalg.norm(moved - linear.T, axis=1), np.linalg.norm(moved, axis=1))
 
 

@@ -118,7 +118,7 @@ def visited_states(
         dynamics.simulate(trials[:, half::2], random=noise)
         for half, noise in ((0, random), (1, None))
     )
-    return np.concatenate([noisy, quiet], axis=1)[begin:].reshape(-1, len(dynamics.W))
+    return np.concatenate([noisy, quiet], axis=1)[begin:].reshape(-1, dynamics.size)
 
 
 def informative(points: FixedPoints) -> int | None:

@@ -10,8 +10,6 @@ from ctrnn.figures import Results, span, style, times
 
 TITLE = "Eigenvalues of the connectivity"
 PLACE = 14
-SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # of the activation, coming from above
-
 COLUMNS = 3
 
 
@@ -68,16 +66,22 @@ def _limits(values: np.ndarray, others: list[float]) -> tuple[float, float]:
 def draw(results: Results) -> Figure:
     """Eigenvalues of every network, with the edge of growth around x = 0."""
     stored = results.analysis_arrays["spectrum"]
-    return plot(stored["before"], stored["after"], 1 / SLOPE_AT_ZERO[results.activation])
+    edge = float(stored["edge"])
+    return plot(stored["before"], stored["after"], None if np.isnan(edge) else edge)
 
 
 def caption(results: Results) -> str:
     """Spectral radii, and how many eigenvalues are beyond the edge."""
-    stored, edge = results.analysis_arrays["spectrum"], 1 / SLOPE_AT_ZERO[results.activation]
-    radius = results.analysis["spectral_radius"]
+    stored = results.analysis_arrays["spectrum"]
+    edge, radius = float(stored["edge"]), results.analysis["spectral_radius"]
+    radii = (
+        f"Training took the spectral radius from {times(radius['before'])} to "
+        f"{times(radius['after'])}"
+    )
+    if np.isnan(edge):
+        return f"{radii}."
     beyond = [span((stored[when].real > edge).sum(axis=1)) for when in ("before", "after")]
     return (
-        f"Training took the spectral radius from {times(radius['before'])} to "
-        f"{times(radius['after'])}, and the number of eigenvalues right of {edge:g}, where activity "
+        f"{radii}, and the number of eigenvalues right of {edge:g}, where activity "
         f"around x = 0 grows, from {beyond[0]} to {beyond[1]} a network."
     )

@@ -1,14 +1,16 @@
-"""Building `kernel.c` for this machine, once, on first use.
+"""Building `kernel.c` with a model's equations for this machine, once, on first use.
 
-The library lies in the user's cache under a hash of the source, the flags and the compiler's version, so that a new
-source or compiler never meets an old library. Its name also has its digest: one that is damaged is built anew, and one
-that somebody else could have written is not loaded. `CTRNN_ISA` and `CTRNN_CC` force an instruction set and a compiler;
-neither changes a bit of any result. `CTRNN_CFLAGS` adds flags, for the sanitizers.
+A library lies in the user's cache under a hash of the sources, the flags and the compiler's version, so that a new
+source or compiler never meets an old library; sympy is imported only where one is built. Its name also has its digest:
+one that is damaged is built anew, and one that somebody else could have written is not loaded. `CTRNN_ISA` and
+`CTRNN_CC` force an instruction set and a compiler; neither changes a bit of any result. `CTRNN_CFLAGS` adds flags, for
+the sanitizers.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -22,7 +24,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from ctrnn import dynamics
+
 SOURCE = Path(__file__).with_name("kernel.c")
+DYNAMICS = Path(dynamics.__file__).parent  # from whose files the C of a model is derived
 STRICT = ("-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared")
 FLAGS = {
     "avx512": (
@@ -102,8 +107,8 @@ def compiler() -> list[str]:
     )
 
 
-def library() -> Path:
-    """The path of the compiled kernel, built where no cache holds it.
+def library(model: str = "rate", activation: str = "sigmoid") -> Path:
+    """The path of the kernel compiled for a model with an activation, built where no cache holds it.
 
     Many processes may build at once: each compiles into a file of its own and renames it into place. Raises
     RuntimeError where there is no compiler, with the compiler's words where it fails, or where no folder will do.
@@ -115,15 +120,17 @@ def library() -> Path:
     version = subprocess.run(
         [*command, "--version"], capture_output=True, text=True, check=False
     ).stdout
+    sources = [SOURCE, *sorted(DYNAMICS.glob("*.py")), DYNAMICS / "models" / f"{model}.py"]
     recipe = "\0".join(
-        [SOURCE.read_text(), *flags, *command, version, platform.machine(), sys.platform]
-    )
+        [*(path.read_text() for path in sources), activation, importlib.metadata.version("sympy"),
+         *flags, *command, version, platform.machine(), sys.platform]
+    )  # fmt: skip
     name = f"kernel-{hashlib.sha256(recipe.encode()).hexdigest()[:24]}"
     refused = ""
     for folder in cache_folders():
         try:
             path = next(filter(sound, sorted(folder.glob(f"{name}-*.so"))), None)
-            path = path or _build(command, flags, folder / name)
+            path = path or _build(command, flags, (model, activation), folder / name)
             if sound(path):
                 return path
             refused = f"others can write {path}"
@@ -170,12 +177,13 @@ def only_ours(told: os.stat_result) -> bool:
     return told.st_uid in (os.getuid(), 0) and not told.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _build(command: list[str], flags: list[str], name: Path) -> Path:
+def _build(command: list[str], flags: list[str], equations: tuple[str, str], name: Path) -> Path:
     """<name>-<digest>.so, compiled; after a power cut it is whole or not there. Raises RuntimeError as `library`."""
     with tempfile.TemporaryDirectory(dir=name.parent) as scratch:
         made = Path(scratch) / "kernel.so"
+        write_header(Path(scratch), *equations)
         run = subprocess.run(
-            [*command, *flags, str(SOURCE), "-o", str(made), "-lm"],
+            [*command, *flags, f"-I{scratch}", str(SOURCE), "-o", str(made), "-lm"],
             capture_output=True,
             text=True,
             check=False,
@@ -191,6 +199,13 @@ def _build(command: list[str], flags: list[str], name: Path) -> Path:
         os.replace(made, target)
         _sync(target.parent)
     return target
+
+
+def write_header(folder: Path, model: str, activation: str) -> None:
+    """Write `model.h`, which `kernel.c` includes."""
+    from ctrnn.dynamics.c_code import header  # imports sympy, which takes longer than all else here
+
+    (folder / "model.h").write_text(header(model, activation))
 
 
 def _digest(path: Path) -> str:

@@ -1,7 +1,11 @@
 /* Training a continuous-time recurrent network: rates, loss and gradients of one slice of 32 trials.
 
-       x_t = (1 - alpha) x_{t-1} + A R_{t-1} + B u_t + c + s_pre xi_t        A = alpha W_eff, B = alpha W_in, c = alpha b_rec
-       S_t = f(x_t),   R_t = S_t + s_post eta_t,   z_t = W_out R_t + b_out
+       y_t = carry(y_{t-1}, R_{t-1}), and to y_t[0] is added A S_{t-1} + B u_t + c + noise xi_t
+       R_t = fire(y_t) + s_post eta_t,   S_t = transmit(y_t, R_t),   z_t = W_out R_t + b_out
+
+   y: states of a unit, of which the first takes the synaptic current; A = gain W_eff, B = gain W_in, c = gain b_rec.
+   carry, fire, transmit and their adjoint come from the equations of a model; `model.h` is derived from its file.
+   For rate units y = x, carry(x) = (1 - alpha) x, fire(x) = f(x), S = R, gain = alpha = dt / tau.
 
    Lanes are trials: every array is [...][unit][32 trials], so that a sum over units is made in the same order
    whatever the width of a vector, and a slice needs nobody else from its first step to its last. Arithmetic is strict
@@ -102,8 +106,9 @@ typedef struct { /* rows of a matrix: values, and where the column's 32 lanes be
 } Sparse;
 
 typedef struct {
-    int64_t n, channels, outputs, relu;
-    const float *decay, *B, *c, *s_pre, *W_out, *b_out; /* decay = 1 - alpha [n], B [n][channels], W_out [outputs][n] */
+    int64_t n, channels, outputs;
+    const float *coefficients, *start;            /* [n][COEFFICIENTS] of the model; states before the first step [n][STATES] */
+    const float *B, *c, *noise, *W_out, *b_out;   /* B [n][channels], noise [n], W_out [outputs][n] */
     float s_post;
     Sparse A, A_transposed;
     int64_t tiles, entries;          /* A's entries once more, by block of columns, row and column, nothing added: */
@@ -179,14 +184,15 @@ static inline void pairs(Generator *g, int v, V xi[2], V eta[2]) {
     BOTH eta[b] = radius[b] * sine[b];
 }
 
-/* -- f(x): 1 / (1 + 2^(-x log2 e)) or max(x, 0); a NaN stays one --------------------------------------------------- */
+/* -- functions of equations; a NaN stays one ----------------------------------------------------------------------- */
 
-static inline void sigmoid(const V x[2], V S[2]) {
-    V y[2], shifted[2], t[2], power[2];
-    BOTH y[b] = x[b] * -1.44269504089f;
+/* 2^y, at most 2^126 and at least 2^-126. The nearest whole number of y stands in the last bits of a sum; the rest is at
+   most a half in size. */
+static inline void power_of_two(V y[2], V power[2]) {
+    V shifted[2], t[2];
     BOTH y[b] = where(y[b] > 126.0f, spread(126.0f), y[b]);
     BOTH y[b] = where(y[b] < -126.0f, spread(-126.0f), y[b]);
-    BOTH shifted[b] = y[b] + 0x1.8p23f; /* the nearest whole number stands in the last bits */
+    BOTH shifted[b] = y[b] + 0x1.8p23f;
     BOTH t[b] = y[b] - (shifted[b] - 0x1.8p23f);
     BOTH power[b] = fma_(spread(0.0013240888f), t[b], spread(0.0096747392f));
     BOTH power[b] = fma_(power[b], t[b], spread(0.0555083761f));
@@ -194,18 +200,58 @@ static inline void sigmoid(const V x[2], V S[2]) {
     BOTH power[b] = fma_(power[b], t[b], spread(0.693146892f));
     BOTH power[b] = fma_(power[b], t[b], spread(1.0f));
     BOTH power[b] = (V)((I)power[b] + (I)((U)shifted[b] << 23));
-    BOTH S[b] = 1.0f / (1.0f + power[b]);
 }
 
-static inline void f(const V x[2], int64_t relu, V S[2]) {
-    if (relu) BOTH S[b] = where(x[b] < 0.0f, spread(0.0f), x[b]);
-    else sigmoid(x, S);
+static inline void exponential(const V x[2], V made[2]) {
+    V y[2];
+    BOTH y[b] = x[b] * 1.44269504089f;
+    power_of_two(y, made);
 }
 
-static inline V slope(V S, int64_t relu) {
-    if (relu) return where(S > 0.0f, spread(1.0f), spread(0.0f));
-    return S * (1.0f - S);
+static inline void logistic(const V x[2], V made[2]) {
+    V y[2], power[2];
+    BOTH y[b] = x[b] * -1.44269504089f;
+    power_of_two(y, power);
+    BOTH made[b] = 1.0f / (1.0f + power[b]);
 }
+
+/* tanh |x| = (1 - e) / (1 + e) with e = exp(-2 |x|), and the sign of x. */
+static inline void hyperbolic_tangent(const V x[2], V made[2]) {
+    V y[2], e[2];
+    BOTH y[b] = (V)((U)x[b] | 0x80000000u) * 2.88539008178f;
+    power_of_two(y, e);
+    BOTH made[b] = (V)((U)((1.0f - e[b]) / (1.0f + e[b])) | ((U)x[b] & 0x80000000u));
+}
+
+/* Natural logarithm of x > 0: x = 2^k m with m from sqrt(1/2) to sqrt(2), log m = 2 atanh(s) with s = (m - 1) / (m + 1),
+   at most 0.172 in size, by its series up to s^9. */
+static inline void logarithm(const V x[2], V made[2]) {
+    I k[2];
+    V m[2], s[2], z[2], p[2];
+    BOTH k[b] = ((I)x[b] - 0x3f3504f3) >> 23;
+    BOTH m[b] = (V)((I)x[b] - (I)((U)k[b] << 23));
+    BOTH s[b] = (m[b] - 1.0f) / (m[b] + 1.0f);
+    BOTH z[b] = s[b] * s[b];
+    BOTH p[b] = fma_(spread(2.0f / 9.0f), z[b], spread(2.0f / 7.0f));
+    BOTH p[b] = fma_(p[b], z[b], spread(2.0f / 5.0f));
+    BOTH p[b] = fma_(p[b], z[b], spread(2.0f / 3.0f));
+    BOTH p[b] = fma_(p[b], z[b], spread(2.0f));
+    BOTH made[b] = where(x[b] == x[b], fma_(rounded(k[b]), spread(0.69314718056f), s[b] * p[b]), x[b]);
+}
+
+/* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)). */
+static inline void softplus(const V x[2], V made[2]) {
+    V size[2], power[2], sum[2];
+    BOTH size[b] = where(x[b] < 0.0f, x[b], -x[b]);
+    exponential(size, power);
+    BOTH sum[b] = 1.0f + power[b];
+    logarithm(sum, power);
+    BOTH made[b] = where(x[b] < 0.0f, spread(0.0f), x[b]) + power[b];
+}
+
+/* -- the equations of a unit --------------------------------------------------------------------------------------- */
+
+#include "model.h"
 
 /* -- products ------------------------------------------------------------------------------------------------------ */
 
@@ -267,25 +313,46 @@ static void unpack(const Slice *job, const float *packed, int64_t t, int64_t cou
 
 /* -- forward ------------------------------------------------------------------------------------------------------- */
 
-static void start(const Network *net, const Slice *job, float *x, float *R) {
-    memset(x, 0, net->n * LANES * sizeof *x);
-    if (job->x0) pack(job, job->x0, 0, net->n, x);
-    for (int64_t i = 0; i < net->n * LANES; i += 2 * W) f((V *)(x + i), net->relu, (V *)(R + i));
+/* The states, rates and what the synapses carry before the first step. A state's layer [n][32] follows the one before. */
+static void start(const Network *net, const Slice *job, float *y, float *R, float *S) {
+    int64_t layer = net->n * LANES;
+    for (int k = 0; k < STATES; k++)
+        for (int64_t i = 0; i < layer; i++) y[k * layer + i] = net->start[i / LANES * STATES + k];
+    if (job->x0) pack(job, job->x0, 0, net->n, y);
+    for (int64_t i = 0; i < layer; i += 2 * W) {
+        V states[STATES][2], kept[2], r[2], s[2];
+        for (int k = 0; k < STATES; k++) BOTH states[k][b] = load(y + k * layer + i + b * W);
+        fire(net->coefficients + i / LANES * COEFFICIENTS, states, kept, r);
+        BOTH store(R + i + b * W, r[b]);
+        if (SENDS_RATE) continue;
+        transmit(net->coefficients + i / LANES * COEFFICIENTS, states, r, s);
+        BOTH store(S + i + b * W, s[b]);
+    }
 }
 
 enum { ROWS = 8 }; /* units whose activations are taken together: many independent ones hide each other's latency */
 
-/* One step of every unit: x is renewed in place; R_t is written, and S_t where it is wanted: past the caches, which it
-   would only empty, since the backward pass comes to it much later. */
-static void step(const Network *net, const Slice *job, Generator *g, const float *u, const float *R_before, float *x,
-                 float *S, float *R) {
+/* One step of every unit: the states y are renewed in place; R_t and S_t are written, which are one where the synapses
+   carry the rate. Where `kept` is wanted, what the adjoint needs of the activation and of the states is written too: past
+   the caches, which it would only empty, since the backward pass comes to it much later. */
+static void step(const Network *net, const Slice *job, Generator *g, const float *u, const float *R_before,
+                 const float *S_before, float *y, float *kept, float *R, float *S) {
+    int64_t layer = net->n * LANES;
     V s_post = spread(net->s_post);
     for (int64_t first = 0, last; first < net->n; first = last) {
         last = first + ROWS < net->n ? first + ROWS : net->n;
         for (int64_t i = first; i < last; i++) {
             V sum[NV], eta[NV] = {0};
-            V decay = spread(net->decay[i]), c = spread(net->c[i]), s_pre = spread(net->s_pre[i]);
-            EACH_VECTOR sum[v] = fma_(decay, load(x + i * LANES + v * W), c);
+            V c = spread(net->c[i]), noise = spread(net->noise[i]);
+            for (int v = 0; v < NV; v += 2) {
+                int64_t at = i * LANES + v * W;
+                V states[STATES][2], r[2], next[STATES][2];
+                for (int k = 0; k < STATES; k++) BOTH states[k][b] = load(y + k * layer + at + b * W);
+                BOTH r[b] = load(R_before + at + b * W);
+                carry(net->coefficients + i * COEFFICIENTS, states, r, c, next);
+                BOTH sum[v + b] = next[0][b];
+                for (int k = 1; k < STATES; k++) BOTH store(y + k * layer + at + b * W, next[k][b]);
+            }
             for (int64_t k = 0; k < net->channels; k++) {
                 V b = spread(net->B[i * net->channels + k]);
                 EACH_VECTOR sum[v] = fma_(b, load(u + k * LANES + v * W), sum[v]);
@@ -293,94 +360,120 @@ static void step(const Network *net, const Slice *job, Generator *g, const float
             if (job->noisy) {
                 V xi[NV];
                 for (int v = 0; v < NV; v += 2) pairs(g, v, xi + v, eta + v);
-                EACH_VECTOR sum[v] = fma_(s_pre, xi[v], sum[v]);
+                EACH_VECTOR sum[v] = fma_(noise, xi[v], sum[v]);
             }
             EACH_VECTOR store(R + i * LANES + v * W, eta[v]);
-            add_row(&net->A, i, R_before, sum);
-            EACH_VECTOR store(x + i * LANES + v * W, sum[v]);
+            add_row(&net->A, i, S_before, sum);
+            EACH_VECTOR store(y + i * LANES + v * W, sum[v]);
         }
         for (int64_t at = first * LANES; at < last * LANES; at += 2 * W) {
-            V s[2];
-            f((const V *)(x + at), net->relu, s);
-            if (S) BOTH stream(S + at + b * W, s[b]);
-            BOTH store(R + at + b * W, fma_(s_post, load(R + at + b * W), s[b]));
+            const float *coefficients = net->coefficients + at / LANES * COEFFICIENTS;
+            V states[STATES][2], f[2], r[2], s[2];
+            for (int k = 0; k < STATES; k++) BOTH states[k][b] = load(y + k * layer + at + b * W);
+            fire(coefficients, states, f, r);
+            if (kept) {
+                BOTH stream(kept + at + b * W, f[b]);
+                for (int k = 0; k < KEPT; k++) BOTH stream(kept + (k + 1) * layer + at + b * W, states[kept_state[k]][b]);
+            }
+            BOTH r[b] = fma_(s_post, load(R + at + b * W), r[b]);
+            BOTH store(R + at + b * W, r[b]);
+            if (SENDS_RATE) continue;
+            transmit(coefficients, states, r, s);
+            BOTH store(S + at + b * W, s[b]);
         }
     }
 }
 
 void ctrnn_forward(const Network *net, const Slice *job) {
     int64_t layer = net->n * LANES;
-    float *x = job->workspace, *R = x + layer, *R_before = R + layer, *u = R_before + layer;
-    float *z = u + net->channels * LANES;
+    float *y = job->workspace, *R = y + STATES * layer, *R_before = R + layer;
+    float *S = SENDS_RATE ? R : R_before + layer, *S_before = SENDS_RATE ? R_before : S + layer;
+    float *u = R_before + (SENDS_RATE ? 1 : 3) * layer, *z = u + net->channels * LANES;
     Generator g;
     seed(&g, job->key, job->slice);
-    start(net, job, x, R_before);
+    start(net, job, y, R_before, S_before);
     for (int64_t t = 0; t < job->T; t++) {
         pack(job, job->inputs, t, net->channels, u);
-        step(net, job, &g, u, R_before, x, NULL, R);
+        step(net, job, &g, u, R_before, S_before, y, NULL, R, S);
         readout(net, R, z);
         unpack(job, R, t, net->n, job->rates);
-        unpack(job, x, t, net->n, job->x);
+        unpack(job, y, t, net->n, job->x);
         unpack(job, z, t, net->outputs, job->z);
         float *swap = R;
         R = R_before, R_before = swap;
+        swap = S;
+        S = S_before, S_before = swap;
     }
 }
 
 /* -- backward ------------------------------------------------------------------------------------------------------ */
 
-/* dL/dx_t = g_t = f'(x_t) (W_out' dz_t + 2 penalty R_t + A' g_{t+1}) + (1 - alpha) g_{t+1}; f' from S alone. */
-static void step_back(const Network *net, const float *S, const float *R, const float *dz, const float *g_after,
-                      const V penalty[NV], int penalised, float *g) {
+/* dL/dy_t from dL/dy_{t+1}. That of the first state is g, whose layer of the step after is g_after; those of the other
+   states stand in `others`, one layer after the other, and are renewed in place. To dL/dR_t and dL/dS_t add
+
+       W_out' dz_t + 2 penalty R_t          and          A' g_{t+1},
+
+   which go into one sum where the synapses carry the rate. */
+static void step_back(const Network *net, const float *kept, const float *R, const float *dz, const float *g_after,
+                      const V penalty[NV], int penalised, float *others, float *g) {
+    int64_t layer = net->n * LANES;
     for (int64_t i = 0; i < net->n; i++) {
-        V sum[NV] = {0};
+        V sum[NV] = {0}, sum_s[NV] = {0};
         int64_t at = i * LANES;
         for (int l = 0; l < LANES; l += 16) { /* the rows of the next step back come from far */
-            __builtin_prefetch(S + at - net->n * LANES + l);
-            __builtin_prefetch(R + at - net->n * LANES + l);
+            for (int k = 0; k <= KEPT; k++) __builtin_prefetch(kept + at + (k - KEPT - 1) * layer + l);
+            __builtin_prefetch(R + at - layer + l);
         }
         for (int64_t o = 0; o < net->outputs; o++) {
             V a = spread(net->W_out[o * net->n + i]);
             EACH_VECTOR sum[v] = fma_(a, load(dz + o * LANES + v * W), sum[v]);
         }
         if (penalised) EACH_VECTOR sum[v] = fma_(penalty[v], load(R + at + v * W), sum[v]);
-        add_row(&net->A_transposed, i, g_after, sum);
-        V decay = spread(net->decay[i]);
-        EACH_VECTOR store(g + at + v * W, fma_(slope(load(S + at + v * W), net->relu), sum[v],
-                                               decay * load(g_after + at + v * W)));
+        add_row(&net->A_transposed, i, g_after, SENDS_RATE ? sum : sum_s);
+        for (int v = 0; v < NV; v += 2, at += 2 * W) {
+            V f[2], r[2], states[STATES][2], after[STATES][2], made[STATES][2];
+            BOTH f[b] = load(kept + at + b * W);
+            BOTH r[b] = load(R + at + b * W);
+            for (int k = 0; k < KEPT; k++) BOTH states[kept_state[k]][b] = load(kept + (k + 1) * layer + at + b * W);
+            BOTH after[0][b] = load(g_after + at + b * W);
+            for (int k = 1; k < STATES; k++) BOTH after[k][b] = load(others + (k - 1) * layer + at + b * W);
+            adjoint(net->coefficients + i * COEFFICIENTS, f, r, states, after, sum + v, sum_s + v, made);
+            BOTH store(g + at + b * W, made[0][b]);
+            for (int k = 1; k < STATES; k++) BOTH store(others + (k - 1) * layer + at + b * W, made[k][b]);
+        }
     }
 }
 
 enum { STEPS = 6 }; /* steps of g kept for one sweep of the weights' gradient */
 
-/* acc += g R for `entries` neighbouring entries at once, since the sums of one wait for each other. R[s] is the layer
+/* acc += g S for `entries` neighbouring entries at once, since the sums of one wait for each other. S[s] is the layer
    that goes with step s. */
-static inline __attribute__((always_inline)) void add_entries(const V g[], const float *const R[], const int steps,
+static inline __attribute__((always_inline)) void add_entries(const V g[], const float *const S[], const int steps,
                                                               const uint32_t *column, const int entries, float *acc) {
     V sum[4];
     for (int e = 0; e < entries; e++) sum[e] = load(acc + e * W);
     for (int s = 0; s < steps; s++)
-        BOTH for (int e = 0; e < entries; e++) sum[e] = fma_(g[2 * s + b], load(R[s] + column[e] + b * W), sum[e]);
+        BOTH for (int e = 0; e < entries; e++) sum[e] = fma_(g[2 * s + b], load(S[s] + column[e] + b * W), sum[e]);
     for (int e = 0; e < entries; e++) store(acc + e * W, sum[e]);
 }
 
-/* dA += g_t R_{t-1}' for `steps` steps back, at existing synapses only: a row's g stay in registers while its synapses
-   go by, a block of columns at a time, so that their R stay in the first cache. g and R are those of the last of these
-   steps; g's layers follow, R's go before. acc [half][entry of the tiles][W]. */
-static inline __attribute__((always_inline)) void add_outer(const Network *net, const float *g, const float *R_last,
+/* dA += g_t S_{t-1}' for `steps` steps back, at existing synapses only: a row's g stay in registers while its synapses
+   go by, a block of columns at a time, so that their S stay in the first cache. g and S are those of the last of these
+   steps; g's layers follow, S's go before. acc [half][entry of the tiles][W]. */
+static inline __attribute__((always_inline)) void add_outer(const Network *net, const float *g, const float *S_last,
                                                             const int steps, float *acc) {
     int64_t layer = net->n * LANES;
-    const float *R[STEPS];
-    for (int h = 0; h < HALF; h++, acc += net->entries * W, g += 2 * W, R_last += 2 * W) {
-        for (int s = 0; s < steps; s++) R[s] = R_last - s * layer;
+    const float *S[STEPS];
+    for (int h = 0; h < HALF; h++, acc += net->entries * W, g += 2 * W, S_last += 2 * W) {
+        for (int s = 0; s < steps; s++) S[s] = S_last - s * layer;
         for (int64_t tile = 0; tile < net->tiles; tile++) {
             V row[2 * STEPS];
             for (int s = 0; s < steps; s++)
                 BOTH row[2 * s + b] = load(g + s * layer + net->tile_row[tile] + b * W);
             int64_t k = net->tile_begin[tile], end = net->tile_begin[tile + 1];
-            for (; k + 4 <= end; k += 4) add_entries(row, R, steps, net->tile_column + k, 4, acc + k * W);
-            for (; k + 2 <= end; k += 2) add_entries(row, R, steps, net->tile_column + k, 2, acc + k * W);
-            for (; k < end; k++) add_entries(row, R, steps, net->tile_column + k, 1, acc + k * W);
+            for (; k + 4 <= end; k += 4) add_entries(row, S, steps, net->tile_column + k, 4, acc + k * W);
+            for (; k + 2 <= end; k += 2) add_entries(row, S, steps, net->tile_column + k, 2, acc + k * W);
+            for (; k < end; k++) add_entries(row, S, steps, net->tile_column + k, 1, acc + k * W);
         }
     }
 }
@@ -395,18 +488,20 @@ static void sum_lanes(const float *acc, int64_t count, int64_t apart, int64_t be
     }
 }
 
-typedef struct { int64_t x, u, dz, S, R, g, dA, dB, dc, dW_out, db_out, end; } Layout;
+typedef struct { int64_t y, u, dz, kept, R, S, g, others, dA, dB, dc, dW_out, db_out, end; } Layout;
 
 /* Where each array of a slice begins in its workspace. */
 static Layout layout(const Network *net, int64_t T) {
     int64_t layer = net->n * LANES;
     Layout at = {0};
-    at.u = at.x + layer;
+    at.u = at.y + STATES * layer;
     at.dz = at.u + T * net->channels * LANES;
-    at.S = at.dz + T * net->outputs * LANES;
-    at.R = at.S + T * layer;
-    at.g = at.R + (T + 1) * layer;
-    at.dA = at.g + STEPS * layer;
+    at.kept = at.dz + T * net->outputs * LANES;
+    at.R = at.kept + T * (KEPT + 1) * layer;
+    at.S = SENDS_RATE ? at.R : at.R + (T + 1) * layer;
+    at.g = at.S + (T + 1) * layer;
+    at.others = at.g + STEPS * layer;
+    at.dA = at.others + (STATES - 1) * layer;
     at.dB = at.dA + net->entries * 16;
     at.dc = at.dB + net->n * net->channels * 16;
     at.dW_out = at.dc + net->n * 16;
@@ -417,7 +512,7 @@ static Layout layout(const Network *net, int64_t T) {
 
 /* Floats that a slice of T steps needs; T = 0 for the forward pass alone. */
 int64_t ctrnn_workspace(const Network *net, int64_t T) {
-    return T ? layout(net, T).end : (3 * net->n + net->channels + net->outputs) * LANES;
+    return T ? layout(net, T).end : ((STATES + (SENDS_RATE ? 2 : 4)) * net->n + net->channels + net->outputs) * LANES;
 }
 
 /* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow. */
@@ -436,20 +531,20 @@ static void loss_of_step(const Network *net, const Slice *job, int64_t t, float 
 void ctrnn_gradients(const Network *net, const Slice *job) {
     int64_t n = net->n, layer = n * LANES, T = job->T;
     Layout at = layout(net, T);
-    float *w = job->workspace, *x = w + at.x, *us = w + at.u, *dzs = w + at.dz, *Ss = w + at.S, *Rs = w + at.R;
-    float *ring = w + at.g, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc, *dW_out = w + at.dW_out;
+    float *w = job->workspace, *y = w + at.y, *us = w + at.u, *dzs = w + at.dz, *kept = w + at.kept;
+    float *Rs = w + at.R, *Ss = w + at.S, *ring = w + at.g, *others = w + at.others, *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc, *dW_out = w + at.dW_out;
     float *db_out = w + at.db_out;
     double squares[LANES] = {0}, rates_squared[LANES] = {0};
     memset(dA, 0, (at.end - at.dA) * sizeof *dA);
 
-    /* All of time forward, keeping S and R; then z, and the loss's gradient with respect to it. */
+    /* All of time forward, keeping what the way back needs; then z, and the loss's gradient with respect to it. */
     Generator generator;
     seed(&generator, job->key, job->slice);
-    start(net, job, x, Rs);
+    start(net, job, y, Rs, Ss);
     for (int64_t t = 0; t < T; t++) {
         float *u = us + t * net->channels * LANES, *R = Rs + (t + 1) * layer, *dz = dzs + t * net->outputs * LANES;
         pack(job, job->inputs, t, net->channels, u);
-        step(net, job, &generator, u, R - layer, x, Ss + t * layer, R);
+        step(net, job, &generator, u, R - layer, Ss + t * layer, y, kept + t * (KEPT + 1) * layer, R, Ss + (t + 1) * layer);
         readout(net, R, dz);
         loss_of_step(net, job, t, dz, squares);
     }
@@ -459,14 +554,15 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
     for (int lane = 0; lane < LANES; lane++) of_lane[lane] = there(job, lane) ? (float)(2.0 * job->rate_penalty) : 0.0f;
     memcpy(penalty, of_lane, sizeof penalty);
 
-    /* All of time backward. g of STEPS steps stand in a ring, the first of them after g_{T+1} = 0. */
-    memset(ring, 0, STEPS * layer * sizeof *ring);
+    /* All of time backward. g of STEPS steps stand in a ring, the first of them after g_{T+1} = 0;
+       behind it the other states' gradients. */
+    memset(ring, 0, (STEPS + STATES - 1) * layer * sizeof *ring);
     int held = 0;
     for (int64_t t = T - 1; t >= 0; t--) {
         const float *R = Rs + (t + 1) * layer, *dz = dzs + t * net->outputs * LANES;
         const float *u = us + t * net->channels * LANES;
         float *g = ring + held * layer, *g_after = ring + (held ? held - 1 : STEPS - 1) * layer;
-        step_back(net, Ss + t * layer, R, dz, g_after, penalty, job->rate_penalty != 0.0, g);
+        step_back(net, kept + t * (KEPT + 1) * layer, R, dz, g_after, penalty, job->rate_penalty != 0.0, others, g);
         held++;
         if (job->dW_out)
             for (int64_t o = 0; o < net->outputs; o++)
@@ -484,10 +580,10 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
             for (int64_t o = 0; o < net->outputs; o++) add_product(db_out + o * 16, dz + o * LANES, ones);
         if (job->rate_penalty != 0.0)
             for (int64_t i = 0; i < layer; i++) rates_squared[trial_of(i % LANES)] += (double)R[i] * (double)R[i];
-        if (job->dA && held == STEPS) add_outer(net, ring, Rs + (t + STEPS - 1) * layer, STEPS, dA);
+        if (job->dA && held == STEPS) add_outer(net, ring, Ss + (t + STEPS - 1) * layer, STEPS, dA);
         if (held == STEPS) held = 0;
         for (int s = 0; job->dA && t == 0 && s < held; s++)
-            add_outer(net, ring + s * layer, Rs + (held - 1 - s) * layer, 1, dA);
+            add_outer(net, ring + s * layer, Ss + (held - 1 - s) * layer, 1, dA);
     }
 
     /* Lanes and then slices are summed in a fixed order. */
@@ -506,24 +602,24 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
 
 /* -- weights into the sparse form, gradients out of it ------------------------------------------------------------- */
 
-/* value[k] = alpha_i relu(W_ij) sign_j (or alpha_i W_ij) of the synapse that `source` names; -1 names an added 0. */
-void ctrnn_effective(int64_t n, int64_t count, const int32_t *source, const float *W_rec, const float *alpha,
+/* value[k] = gain_i relu(W_ij) sign_j (or gain_i W_ij) of the synapse that `source` names; -1 names an added 0. */
+void ctrnn_effective(int64_t n, int64_t count, const int32_t *source, const float *W_rec, const float *gain,
                      const float *sign, int64_t dale, float *value) {
     for (int64_t k = 0; k < count; k++) {
         value[k] = 0.0f;
         if (source[k] < 0) continue;
         float w = W_rec[source[k]];
         if (dale) w = w < 0.0f ? 0.0f : w * sign[source[k] % n];
-        value[k] = alpha[source[k] / n] * w;
+        value[k] = gain[source[k] / n] * w;
     }
 }
 
 /* dW_rec [n][n], zeroed by the caller: relu'(0) = 0, so a vanished synapse stays so. */
 void ctrnn_scatter(int64_t n, int64_t count, const int32_t *source, const float *dA, const float *W_rec,
-                   const float *alpha, const float *sign, int64_t dale, float *dW_rec) {
+                   const float *gain, const float *sign, int64_t dale, float *dW_rec) {
     for (int64_t k = 0; k < count; k++) {
         if (source[k] < 0) continue;
-        float d = alpha[source[k] / n] * dA[k];
+        float d = gain[source[k] / n] * dA[k];
         if (dale) d = W_rec[source[k]] > 0.0f ? d * sign[source[k] % n] : 0.0f;
         dW_rec[source[k]] = d;
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from ctypes import POINTER, c_double, c_float, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int64, c_uint64, c_void_p
 from functools import cache
 
 import numpy as np
@@ -27,8 +27,11 @@ class NetworkC(ctypes.Structure):
     """`Network` of kernel.c."""
 
     _fields_ = [
-        *((name, c_int64) for name in ("n", "channels", "outputs", "relu")),
-        *((name, c_void_p) for name in ("decay", "B", "c", "s_pre", "W_out", "b_out")),
+        *((name, c_int64) for name in ("n", "channels", "outputs")),
+        *(
+            (name, c_void_p)
+            for name in ("coefficients", "start", "B", "c", "noise", "W_out", "b_out")
+        ),
         ("s_post", c_float),
         ("A", SparseC),
         ("A_transposed", SparseC),
@@ -52,9 +55,13 @@ class SliceC(ctypes.Structure):
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """The kernel of this machine, built where need be. Raises RuntimeError as `build.library` does."""
-    path = build.library()
+def library(model: str = "rate", activation: str = "sigmoid") -> ctypes.CDLL:
+    """The kernel of this machine for a model with an activation, built where need be.
+
+    What does not depend on a model, such as `ctrnn_normals`, is the same in each. Raises RuntimeError as
+    `build.library` does.
+    """
+    path = build.library(model, activation)
     try:
         lib = ctypes.CDLL(str(path))
     except OSError as error:  # its folder lies where no program may run, say
@@ -64,6 +71,8 @@ def library() -> ctypes.CDLL:
         ) from None
     network, one_slice, i64, pointer = POINTER(NetworkC), POINTER(SliceC), c_int64, c_void_p
     signatures = {
+        "ctrnn_formulas": (c_char_p, []),
+        "ctrnn_states": (c_int64, []),
         "ctrnn_workspace": (c_int64, [network, i64]),
         "ctrnn_forward": (None, [network, one_slice]),
         "ctrnn_gradients": (None, [network, one_slice]),

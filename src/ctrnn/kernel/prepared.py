@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from ctypes import CDLL
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ctrnn.dynamics.functions import table
 from ctrnn.kernel.library import LANES, Floats, NetworkC, SparseC, address, library
 
 COLUMNS = (
@@ -76,23 +78,56 @@ class Tiles:
         )
 
 
+@dataclass(frozen=True)
+class Coefficients:
+    """What depends on the parameters of a unit alone.
+
+    gain, noise: [unit]; factors of the synaptic current and of the normal that a step draws. of_model: [unit,
+    coefficient]. start: [unit, state], before the first step.
+    """
+
+    gain: Floats
+    noise: Floats
+    of_model: Floats
+    start: Floats
+
+    @classmethod
+    def of(cls, kernel: CDLL, parameters: Mapping[str, Floats]) -> Coefficients:
+        """By the formulas of a kernel, in float32."""
+        n = len(parameters["tau"])
+        known = {**{name: _in_double(f) for name, f in table("numpy").items()}, **parameters}
+        gain, noise, *others = (
+            np.broadcast_to(np.asarray(eval(formula, {"__builtins__": {}}, known), np.float32), n)
+            for formula in kernel.ctrnn_formulas().decode().splitlines()
+        )
+        rest = np.stack(others, axis=1)
+        states = kernel.ctrnn_states()
+        k = rest.shape[1] - states
+        return cls(*map(np.ascontiguousarray, (gain, noise, rest[:, :k], rest[:, k:])))
+
+
+def _in_double(f: Callable[[Any], Any]) -> Callable[[Floats], Floats]:
+    """f of float32 numbers, rounded once."""
+    return lambda x: np.asarray(f(x.astype(np.float64)), np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class PreparedNetwork:
     """What is constant in training, prepared once; compared by identity.
 
     mask: [post, pre], the synapses that exist. sign: [unit], +1 or -1 of the presynaptic unit, used when `dale`.
-    alpha: [unit], dt / tau. sigma_pre: [unit], s_pre, the noise on x per step, already scaled. sigma_post: s_post,
-    the noise on rates. dale: W_eff = relu(W) * sign on the mask, else W on the mask. Raises ValueError where a shape
-    or the activation is wrong.
+    parameters: by name, [unit] or one number: dt, tau, sigma (the noise of a step) and those of the model. sigma_post:
+    the noise on rates. model, activation: names of `ctrnn.dynamics`. dale: W_eff = relu(W) * sign on the mask, else W
+    on the mask. Raises ValueError where a shape is wrong.
     """
 
     mask: NDArray[np.bool_]
     sign: Floats
-    alpha: Floats
-    sigma_pre: Floats
+    parameters: Mapping[str, Any]  # made Floats
     sigma_post: float
-    activation: Literal["sigmoid", "relu"]
+    activation: str
     dale: bool
+    model: str = "rate"
 
     def __post_init__(self) -> None:
         n = self.mask.shape[0]
@@ -101,10 +136,27 @@ class PreparedNetwork:
                 f"mask has shape {self.mask.shape}; give [post, pre], as many rows as columns."
             )
         object.__setattr__(self, "mask", np.array(self.mask, bool))
-        for name in ("sign", "alpha", "sigma_pre"):
-            object.__setattr__(self, name, floats(name, getattr(self, name), (n,)))
-        if self.activation not in ("sigmoid", "relu"):
-            raise ValueError(f"activation = {self.activation} is not known; give sigmoid or relu.")
+        object.__setattr__(self, "sign", floats("sign", self.sign, (n,)))
+        parameters = {
+            name: floats(name, np.broadcast_to(value, n) if np.ndim(value) == 0 else value, (n,))
+            for name, value in self.parameters.items()
+        }
+        object.__setattr__(self, "parameters", parameters)
+
+    @property
+    def library(self) -> CDLL:
+        """The kernel with this model and activation."""
+        return library(self.model, self.activation)
+
+    @cached_property
+    def coefficients(self) -> Coefficients:
+        """What the kernel needs of the parameters."""
+        return Coefficients.of(self.library, self.parameters)
+
+    @property
+    def gain(self) -> Floats:
+        """[unit], what a step adds to the driven state per unit of synaptic current."""
+        return self.coefficients.gain
 
     @property
     def n_units(self) -> int:
@@ -150,18 +202,20 @@ class Effective:
         )
         self.network, self.channels, self.outputs = network, channels, outputs
         self.W_rec = floats("W_rec", weights["W_rec"], (n, n))
-        alpha = network.alpha
+        self.library, coefficients = network.library, network.coefficients
+        gain = coefficients.gain
         self._kept = (
-            1 - alpha,
-            alpha[:, None] * floats("W_in", weights["W_in"], (n, channels)),
-            alpha * floats("b_rec", weights["b_rec"], (n,)),
-            network.sigma_pre,
+            coefficients.of_model,
+            coefficients.start,
+            gain[:, None] * floats("W_in", weights["W_in"], (n, channels)),
+            gain * floats("b_rec", weights["b_rec"], (n,)),
+            coefficients.noise,
             floats("W_out", weights["W_out"], (outputs, n)),
             floats("b_out", weights["b_out"], (outputs,)),
         )
         self._values: list[Floats] = []
         self.c = NetworkC(
-            n, channels, outputs, network.activation == "relu",
+            n, channels, outputs,
             *map(address, self._kept),
             network.sigma_post,
             self._sparse(network.pattern), self._sparse(network.pattern_transposed),
@@ -171,8 +225,8 @@ class Effective:
 
     def _sparse(self, pattern: Pattern) -> SparseC:
         network, value = self.network, np.empty(pattern.source.size, np.float32)
-        library().ctrnn_effective(
-            network.n_units, value.size, address(pattern.source), address(self.W_rec), address(network.alpha),
+        self.library.ctrnn_effective(
+            network.n_units, value.size, address(pattern.source), address(self.W_rec), address(network.gain),
             address(network.sign), network.dale, address(value),
         )  # fmt: skip
         self._values.append(value)
@@ -182,8 +236,8 @@ class Effective:
         """dL/dW_rec [post, pre] from dL/dA [entry of the tiles]: 0 off the pattern and at vanished synapses."""
         network, source = self.network, self.network.tiles.source
         d = np.zeros(network.mask.shape, np.float32)
-        library().ctrnn_scatter(
-            network.n_units, source.size, address(source), address(dA), address(self.W_rec), address(network.alpha),
+        self.library.ctrnn_scatter(
+            network.n_units, source.size, address(source), address(dA), address(self.W_rec), address(network.gain),
             address(network.sign), network.dale, address(d),
         )  # fmt: skip
         return d

@@ -146,14 +146,14 @@ class _Gradients:
         loss = squares / self.total if self.total else float("nan")
         loss += self.job.rate_penalty * rates_squared / self.n_rates
         sums = {name: _in_order(array) for name, array in self.parts.items()}
-        alpha, made = self.job.network.alpha, {}
+        gain, made = self.job.network.gain, {}
         for name, d in sums.items():
             if name == "W_rec":
                 made[name] = self.net.gradient(d)
             elif name == "W_in":
-                made[name] = alpha[:, None] * d.reshape(-1, self.net.channels)
+                made[name] = gain[:, None] * d.reshape(-1, self.net.channels)
             elif name == "b_rec":
-                made[name] = alpha * d
+                made[name] = gain * d
             else:
                 made[name] = d.reshape(np.shape(self.job.weights[name]))
         return loss, made
@@ -195,7 +195,7 @@ def _call(
     name: str, net: Effective, part: SliceC, T: int, kept: tuple[object, ...]
 ) -> Callable[[], None]:
     """A call of the kernel for one slice, in whatever thread; `kept` are the arrays that `part` points into."""
-    lib = library()
+    lib = net.library
 
     def call(_kept: tuple[object, ...] = kept) -> None:
         scratch = workspace(lib.ctrnn_workspace(byref(net.c), T))

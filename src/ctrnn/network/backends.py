@@ -38,7 +38,7 @@ class Activity:
 
 
 class Backend(Protocol):
-    """Runs the equations of the README's section "Equations" for a population of networks of one setting."""
+    """Runs the equations of `ctrnn.dynamics` for a population of networks of one setting."""
 
     def outputs(
         self, networks: Sequence[Network], trials: Sequence[Trials]

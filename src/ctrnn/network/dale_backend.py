@@ -58,7 +58,7 @@ class ChoosesBackend(Protocol):
 
     @property
     def backend(self) -> str:
-        """native or torch."""
+        """native, torch, reference or reference64."""
 
     @property
     def device(self) -> str:
@@ -75,4 +75,8 @@ def get_backend(settings: ChoosesBackend) -> Backend:
         from ctrnn.network.torch_backend import TorchBackend
 
         return DaleBackend(TorchBackend(settings.device))
+    if settings.backend.startswith("reference"):
+        from ctrnn.network.reference_backend import ReferenceBackend
+
+        return DaleBackend(ReferenceBackend(double=settings.backend == "reference64"))
     return DaleBackend(NativeBackend(settings.threads))

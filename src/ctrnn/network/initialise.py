@@ -16,11 +16,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn.core.rng import generator
+from ctrnn.dynamics.at_zero import at_zero
 from ctrnn.network.model import Network, Wiring, time_constants
 from ctrnn.network.settings import NetworkSettings, PairDensities
 
-RATE_AT_ZERO = {"sigmoid": 0.5, "relu": 0.0}  # f(0)
-SLOPE_AT_ZERO = {"sigmoid": 0.25, "relu": 1.0}  # f'(0); of the active side for relu
 GAIN_DIGITS = 6  # of the spectral radius, so that the rounding of LAPACK reaches no weight
 
 
@@ -33,10 +32,9 @@ def initialise(settings: NetworkSettings, n_channels: int, n_outputs: int, seed:
         np.fill_diagonal(mask, False)
     wiring = Wiring(mask, sign, time_constants(settings, sign), settings)
 
-    W = recurrent_weights(wiring, seed)  # signed, float64
-    b_rec = np.zeros(n)
-    if settings.centring_bias:
-        b_rec = -RATE_AT_ZERO[settings.activation] * in_order_sum(W)
+    zero = at_zero(settings.model, settings.activation, wiring.parameters)
+    W = recurrent_weights(wiring, zero.slope, seed)  # signed, float64
+    b_rec = -(in_order_sum(W * zero.sent) - zero.current) if settings.centring_bias else np.zeros(n)
     W_in = settings.W_in_sd * generator(seed, "network", "W_in").standard_normal((n, n_channels))
     W_out = readout_weights(settings, n_outputs, seed)
     # Absolute values where signs are asked for, so that no weight starts where relu has no slope.
@@ -82,8 +80,13 @@ def densities(settings: NetworkSettings, sign: Float[np.ndarray, " unit"]) -> An
     return to_from[population[:, None], population]
 
 
-def recurrent_weights(wiring: Wiring, seed: int) -> Float[np.ndarray, "post pre"]:
-    """Signed starting weights on the pattern: drawn, balanced and scaled as the settings say."""
+def recurrent_weights(
+    wiring: Wiring, slope: Float[np.ndarray, " unit"], seed: int
+) -> Float[np.ndarray, "post pre"]:
+    """Signed starting weights on the pattern: drawn, balanced and scaled as the settings say.
+
+    slope: how what a unit sends grows with x at x = 0.
+    """
     settings = wiring.settings
     W = np.where(wiring.mask, draw(settings, seed), 0.0)
     if settings.dale:
@@ -93,7 +96,8 @@ def recurrent_weights(wiring: Wiring, seed: int) -> Float[np.ndarray, "post pre"
     if settings.gain == "scale":
         expected_inputs = settings.n_units * np.mean(densities(settings, wiring.sign))
         return W * (settings.w_gain / np.sqrt(expected_inputs)) if expected_inputs else W
-    radius = SLOPE_AT_ZERO[settings.activation] * spectral_radius(W)
+    steepest = slope.max(initial=0.0)
+    radius = steepest * spectral_radius(W * (slope / steepest)) if steepest else 0.0
     return W * (settings.w_gain / radius) if radius else W
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ctrnn.core.artifacts import locked
-from ctrnn.network.settings import NetworkSettings
+from ctrnn.network.settings import ByPopulation, NetworkSettings
 
 Weights = Mapping[str, np.ndarray]
 WEIGHT_NAMES = ("W_in", "W_rec", "b_rec", "W_out", "b_out")
@@ -66,6 +66,21 @@ class Wiring:
         stationary = self.settings.noise_scaling == "stationary"
         per_step = np.sqrt(alpha * (2 - alpha)) if stationary else alpha
         return locked((sigma * per_step).astype(np.float32))
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Float[np.ndarray, " unit"]]:
+        """Parameters of the equations, by name: dt, tau, sigma (`noise_per_step`) and those of the model."""
+        n = len(self.sign)
+        general = {
+            "dt": np.full(n, self.settings.dt),
+            "tau": self.tau,
+            "sigma": self.noise_per_step,
+        }
+        own = {name: of_units(value, self.sign) for name, value in self.settings.parameters.items()}
+        arrays = {
+            name: locked(array.astype(np.float32)) for name, array in {**general, **own}.items()
+        }
+        return MappingProxyType(arrays)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +149,11 @@ class Network:
         return float((self.W_eff[mask] == 0).mean()) if mask.any() else 0.0
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything of the network by name: the weights, W_eff, sign, mask, tau."""
+        """Everything of the network by name: the weights, W_eff, sign, mask, tau, the model's own parameters."""
         wiring = self.wiring
         fixed = {"sign": wiring.sign, "mask": wiring.mask, "tau": wiring.tau}
-        return {**self.weights, "W_eff": self.W_eff, **fixed}
+        own = {name: wiring.parameters[name] for name in wiring.settings.parameters}
+        return {**self.weights, "W_eff": self.W_eff, **fixed, **own}
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -151,6 +167,15 @@ def time_constants(
     """tau of each unit, by its sign."""
     tau_inh = settings.tau if settings.tau_inh is None else settings.tau_inh
     return np.where(sign == 1, settings.tau, tau_inh).astype(np.float32)
+
+
+def of_units(
+    value: float | list[float] | ByPopulation, sign: Float[np.ndarray, " unit"]
+) -> Float[np.ndarray, " unit"]:
+    """A parameter of each unit: one number, by population, or values that the units take in turn."""
+    if isinstance(value, ByPopulation):
+        return np.where(sign == 1, value.excitatory, value.inhibitory)
+    return np.resize(np.array(value, np.float64), len(sign))
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Network:

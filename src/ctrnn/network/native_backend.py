@@ -32,7 +32,6 @@ class NativeBackend:
             library()  # builds the kernel, so that what is missing is said before anything is computed
         except RuntimeError as error:
             raise BackendError(str(error)) from None
-        self._prepared: WeakKeyDictionary[Wiring, kernel.PreparedNetwork] = WeakKeyDictionary()
 
     def outputs(
         self, networks: Sequence[Network], trials: Sequence[Trials]
@@ -55,7 +54,7 @@ class NativeBackend:
         """See `Backend.loss_and_gradients`."""
         jobs = [
             kernel.TrainJob(
-                network=self._wiring(network.wiring),
+                network=prepared(network.wiring),
                 weights=dict(network.weights),
                 inputs=batch.inputs,
                 targets=batch.targets,
@@ -76,24 +75,28 @@ class NativeBackend:
 
     def _forward(self, network: Network, trials: Trials, rates: bool) -> kernel.ForwardJob:
         return kernel.ForwardJob(
-            network=self._wiring(network.wiring),
+            network=prepared(network.wiring),
             weights=dict(network.weights),
             inputs=trials.inputs,
             key=trials.noise,
             want_rates=rates,
         )
 
-    def _wiring(self, wiring: Wiring) -> kernel.PreparedNetwork:
-        """The kernel's form of a wiring, made once."""
-        if wiring not in self._prepared:
-            settings = wiring.settings
-            self._prepared[wiring] = kernel.PreparedNetwork(
-                mask=wiring.mask,
-                sign=wiring.sign,
-                alpha=wiring.alpha,
-                sigma_pre=wiring.noise_per_step,
-                sigma_post=settings.sigma_post,
-                activation=settings.activation,
-                dale=settings.dale,
-            )
-        return self._prepared[wiring]
+
+_prepared: WeakKeyDictionary[Wiring, kernel.PreparedNetwork] = WeakKeyDictionary()
+
+
+def prepared(wiring: Wiring) -> kernel.PreparedNetwork:
+    """The kernel's form of a wiring, made once."""
+    if wiring not in _prepared:
+        settings = wiring.settings
+        _prepared[wiring] = kernel.PreparedNetwork(
+            mask=wiring.mask,
+            sign=wiring.sign,
+            parameters=wiring.parameters,
+            sigma_post=settings.sigma_post,
+            model=settings.model,
+            activation=settings.activation,
+            dale=settings.dale,
+        )
+    return _prepared[wiring]

@@ -1,4 +1,4 @@
-"""The torch backend: any device, all networks of a population on a leading axis, gradients by a backward pass by hand.
+"""The torch backend: any device, all networks of a population on a leading axis, gradients by the derived adjoint.
 
 Arrays here are [time, network, trial, unit], so that a step of time lies together in memory.
 """
@@ -6,72 +6,20 @@ Arrays here are [time, network, trial, unit], so that a step of time lies togeth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ctrnn.dynamics.tensors import Rates, functions
 from ctrnn.errors import ParamsError
 from ctrnn.network.backends import Activity, SupervisedTrials, Trials
-from ctrnn.network.initialise import RATE_AT_ZERO
 from ctrnn.network.model import Network
 
-ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
-    "sigmoid": torch.sigmoid,
-    "relu": partial(torch.clamp, min=0),
-}
 AnyTrials = TypeVar("AnyTrials", bound=Trials)
 TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory
-
-
-class RateDynamics(torch.autograd.Function):
-    """Rates from the weights and what drives the units, step by step; the gradient by the equations, not by a tape.
-
-    A = alpha W_eff [network, post, pre]; drive = alpha (W_in u + b_rec) + s_pre xi and
-    eta = s_post eta [time, network, trial, unit]; keep = 1 - alpha [network, 1, unit]. Arrays over time are large, so
-    each is written over one that has served: rates over eta, g over f(x).
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, A: Tensor, drive: Tensor, eta: Tensor, keep: Tensor, activation: str
-    ) -> Tensor:
-        """R [time, network, trial, unit]. x_t = (1-alpha) x_{t-1} + A r_{t-1} + drive_t; r_t = f(x_t) + eta_t."""
-        A_T = A.transpose(1, 2).contiguous()
-        S, R = torch.empty_like(drive), eta
-        x = torch.zeros_like(drive[0])
-        r = torch.full_like(x, RATE_AT_ZERO[activation])
-        for t in range(len(drive)):
-            x = torch.baddbmm(drive[t], r, A_T).addcmul_(x, keep)
-            ACTIVATIONS[activation](x, out=S[t])
-            r = R[t].add_(S[t])
-        ctx.mark_dirty(R)
-        ctx.save_for_backward(A, S, R, keep)
-        ctx.activation = activation
-        return R
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        """g_t = f'(x_t) (dL/dr_t + A' g_{t+1}) + (1-alpha) g_{t+1}, where f' follows from f(x_t) alone."""
-        A, S, R, keep = ctx.saved_tensors
-        (dR,) = grads
-        G = S
-        g = torch.zeros_like(dR[0])
-        for t in reversed(range(len(dR))):
-            h = torch.baddbmm(dR[t], g, A)
-            if ctx.activation == "sigmoid":
-                h = torch.ops.aten.sigmoid_backward(h, S[t])
-            else:
-                h.mul_(S[t] > 0)
-            g = torch.addcmul(h, g, keep, out=G[t])
-        # dL/dA sums g_t r_{t-1}' over time and trials; r_0 is the same for every unit.
-        flat_G, flat_R = (array.transpose(0, 1).flatten(1, 2) for array in (G[1:], R[:-1]))
-        dA = flat_G.transpose(1, 2) @ flat_R
-        dA += RATE_AT_ZERO[ctx.activation] * G[0].sum(dim=1).unsqueeze(2)
-        return dA, G, None, None, None
 
 
 class TorchBackend:
@@ -174,20 +122,25 @@ class TorchBackend:
     ) -> tuple[Tensor, Tensor]:
         """Rates and outputs [time, network, trial, ...]. Networks of one population share their settings."""
         settings = networks[0].wiring.settings
-        sign, alpha, s_pre = (
-            self._stack([getattr(network.wiring, name) for network in networks]).unsqueeze(1)
-            for name in ("sign", "alpha", "noise_per_step")
-        )
+        sign = self._stack([network.wiring.sign for network in networks]).unsqueeze(1)
+        parameters = {
+            name: self._stack([network.wiring.parameters[name] for network in networks]).unsqueeze(
+                1
+            )
+            for name in networks[0].wiring.parameters
+        }
+        own = functions(settings.model, settings.activation)
+        gain, start, coefficients = own.of_parameters(parameters)
         pattern = self._stack([network.wiring.mask for network in networks])
         W = torch.relu(weights["W_rec"]) * sign if settings.dale else weights["W_rec"]
-        A = W * pattern * alpha.transpose(1, 2)
-        drive = alpha * (apply(weights["W_in"], inputs) + weights["b_rec"].unsqueeze(1))
+        A = W * pattern * gain.transpose(1, 2)
+        drive = gain * (apply(weights["W_in"], inputs) + weights["b_rec"].unsqueeze(1))
         if generators is None:
             eta = torch.zeros_like(drive)
         else:
-            drive = torch.addcmul(drive, self._normal(drive.shape, generators), s_pre)
+            drive = torch.addcmul(drive, self._normal(drive.shape, generators), parameters["sigma"])
             eta = self._normal(drive.shape, generators).mul_(settings.sigma_post)
-        R: Tensor = RateDynamics.apply(A, drive, eta, 1 - alpha, settings.activation)
+        R: Tensor = Rates.apply(A, drive, eta, own, start, coefficients)
         return R, apply(weights["W_out"], R) + weights["b_out"].unsqueeze(1)
 
     def _weights(self, networks: Sequence[Network], trainable: frozenset[str]) -> dict[str, Tensor]:
@@ -207,7 +160,7 @@ class TorchBackend:
 
     def _normal(self, shape: torch.Size, generators: list[torch.Generator]) -> Tensor:
         """Standard normals [time, network, trial, unit], each network's from its own generator."""
-        if len(generators) == 1:  # no copy; and no view, which RateDynamics could not write over
+        if len(generators) == 1:  # no copy; and no view, which Rates could not write over
             normals = torch.empty(shape, device=self.device)
             normals[:, 0].normal_(generator=generators[0])
             return normals

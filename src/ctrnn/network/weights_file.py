@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from ctrnn.core import artifacts
 from ctrnn.errors import format_validation_error, keys_of
-from ctrnn.network.model import WEIGHT_NAMES, Network, from_arrays, time_constants
+from ctrnn.network.model import WEIGHT_NAMES, Network, from_arrays, of_units, time_constants
 from ctrnn.network.settings import NetworkSettings
 
 KINDS = {
@@ -61,8 +61,9 @@ def read_population(folder: Path, n_networks: int, stem: str = "network") -> lis
 def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str | None:
     """What is wrong with the arrays of a network of these settings."""
     n = settings.n_units
+    own = tuple(settings.parameters)
     missing = [
-        name for name in (*WEIGHT_NAMES, "W_eff", "mask", "sign", "tau") if name not in arrays
+        name for name in (*WEIGHT_NAMES, "W_eff", "mask", "sign", "tau", *own) if name not in arrays
     ]
     if missing:
         return f"does not have the array {missing[0]}"
@@ -72,7 +73,7 @@ def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str |
         "W_out": (outputs, n),
         "b_out": (outputs,),
         **dict.fromkeys(("W_rec", "W_eff", "mask"), (n, n)),
-        **dict.fromkeys(("b_rec", "sign", "tau"), (n,)),
+        **dict.fromkeys(("b_rec", "sign", "tau", *own), (n,)),
     }
     for name, shape in shapes.items():
         array, kind = arrays[name], np.dtype(bool if name == "mask" else np.float32)
@@ -86,6 +87,9 @@ def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str |
         tau = time_constants(settings, arrays["sign"])
     if (arrays["tau"] != tau).any():
         return f"has time constants that contradict network.tau = {settings.tau:g} in it"
+    for name, value in settings.parameters.items():
+        if (arrays[name] != of_units(value, arrays["sign"]).astype(np.float32)).any():
+            return f"has numbers in {name} that contradict network.parameters.{name} in it"
     return None
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ctrnn.dynamics.models import models
 from ctrnn.errors import ParamsError
 from ctrnn.kernel import usable_cores
 from ctrnn.network.settings import PairDensities
@@ -108,7 +109,10 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     batch = train.batch_size
     at_once = min(train.threads or usable_cores(), N * -(-batch // 32))
     if train.backend == "native":  # a slice of 32 trials in every thread
-        running = at_once * 128 * (longest * (2 * U + len(task.channels) + o) + density * U**2 / 2)
+        layers = max(2, 2 * len(models()[params.network.model].states) - 1)  # kept of a step
+        running = (
+            at_once * 128 * (longest * (layers * U + len(task.channels) + o) + density * U**2 / 2)
+        )
     else:
         running = 32 * longest * batch * U
     yield Need(

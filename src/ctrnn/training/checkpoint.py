@@ -31,7 +31,7 @@ DIGEST = 32  # bytes of SHA-256 before the arrays
 
 PACKAGE = Path(__file__).parents[1]
 # What decides how a network is trained; a test holds it against the imports of this folder.
-CODE = ("core", "kernel", "network", "tasks", "training")
+CODE = ("core", "dynamics", "kernel", "network", "tasks", "training")
 
 
 class CheckpointError(UserError):

@@ -63,7 +63,7 @@ class TrainSettings(Section):
         return {k: v for k, v in self.decisive().items() if k not in self.of_the_population}
 
     n_networks: Count
-    backend: Literal["native", "torch"]
+    backend: Literal["native", "torch", "reference", "reference64"]
     device: Literal["cpu", "cuda", "mps"]
     threads: Count | None
     batch_size: Count
@@ -86,10 +86,10 @@ class TrainSettings(Section):
 
     @model_validator(mode="after")
     def _device(self) -> Self:
-        if self.backend == "native" and self.device != "cpu":
+        if self.backend != "torch" and self.device != "cpu":
             raise ValueError(
                 f"device = {self.device!r} needs {{section}}.backend = 'torch'; "
-                "the native backend runs on 'cpu'"
+                f"the {self.backend} backend runs on 'cpu'"
             )
         return self
 

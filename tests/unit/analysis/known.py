@@ -34,11 +34,16 @@ def dynamics(W, b_rec=None, activation: str = "sigmoid", n_channels: int = 1) ->
         b_rec=np.zeros(n) if b_rec is None else np.array(b_rec, float),
         W_out=np.linspace(1, -0.5, n)[None],
         b_out=np.zeros(1),
-        alpha=np.full(n, ALPHA),
+        parameters=parameters(np.full(n, ALPHA)),
         activation=activation,
-        noise_per_step=np.zeros(n),
         sigma_post=0.0,
     )
+
+
+def parameters(alpha: np.ndarray, noise: float | np.ndarray = 0.0) -> dict[str, np.ndarray]:
+    """Of units whose dt / tau is alpha."""
+    n = len(alpha)
+    return {"dt": alpha, "tau": np.ones(n), "sigma": np.broadcast_to(np.asarray(noise, float), n)}
 
 
 def line() -> Dynamics:

@@ -90,7 +90,7 @@ def still(sigma_post: float = 0.0, noise: float = 0.0) -> Any:
     """Two units without recurrence whose time constant is a step: x is the input at once."""
     quiet = known.dynamics(np.zeros((2, 2)))
     return dataclasses.replace(
-        quiet, alpha=np.ones(2), noise_per_step=np.full(2, noise), sigma_post=sigma_post
+        quiet, parameters=known.parameters(np.ones(2), noise), sigma_post=sigma_post
     )
 
 
@@ -349,7 +349,7 @@ def test_a_search_starts_from_different_visited_states() -> None:
     """Of as many starts as states each is taken once."""
     search = known.SEARCH.model_copy(update={"starts": 1000, "iterations": 0, "tolerances": [1e9],
                                              "merge_distance": 0.0})  # fmt: skip
-    quiet = dataclasses.replace(still(noise=0.1), alpha=np.full(2, 0.5))
+    quiet = dataclasses.replace(still(), parameters=known.parameters(np.full(2, 0.5), 0.1))
     one = portrait(quiet, EPOCH, trials(steps=3), 1, search, np.random.default_rng(0))
     states = visited_states(quiet, EPOCH, trials(steps=3), 1, np.random.default_rng(0))
     assert one.points.starts.sum() == len(states)

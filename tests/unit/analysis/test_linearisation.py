@@ -85,7 +85,7 @@ def test_a_pulse_of_a_tenth_is_followed_for_two_time_constants_in_parts_of_1000_
             seen.append(inputs.copy())
             return super().simulate(inputs, x0, random)
 
-    slow = Seen(**{**known.line().__dict__, "alpha": np.full(2, 1 / 600)})
+    slow = Seen(**{**known.line().__dict__, "parameters": known.parameters(np.full(2, 1 / 600))})
     linearise(slow, np.ones(2), np.array([0.5]))
     assert [len(inputs) for inputs in seen] == [1000, 200]
     expected = np.full((1200, 2, 1), 0.5)

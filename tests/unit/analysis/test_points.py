@@ -11,6 +11,8 @@ import pytest
 from ctrnn.analysis import points as module
 from ctrnn.analysis.dynamics import Dynamics, by_size, dynamics_of
 from ctrnn.analysis.points import FixedPoints, Search, distinct, fixed_points, search, verdict
+from ctrnn.dynamics.activations import ACTIVATIONS
+from ctrnn.dynamics.models import models
 from ctrnn.network import initialise
 from tests.settings import network_settings
 from tests.unit.analysis import known
@@ -104,23 +106,24 @@ def test_a_point_far_from_every_visited_state_is_told_apart() -> None:
     assert len(points.stable) == 1
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-def test_the_jacobian_is_that_of_finite_differences(activation: str) -> None:
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("model", models())
+def test_the_jacobian_is_that_of_finite_differences(model: str, activation: str) -> None:
     network = initialise(
-        network_settings(n_units=30, activation=activation, tau_inh=10), 2, 1, seed=1
+        network_settings(n_units=12, model=model, activation=activation, tau_inh=10), 2, 1, seed=1
     )
     dynamics = dynamics_of(network)
-    x = np.random.default_rng(0).normal(size=(1, 30))
+    x = np.random.default_rng(0).normal(size=(1, dynamics.size))
     drive, step = dynamics.drive(np.array([0.3, -0.1])), 1e-6
     differences = np.stack(
         [
             (dynamics.velocity(x + e, drive) - dynamics.velocity(x - e, drive))[0] / (2 * step)
-            for e in step * np.eye(30)
+            for e in step * np.eye(dynamics.size)
         ],
         axis=1,
     )
     np.testing.assert_allclose(dynamics.jacobian(x)[0], differences, atol=1e-5)
-    moved = np.eye(30) + dynamics.alpha[:, None] * differences
+    moved = np.eye(dynamics.size) + dynamics.alpha[:, None] * differences
     np.testing.assert_allclose(dynamics.map_jacobian(x)[0], moved, atol=1e-5)
 
 
@@ -146,8 +149,7 @@ def permuted(dynamics: Dynamics, order: np.ndarray) -> Dynamics:
         W_in=dynamics.W_in[order],
         b_rec=dynamics.b_rec[order],
         W_out=dynamics.W_out[:, order],
-        alpha=dynamics.alpha[order],
-        noise_per_step=dynamics.noise_per_step[order],
+        parameters={name: p[order] for name, p in dynamics.parameters.items()},
     )
 
 
@@ -164,11 +166,12 @@ def test_permuting_units_or_starts_changes_no_fixed_point() -> None:
     np.testing.assert_array_equal(points.unstable[points.fixed], others.unstable[others.fixed])
 
 
-def test_the_simulation_is_the_backends() -> None:
+@pytest.mark.parametrize("model", models())
+def test_the_simulation_is_the_backends(model: str) -> None:
     from ctrnn.network import Trials
     from ctrnn.network.native_backend import NativeBackend
 
-    network = initialise(network_settings(n_units=40), 2, 1, seed=1)
+    network = initialise(network_settings(n_units=40, model=model), 2, 1, seed=1)
     inputs = np.random.default_rng(0).normal(size=(50, 3, 2)).astype(np.float32)
     (activity,) = NativeBackend(1).activity([network], [Trials(inputs, None)])
     dynamics = dynamics_of(network)
@@ -179,7 +182,7 @@ def test_noise_reaches_the_currents_and_the_rates() -> None:
     """x1 is noise of the current; x2 is noise of the rate of unit 1, through a weight of 2."""
     quiet = known.dynamics([[0, 0], [2, 0]], [5, 5], activation="relu")
     noisy = dataclasses.replace(
-        quiet, alpha=np.ones(2), noise_per_step=np.array([0.1, 0.0]), sigma_post=0.2
+        quiet, parameters=known.parameters(np.ones(2), np.array([0.1, 0.0])), sigma_post=0.2
     )
     inputs = np.zeros((400, 50, 1))
     x = noisy.simulate(inputs, random=np.random.default_rng(0))[1:]
@@ -202,7 +205,7 @@ def decay(scale: float = 1.0) -> Dynamics:
     """Two units that only decay, F(x) = -x under the input (1, 2), unit 1 the faster; outputs are (x2, x1) scaled."""
     return dataclasses.replace(
         known.dynamics(np.zeros((2, 2)), [-1, -2], activation="relu", n_channels=2),
-        alpha=np.array([0.5, 0.25]),
+        parameters=known.parameters(np.array([0.5, 0.25])),
         W_out=scale * np.array([[0.0, 1.0], [1.0, 0.0]]),
         b_out=np.zeros(2),
     )
@@ -372,4 +375,5 @@ def test_a_point_at_the_bound_of_the_search_is_left_where_it_is(
 
 def test_a_relu_unit_at_zero_has_no_slope() -> None:
     unit = known.line()
-    assert unit.slope(np.array([[-1.0, 0.0], [0.0, 1e-9]])).tolist() == [[0, 0], [0, 1]]
+    slopes = unit.jacobian(np.array([[-1.0, 0.0], [0.0, 1e-9]])) + np.eye(2)
+    assert slopes.tolist() == [[[0, 0], [0, 0]], [[0, 0.5], [0, 0.5]]]

@@ -97,7 +97,7 @@ def test_the_last_bit_of_a_normal_draw_reaches_no_state() -> None:
         def standard_normal(self, *args, **kwargs):
             return np.nextafter(super().standard_normal(*args, **kwargs), np.inf)
 
-    noisy = replace(known.bistable(), noise_per_step=np.ones(2), sigma_post=0.1)
+    noisy = replace(known.bistable(), parameters=known.parameters(np.ones(2), 1.0), sigma_post=0.1)
     draws = [kind(np.random.PCG64(1)) for kind in (np.random.Generator, Nudged)]
     one, other = (noisy.simulate(np.zeros((20, 30, 1)), random=random) for random in draws)
     assert np.array_equal(one, other)

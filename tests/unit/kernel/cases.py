@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from ctrnn.dynamics.activations import ACTIVATIONS, at_zero
+from ctrnn.dynamics.models import models
+from ctrnn.dynamics.reference import loss as loss_of
+from ctrnn.dynamics.reference import run
 from ctrnn.kernel import ForwardJob, PreparedNetwork, TrainJob, noise
-from ctrnn.network.initialise import RATE_AT_ZERO
-from tests.definition import forward_loop, loss_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Case:
     channels: int = 3
     outputs: int = 2
     density: float = 0.2
-    activation: Literal["sigmoid", "relu"] = "sigmoid"
+    model: str = "rate"
+    activation: str = "sigmoid"
     dale: bool = True
     noisy: bool = True
     rate_penalty: float = 0.0
@@ -32,7 +36,24 @@ class Case:
     seed: int = 0
 
 
-cases = st.builds(
+# A model without further states, one whose synapses carry the rate, one whose synapses carry something else.
+EQUATIONS = (
+    ("rate", "sigmoid"),
+    ("rate", "relu"),
+    ("adaptation", "softplus"),
+    ("short_term_plasticity", "tanh"),
+)
+ALL_EQUATIONS = tuple(product(models(), ACTIVATIONS))
+
+
+@st.composite
+def cases(draw: st.DrawFn, equations: Sequence[tuple[str, str]] = EQUATIONS) -> Case:
+    """Cases of some models and activations."""
+    model, activation = draw(st.sampled_from(equations))
+    return replace(draw(shapes), model=model, activation=activation)
+
+
+shapes = st.builds(
     Case,
     n=st.integers(1, 70),
     T=st.integers(1, 20),
@@ -40,7 +61,6 @@ cases = st.builds(
     channels=st.integers(1, 5),
     outputs=st.integers(1, 4),
     density=st.sampled_from([0.0, 0.05, 0.2, 0.6, 1.0]),
-    activation=st.sampled_from(["sigmoid", "relu"]),
     dale=st.booleans(),
     noisy=st.booleans(),
     rate_penalty=st.sampled_from([0.0, 0.3]),
@@ -60,8 +80,13 @@ def job_of(case: Case) -> TrainJob:
     network = PreparedNetwork(
         mask=rng.random((n, n)) < case.density,
         sign=np.where(np.arange(n) < 0.8 * n, 1, -1).astype(np.float32),
-        alpha=rng.uniform(0.02, 0.5, n).astype(np.float32),
-        sigma_pre=rng.uniform(0, 0.1, n).astype(np.float32),
+        parameters={
+            "dt": rng.uniform(0.02, 0.5, n).astype(np.float32),
+            "tau": 1.0,
+            "sigma": rng.uniform(0, 0.1, n).astype(np.float32),
+            **own_parameters(case.model, n),
+        },
+        model=case.model,
         sigma_post=0.05,
         activation=case.activation,
         dale=case.dale,
@@ -87,6 +112,16 @@ def job_of(case: Case) -> TrainJob:
     )
 
 
+def own_parameters(model: str, n: int) -> dict[str, np.ndarray]:
+    """[unit] each, the model's own, so fast that a short trial meets them."""
+    faster = {"ms": 0.01, "Hz": 50}
+    return {
+        name: np.resize(np.array(parameter.default, np.float32), n)
+        * np.float32(faster.get(parameter.unit, 1))
+        for name, parameter in models()[model].parameters.items()
+    }
+
+
 def forward_job(job: TrainJob, **more: object) -> ForwardJob:
     """The forward pass of a training job."""
     return ForwardJob(job.network, job.weights, job.inputs, job.key, **more)  # type: ignore[arg-type]
@@ -107,16 +142,16 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
         xi, eta = map(tensor, noise(net, job.key, *job.inputs.shape[:2]))
     xi.requires_grad_()  # dL/dx reaches it, times sigma_pre
     weights = {name: tensor(w).requires_grad_() for name, w in job.weights.items()}
-    rates, outputs, x = forward_loop(
+    rates, outputs, x = run(
         weights,
         tensor(job.inputs),
         mask=torch.from_numpy(net.mask),
         sign=tensor(net.sign),
-        alpha=tensor(net.alpha),
-        sigma_pre=tensor(net.sigma_pre),
+        parameters={name: tensor(array) for name, array in net.parameters.items()},
         sigma_post=float(np.float32(net.sigma_post)),
         activation=net.activation,
         dale=net.dale,
+        model=net.model,
         xi=xi,
         eta=eta,
         x0=None if x0 is None else tensor(x0),
@@ -126,8 +161,8 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
     loss.backward()
     found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
     assert xi.grad is not None and outputs.grad is not None
-    g, dz = tensor(net.alpha) * xi.grad / tensor(net.sigma_pre), outputs.grad
-    r_0 = torch.full_like(rates[:1], RATE_AT_ZERO[net.activation])
+    g, dz = tensor(net.gain) * xi.grad / tensor(net.parameters["sigma"]), outputs.grad
+    r_0 = torch.full_like(rates[:1], at_zero(net.activation))
     on_pattern = torch.from_numpy(net.mask)
     found |= {
         "terms W_rec": summed(g, torch.cat([r_0, rates[:-1]])) * on_pattern,

@@ -11,16 +11,25 @@ from pathlib import Path
 import pytest
 
 from ctrnn.kernel import build
+from tests.unit.kernel.cases import EQUATIONS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 STRICT = [flag for flag in build.STRICT if flag not in ("-fPIC", "-shared")]
 
 
-def replay(compiler: list[str], isa: str, folder: Path, *runner: str) -> str:
-    """What replay.c prints, compiled so and run by `runner`."""
+def replays(compiler: list[str], isa: str, folder: Path, *runner: str) -> list[str]:
+    """What replay.c prints for every model of EQUATIONS, compiled so and run by `runner`."""
+    return [replay(compiler, isa, folder, equations, *runner) for equations in EQUATIONS]
+
+
+def replay(
+    compiler: list[str], isa: str, folder: Path, equations: tuple[str, str], *runner: str
+) -> str:
+    """What replay.c prints for a model."""
     program = folder / f"replay-{isa}"
-    flags = [*STRICT, *build.FLAGS[isa]]
+    build.write_header(folder, *equations)
+    flags = [*STRICT, *build.FLAGS[isa], f"-I{folder}"]
     subprocess.run(
         [*compiler, *flags, str(HERE / "replay.c"), "-o", str(program), "-lm"], check=True
     )
@@ -35,16 +44,17 @@ def test_arm_under_an_emulator_has_the_same_bits(tmp_path: Path) -> None:
         pytest.skip("needs gcc-aarch64-linux-gnu and qemu-user")
     if sys.platform != "linux":
         pytest.skip("needs Linux")
-    here = replay(build.compiler(), build.best_isa(), tmp_path)
-    assert replay([cross, "-static"], "neon", tmp_path, emulator) == here
+    here = replays(build.compiler(), build.best_isa(), tmp_path)
+    assert replays([cross, "-static"], "neon", tmp_path, emulator) == here
 
 
 @pytest.mark.parametrize("width", [4, 8, 16])
 def test_vectors_of_every_width_have_the_same_bits(width: int, tmp_path: Path) -> None:
     """16 is the width of AVX-512: its order of every sum, on a CPU that need not have it."""
-    here = replay(build.compiler(), build.best_isa(), tmp_path)
+    equations = EQUATIONS[-1]
+    here = replay(build.compiler(), build.best_isa(), tmp_path, equations)
     portable = [*build.compiler(), f"-DCTRNN_WIDTH={width}", "-Wno-psabi"]
-    assert replay(portable, "baseline", tmp_path) == here
+    assert replay(portable, "baseline", tmp_path, equations) == here
 
 
 @pytest.mark.slow

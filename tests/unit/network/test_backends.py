@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from ctrnn.dynamics import reference
 from ctrnn.errors import ParamsError
 from ctrnn.network import Network, SupervisedTrials, Trials, get_backend, initialise
 from ctrnn.network.dale_backend import DaleBackend
 from ctrnn.network.native_backend import NativeBackend
 from ctrnn.network.torch_backend import TorchBackend
-from tests.definition import forward_loop, loss_of
 from tests.settings import network_settings, settings
 
 ROOT = Path(__file__).parents[3]
@@ -31,6 +31,18 @@ CASES: list[dict[str, Any]] = [
     {"activation": "relu", "w_gain": 0.9, "dale": False, "tau_inh": 7},
     {"tau_inh": 10, "noise_scaling": "tutorial", "p_rec": 0.9},
     {"dale_inputs": True, "dale_readout": True},
+    {"activation": "tanh"},
+    {"activation": "softplus", "w_gain": 0.9},
+    {"activation": "threshold_power_law", "w_gain": 0.0, "W_in_sd": 0.5},
+    {
+        "model": "adaptation",
+        "parameters": {"tau_w": 5, "g_w": {"excitatory": 2, "inhibitory": 0.5}},
+    },
+    {
+        "model": "short_term_plasticity",
+        "parameters": {"tau_u": [20, 5], "tau_d": [5, 20], "r_max": 500},
+    },
+    {"model": "short_term_plasticity", "activation": "tanh", "dale": False},
 ]
 
 
@@ -79,21 +91,21 @@ def by_definition(
     if wiring.settings.dale_readout:
         excitatory = torch.tensor(wiring.sign).double() > 0
         acting["W_out"] = torch.relu(weights["W_out"]) * excitatory
-    rates, outputs, _ = forward_loop(
+    rates, outputs, _ = reference.run(
         acting,
         torch.from_numpy(batch.inputs).double(),
         mask=torch.tensor(wiring.mask),
         sign=torch.tensor(wiring.sign).double(),
-        alpha=torch.tensor(wiring.alpha).double(),
-        sigma_pre=torch.tensor(wiring.noise_per_step).double(),
+        parameters={name: torch.tensor(p).double() for name, p in wiring.parameters.items()},
         sigma_post=wiring.settings.sigma_post,
+        model=wiring.settings.model,
         activation=wiring.settings.activation,
         dale=wiring.settings.dale,
         xi=xi,
         eta=eta,
     )
     targets, mask = torch.from_numpy(batch.targets), torch.from_numpy(batch.mask)
-    loss = loss_of(outputs, rates, targets, mask, batch.rate_penalty)
+    loss = reference.loss(outputs, rates, targets, mask, batch.rate_penalty)
     gradients = torch.autograd.grad(loss, list(weights.values()))
     return rates.detach(), loss.detach(), dict(zip(weights, gradients, strict=True))
 
