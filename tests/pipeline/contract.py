@@ -82,11 +82,12 @@ def read_faults(graph: Graph, reads: Mapping[str, set[str]]) -> list[str]:
 
 
 def leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Every setting of a params.yaml by its dotted key; a list is one setting."""
+    """Every setting of a params.yaml by its dotted key; a list is one setting, and an empty section."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
         name = prefix + key
-        found.update(leaves(value, f"{name}.") if isinstance(value, Mapping) else {name: value})
+        nested = isinstance(value, Mapping) and value
+        found.update(leaves(value, f"{name}.") if nested else {name: value})
     return found
 
 

@@ -189,6 +189,8 @@ def other(value: Any) -> Any:
         return not value
     if isinstance(value, list):
         return [*value, 1]
+    if isinstance(value, dict):
+        return {"other": 1}
     return f"{value}x" if isinstance(value, str) else (value or 0) + 1
 
 

@@ -50,10 +50,10 @@ class Section(BaseModel):
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key, each of which begins with `prefix`."""
+    """Nested settings by dotted key, each of which begins with `prefix`; an empty section is a setting."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
-        nested = isinstance(value, Mapping)
+        nested = isinstance(value, Mapping) and value
         flat |= flatten(value, f"{prefix}{key}.") if nested else {f"{prefix}{key}": value}
     return flat
 

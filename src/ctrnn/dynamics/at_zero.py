@@ -21,7 +21,8 @@ class AtZero:
     """Of each unit whose driven state stays at 0, and its other states where that leaves them.
 
     sent: what its synapses carry. slope: how that grows with the driven state, coming from above, to six digits: at
-    once, or, where it does so only by way of the other states, with these at their steady values. current: the synaptic current that holds the driven state at 0.
+    once, or, where it does so only by way of the other states, with these at their steady values. current: the
+    synaptic current that holds the driven state at 0.
     """
 
     sent: Float[np.ndarray, " unit"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ctrnn.core.registry import modules_with
+from ctrnn.core.config import modules_with
 from ctrnn.dynamics.model import Model
 
 
