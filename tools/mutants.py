@@ -29,6 +29,7 @@ import tempfile
 from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -62,10 +63,11 @@ class Room(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-PACKAGES = ("training", "evaluation", "analysis", "tasks", "network", "sweep", "figures")
+PACKAGES = ("training", "analysis", "tasks", "network", "sweep", "figures")
 SOURCES = Path("src/ctrnn")
 ROOMS = {
     **{name: Room((name,), (f"tests/unit/{name}",)) for name in PACKAGES},
+    "evaluation": Room(("evaluation.py",), ("tests/unit/test_evaluation.py",)),
     # Without tests that measure time, or start many processes.
     "publication": Room(
         ("tracking", "lock.py", "event_log.py"),
@@ -87,10 +89,10 @@ ROOMS = {
             )
         ),
     ),
-    "report": Room(("report", "statistics.py"), ("tests/unit/test_report.py",)),
+    "report": Room(("report",), ("tests/unit/test_report.py",)),
     "kernel": Room(("kernel",), ("tests/unit/kernel",), ("-k", "not compiler and not processes")),
 }
-DEFAULT = (*PACKAGES[:5], "publication", "settings")
+DEFAULT = (*PACKAGES[:4], "evaluation", "publication", "settings")
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--assert=plain")
 HEAVY = ("torch", "pandas", "scipy.optimize", "pydantic", "hypothesis", "jaxtyping", "beartype")
 
@@ -293,6 +295,9 @@ def main() -> None:
     )
     given = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    tqdm.set_lock(
+        RLock()
+    )  # of this process alone: a mutant that is killed in its own bar would keep a shared one
     root = Path(__file__).resolve().parents[1]
     commit = subprocess.check_output(
         ["git", "-C", root, "rev-parse", given.commit], text=True

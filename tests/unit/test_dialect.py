@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from dvc.utils.serialize import parse_yaml
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from ctrnn.errors import ParamsError
 from ctrnn.params import dialect
@@ -189,6 +189,7 @@ def test_a_fault_is_told_with_its_place(text: str, said: str) -> None:
 
 def test_what_the_parser_says_without_a_place_is_told_on_one_line() -> None:
     assert dialect._problem(YAMLError("a\n  b" + "c" * 300)) == "a b" + "c" * 197
+    assert dialect._problem(MarkedYAMLError(problem="odd")) == "odd"
     assert refusal("a: \x01\n").endswith("correct it there")
 
 

@@ -266,3 +266,12 @@ def test_a_control_group_may_allow_less_than_the_machine_has(tmp_path: Path) -> 
 )  # fmt: skip
 def test_bytes_are_told_in_the_unit_that_suits(count: float, words: str) -> None:
     assert memory.size(count) == words
+
+
+def test_a_batch_of_40_trials_keeps_two_threads_busy_for_each_network() -> None:
+    def running(threads: int) -> float:
+        chosen = settings(**{**LARGE, "train__threads": threads, "train__n_networks": 1})
+        _, train, *_ = memory.needs(tasks.get_task("mante", chosen.tasks), chosen)
+        return train.bytes
+
+    assert running(1) < running(2) == running(3)

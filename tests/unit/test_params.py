@@ -530,6 +530,10 @@ def test_a_file_of_before_is_told_the_new_names_in_one_sentence(raw: dict[str, A
     assert sentence({**raw, "train": train}) == (
         "train.trials_per_batch is now train.batch_size, train.hopeless is now train.early_abandon; rename them"
     )
+    one = {key: value for key, value in train.items() if key != "hopeless"}
+    assert sentence({**raw, "train": one}) == (
+        "train.trials_per_batch is now train.batch_size; rename it"
+    )
 
 
 def test_a_stage_can_read_no_section_that_it_was_not_handed() -> None:

@@ -88,6 +88,11 @@ def by_sight(see: Callable[[np.ndarray], np.ndarray]) -> Any:
     return BySight(see)
 
 
+def always(response: float) -> Any:
+    """Networks that give one response, whatever they see."""
+    return by_sight(lambda inputs: np.full(inputs.shape[1], response))
+
+
 # Motion is summed; of the two vibrations the first is compared with the second.
 SIGHT: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "perceptual_decision": ("coherence", lambda inputs: inputs[50:250, :, 0].mean(axis=0)),
@@ -107,12 +112,11 @@ def test_a_network_that_follows_the_evidence_has_a_steep_psychometric_function(n
     np.testing.assert_allclose(arrays["levels"], sorted([-s for s in sizes] + sizes))
     np.testing.assert_array_equal(arrays["positive"][0, 0], arrays["levels"] > 0)
     assert metrics["psychometric_slope"][kind][0] > 100
-    blind, _ = psychometric.compute(
-        known.recording(
-            task(name), [NETWORK] * 2, two, by_sight(lambda inputs: np.full(inputs.shape[1], 0.5))
+    for response, positive in ((0.5, 1), (0.0, 0)):  # no response is no positive choice
+        blind, _ = psychometric.compute(
+            known.recording(task(name), [NETWORK] * 2, two, always(response))
         )
-    )
-    assert (blind["positive"] == 1).all()
+        assert (blind["positive"] == positive).all()
 
 
 @pytest.mark.parametrize("name", SIGHT)

@@ -91,3 +91,11 @@ def test_a_pulse_of_a_tenth_is_followed_for_two_time_constants_in_parts_of_1000_
     expected = np.full((1200, 2, 1), 0.5)
     expected[0, 0] += 0.1
     np.testing.assert_array_equal(np.concatenate(seen), expected)
+
+
+def test_every_pulse_is_compared_with_the_trial_without_one() -> None:
+    """A linear network is predicted exactly, at any channel and beside any other."""
+    W = [[0.5, 0.2], [0.1, 0.3]]
+    linear = known.dynamics(W, [2.0, 2.0], activation="relu", n_channels=2)
+    at = linearise(linear, np.linalg.solve(np.eye(2) - np.array(W), [2, 2]), np.zeros(2))
+    np.testing.assert_allclose(at.error, 0, atol=1e-9)

@@ -119,3 +119,12 @@ def test_as_many_regressors_as_trials_leave_nothing_to_tell_from_noise() -> None
     assert found.d_prime[0, 0] == pytest.approx(2 / np.sqrt(6))
     bound = selectivity(rates, three, 10, float(found.p[0, 0]), np.random.default_rng(0))
     assert bound.selective.tolist() == [[True]]
+
+
+def test_what_other_regressors_explain_does_not_hide_a_regressor() -> None:
+    """It is taken away before trials are permuted."""
+    strong = rates()
+    strong[:, 0] += 100 * two_variables().matrix[:, 1]  # unit 0 follows `first` with d' = 2
+    found = roles_of(strong)
+    assert found.p[0, 0] == pytest.approx(1 / 2001)
+    assert found.selective[0, 0] and found.selective[1, 0]

@@ -75,3 +75,13 @@ def test_a_network_with_other_weights_has_them_in_everything_that_follows(networ
     np.testing.assert_array_equal(dynamics.W, changed.W_eff)
     simulated = dynamics.rates(dynamics.simulate(trials.inputs))
     np.testing.assert_allclose(simulated, after.rates, atol=1e-5)
+
+
+def test_networks_and_wirings_are_told_apart_by_what_they_are_and_not_by_their_numbers(
+    network: Network,
+) -> None:
+    """Arrays have no order and no hash; what is kept for a wiring is kept by it."""
+    other = copy.deepcopy(network)
+    assert network != other
+    assert len({network, other, network}) == 2
+    assert len({network.wiring, other.wiring, network.wiring}) == 2

@@ -529,3 +529,8 @@ def test_the_history_is_written_by_iteration_and_network(
             np.testing.assert_array_equal(arrays["W_out"], network.weights["W_out"])
             assert told["training"]["network"] == state.index
             assert told["task"]["name"] == "go_nogo"
+
+
+def test_a_training_that_ends_with_a_check_is_not_checked_again(tmp_path: Path) -> None:
+    assert len(recorded(tmp_path / "a", train__max_iterations=10)[0].checked) == 2
+    assert len(recorded(tmp_path / "b", train__max_iterations=11)[0].checked) == 3
