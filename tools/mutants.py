@@ -63,11 +63,12 @@ class Room(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-PACKAGES = ("training", "analysis", "tasks", "network", "sweep", "figures")
+PACKAGES = ("training", "analysis", "tasks", "sweep", "figures")
 SOURCES = Path("src/ctrnn")
 ROOMS = {
     **{name: Room((name,), (f"tests/unit/{name}",)) for name in PACKAGES},
     "evaluation": Room(("evaluation.py",), ("tests/unit/test_evaluation.py",)),
+    "network": Room(("network", "dynamics"), ("tests/unit/network",)),
     # Without tests that measure time, or start many processes.
     "publication": Room(
         ("tracking", "lock.py", "event_log.py"),
@@ -92,7 +93,7 @@ ROOMS = {
     "report": Room(("report",), ("tests/unit/test_report.py",)),
     "kernel": Room(("kernel",), ("tests/unit/kernel",), ("-k", "not compiler and not processes")),
 }
-DEFAULT = (*PACKAGES[:4], "evaluation", "publication", "settings")
+DEFAULT = (*PACKAGES[:3], "network", "evaluation", "publication", "settings")
 PYTEST = ("-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "--assert=plain")
 HEAVY = ("torch", "pandas", "scipy.optimize", "pydantic", "hypothesis", "jaxtyping", "beartype")
 

@@ -130,6 +130,8 @@ def test_several_outputs_have_columns_of_their_own() -> None:
         ("sigmoid", [0.04, 0.06, 0.94, 0.96], 0.5),  # within 0.05 of either end
         ("sigmoid", [0.05, 0.5, 0.5, 0.95], 0.0),  # not at these themselves
         ("relu", [-0.1, 0.0, 0.1, 7.0], 0.5),  # without slope
+        ("threshold_power_law", [0.0, 1e-6, 0.1, 7.0], 0.25),
+        ("tanh", [0.88, -0.88, 0.9, -0.9], 0.5),  # slopes of 0.23 and 0.19, where that at 0 is 1
     ],
 )
 def test_a_rate_without_slope_is_saturated(
