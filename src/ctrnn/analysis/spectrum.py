@@ -10,8 +10,8 @@ from jaxtyping import Complex
 from ctrnn.analysis.dynamics import by_size
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.core.artifacts import mean_sd
-from ctrnn.dynamics.at_zero import at_zero
 from ctrnn.network import Network, Wiring
+from ctrnn.network.at_zero import at_zero
 
 MEASURES = {
     "spectral_radius": ("spectral_radius/after/network_{}", "spectral radius after training")
@@ -35,11 +35,11 @@ def compute(recording: Recording) -> Result:
     """Eigenvalues of W_eff.
 
     Returns:
-        before, after: [network, unit]. edge: the real part beyond which the dynamics linearised at x = 0 grow, nan
+        before, after: [network, unit]. edge: [network], the real part beyond which the dynamics linearised at x = 0 grow, nan
         where units differ or the activation has no slope there. And the metric spectral_radius of every network,
         before and after.
     """
     found = {"before": spectra(recording.before), "after": spectra(recording.after)}
     radii = {when: np.abs(values[:, 0]).tolist() for when, values in found.items()}
-    arrays = {**found, "edge": np.array(edge(recording.after[0].wiring))}
+    arrays = {**found, "edge": np.array([edge(network.wiring) for network in recording.after])}
     return arrays, {"spectral_radius": {when: mean_sd(radius) for when, radius in radii.items()}}

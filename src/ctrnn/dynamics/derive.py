@@ -253,12 +253,16 @@ def equations(model: str, activation: str) -> Equations:
                 f"step in dynamics/models/{model}.py takes {what} into {sorted(slopes)}; it may enter the one state "
                 "that the synaptic current drives, linearly, with a factor of parameters alone"
             )
-    order = [*driven, *(name for name in y if name not in driven)]
+    if next(iter(y)) not in driven:
+        raise ModelError(
+            f"STATES in dynamics/models/{model}.py begins with {next(iter(y))}; name {driven[0]} first, which the "
+            "synaptic current drives"
+        )
     return Equations(
         made, activation, p,
-        y={name: y[name] for name in order},
-        after={name: later[name] for name in order},
-        start={name: sympy.sympify(made.start(values)[name]) for name in order},
+        y=y,
+        after=later,
+        start={name: sympy.sympify(e) for name, e in made.start(values).items()},
         sent=sympy.sympify(made.transmitted(y, RATE, values)),
         argument=seen[0], fired=fired,
     )  # fmt: skip

@@ -2,7 +2,8 @@
 
 A model is a module with these names, in plain Python arithmetic and the functions of `ctrnn.dynamics.functions`:
 
-    STATES                      {name: what it is} of every state variable of a unit, y
+    STATES                      {name: what it is} of every state variable of a unit, y; the one that the synaptic
+                                current drives comes first
     PARAMETERS                  {name: Parameter}, beside dt, tau and sigma, which every model has; may be left out
     start(p)                    {name: value} of the states that do not begin at 0; may be left out
     step(y, r, current, xi, p)  {name: value} of every state one step of dt later, from the states y and the rate r of

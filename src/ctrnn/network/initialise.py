@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ctrnn.core.rng import generator
-from ctrnn.dynamics.at_zero import at_zero
+from ctrnn.network.at_zero import at_zero
 from ctrnn.network.model import Network, Wiring, time_constants
 from ctrnn.network.settings import NetworkSettings, PairDensities
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ctrnn import kernel
-from ctrnn.dynamics import reference
+from ctrnn.network import reference
 from ctrnn.network.backends import Activity, SupervisedTrials, Trials
 from ctrnn.network.model import Network
 from ctrnn.network.native_backend import prepared

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ctrnn.dynamics.tensors import Rates, functions
 from ctrnn.errors import ParamsError
 from ctrnn.network.backends import Activity, SupervisedTrials, Trials
 from ctrnn.network.model import Network
+from ctrnn.network.tensors import Rates, functions
 
 AnyTrials = TypeVar("AnyTrials", bound=Trials)
 TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory

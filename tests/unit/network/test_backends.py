@@ -13,9 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ctrnn.dynamics import reference
 from ctrnn.errors import ParamsError
-from ctrnn.network import Network, SupervisedTrials, Trials, get_backend, initialise
+from ctrnn.network import Network, SupervisedTrials, Trials, get_backend, initialise, reference
 from ctrnn.network.dale_backend import DaleBackend
 from ctrnn.network.native_backend import NativeBackend
 from ctrnn.network.torch_backend import TorchBackend
