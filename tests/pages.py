@@ -8,11 +8,14 @@ from urllib.parse import quote
 
 from tests.browser import Browser
 
-# By default MLflow 3 opens on language models, and an assistant covers a quarter of the page.
+# By default MLflow 3 opens on language models, and an assistant covers a quarter of the page. What a page does every
+# 30 s, such as looking for new points, it does every 2 s here.
 LOOK = "workflowType=machine_learning"
-NO_ASSISTANT = """
+SCRIPT = """
 localStorage.setItem("mlflow.assistant.panelOpen_v1", "false");
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+const interval = window.setInterval;
+window.setInterval = (call, wait, ...more) => interval(call, Math.min(wait, 2000), ...more);
 """
 # Points of the first curve that is drawn.
 POINTS = "(document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0)"
@@ -24,7 +27,7 @@ class MlflowPages:
     def __init__(self, browser: Browser, uri: str, experiment: str, folder: Path) -> None:
         self.browser, self.uri, self.experiment, self.folder = browser, uri, experiment, folder
         browser.call("Page.enable")
-        browser.call("Page.addScriptToEvaluateOnNewDocument", source=NO_ASSISTANT)
+        browser.call("Page.addScriptToEvaluateOnNewDocument", source=SCRIPT)
 
     def runs(self, n_runs: int) -> bytes:
         """The list of runs, with that many in it."""
@@ -39,7 +42,7 @@ class MlflowPages:
         self._search("loss/")
 
     def points(self, at_least: int) -> int:
-        """Points of the first curve that is open, once there are so many: the page looks every 30 s."""
+        """Points of the first curve that is open, once there are so many."""
         self.browser.until(f"{POINTS} >= {at_least}")
         self._picture("curve")
         return int(self.browser.ask(POINTS))
