@@ -1,9 +1,9 @@
 """Run the experiments of experiments.yaml and keep a row per network: `make results`, for some ARGS="gain relu".
 
-Every combination of settings is a `dvc exp run` of the last commit, all tasks up to evaluate, in a clone that
-shares this checkout's DVC cache and checkpoints. What has its rows in reports/results/networks.csv costs nothing,
-whichever commit made them (delete them to make them anew); what was interrupted goes on from its checkpoints. At the
-end docs/explanation/results.md is written anew from that table.
+Every task at every combination of settings is a point of a sweep, run up to evaluate as a DVC experiment of the last
+commit. What has its rows in reports/results/networks.csv costs nothing, whichever commit made them (delete them to make
+them anew); what was interrupted goes on from its checkpoints. At the end docs/explanation/results.md is written anew
+from that table.
 """
 
 from __future__ import annotations
@@ -13,38 +13,30 @@ import hashlib
 import itertools
 import json
 import math
-import os
-import re
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
+import dvc.api
 import pandas as pd
-import yaml
 from tqdm import tqdm
 
 from ctrnn import params
-from ctrnn.core import artifacts
 from ctrnn.errors import UserError, exit_on_user_error, nearest
 from ctrnn.params import Params, dialect
-from ctrnn.sweep.plan import changed
-from ctrnn.training import checkpoint
+from ctrnn.sweep import engine, plan
+from ctrnn.sweep.checkout import Checkout
 from experiments import page
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 TABLE = ROOT / "reports" / "results" / "networks.csv"
-AT_A_TIME = 2  # combinations of settings, with a thread each
 SHOWN = ("p_inh", "tau", "w_gain", "n_units", "p_rec", "dale", "activation")  # columns of network.*
 MEASURED = ("accuracy", "right_side", "mean_rate", "saturated_rates", "vanished_synapses")
-# What training says: of a network that has ended, and of an error.
-TOOK = re.compile(r"train@(\w+): network (\d+) \(seed \d+\): .* iterations, ([\d.]+) s")
-FAILED = re.compile(r"^train@(\w+): (?!network \d)(.*)", re.MULTILINE)
+# Of every point: a thread each, and no curves while it runs.
+OWN = ("train.threads=1", "publish.live=false")
 
 
 class ExperimentError(UserError):
@@ -69,6 +61,25 @@ class Point:
         settings["task"] = {"name": self.task, **self.settings.tasks[self.task].model_dump()}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def name(self) -> str:
+        """Of its DVC experiment."""
+        return f"{self.experiment}-{self.task}-{self.key}"
+
+    def in_sweep(self, shipped: Mapping[str, Any]) -> plan.Point:
+        """The point of a sweep: one task, up to evaluate. shipped: the tasks of params.yaml, by name."""
+        section = self.settings.tasks[self.task].model_dump()
+        added = [] if self.task in shipped else [f"+tasks.{self.task}={text(section)}"]
+        left_out = [f"~tasks.{name}" for name in shipped if name != self.task]
+        sets = [f"{key}={text(value)}" for key, value in self.changes.items()]
+        return plan.Point(
+            name=self.name,
+            chosen=self.changes,
+            overrides=(*added, *left_out, *sets, *OWN),
+            settings=self.settings,
+            targets=(f"evaluate@{self.task}",),
+        )
+
 
 def points(names: list[str]) -> Iterator[Point]:
     """The points of these experiments, or of all. Raises ParamsError where a key or value is not allowed."""
@@ -80,7 +91,7 @@ def points(names: list[str]) -> Iterator[Point]:
         vary = experiments[name].get("vary", {})
         for values in itertools.product(*vary.values()):
             changes = {**experiments[name]["set"], **dict(zip(vary, values, strict=True))}
-            settings = params.check(changed(shipped, changes))
+            settings = params.check(plan.changed(shipped, changes))
             for task in experiments[name]["tasks"]:
                 settings.task(task)
                 yield Point(name, task, changes, settings)
@@ -93,86 +104,62 @@ def with_all_tasks(path: Path) -> dict[str, Any]:
     return raw
 
 
-def clone(folder: Path) -> Path:
-    """A clone of the last commit that shares the DVC cache and the checkpoints, with all tasks in its params.yaml."""
-    subprocess.run(["git", "clone", "--quiet", "--shared", ROOT, folder], check=True)
-    settings = folder / "params.yaml"
-    settings.write_text(yaml.safe_dump(with_all_tasks(settings), sort_keys=False))
-    who = ("-c", "user.name=experiments", "-c", "user.email=experiments@localhost")
-    commit = ["git", *who, "commit", "--quiet", "--all", "--message", "all tasks"]
-    subprocess.run(commit, cwd=folder, check=True)
-    local = f"[cache]\n    dir = {ROOT / '.dvc' / 'cache'}\n"
-    (folder / ".dvc" / "config.local").write_text(local)
-    (ROOT / checkpoint.STORE).mkdir(exist_ok=True)
-    (folder / checkpoint.STORE).symlink_to(ROOT / checkpoint.STORE)
-    return folder
+def rows_of(point: Point, result: Mapping[str, Any], checkout: Checkout) -> pd.DataFrame:
+    """Rows of the networks of one point. Where training ended in an error, one row says so.
 
+    Args:
+        point: Of an experiment.
+        result: What it came to, as `ctrnn.sweep.runner.run` returns it.
+        checkout: The one that holds its DVC experiment.
 
-def run(some: list[Point], folder: Path) -> pd.DataFrame:
-    """Rows of the networks of points with the same settings. Where training ends in an error, one row says so."""
-    subprocess.run(["git", "checkout", "--quiet", "--", "."], cwd=folder, check=True)
-    sets = [f"--set-param={key}={text(value)}" for key, value in some[0].changes.items()]
-    targets = [f"evaluate@{point.task}" for point in some]
-    done = subprocess.run(
-        [
-            "dvc",
-            "exp",
-            "run",
-            "--keep-going",
-            *sets,
-            "--set-param=train.threads=1",
-            "--set-param=publish.live=false",
-            *targets,
-        ],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    said = done.stdout + done.stderr
-    if done.returncode and not FAILED.search(said):
-        raise ExperimentError(f"dvc exp run of {some} failed: {' '.join(said.split())[-500:]}")
-    return pd.concat([rows_of(point, folder, said) for point in some])
-
-
-def rows_of(point: Point, folder: Path, said: str) -> pd.DataFrame:
-    """Rows of the networks of one point, from its files in `folder` and from what its training said."""
-    network = point.settings.network.model_dump()
+    Raises:
+        ExperimentError: The point failed, and not in training.
+    """
+    settings = point.settings.network.model_dump()
+    stage = f"train@{point.task}"
     row = {
         "experiment": point.experiment,
         "task": point.task,
-        **{column: network[column] for column in SHOWN},
+        **{column: settings[column] for column in SHOWN},
         "key": point.key,
-        "commit": git("rev-parse", "--short", "HEAD").strip(),
+        "commit": checkout.git("rev-parse", "--short", "HEAD").strip(),
         "failure": None,
     }
-    if failure := dict(FAILED.findall(said)).get(point.task):
+    if result["failure"] is not None:
+        if result["stage"] != stage:
+            raise ExperimentError(
+                f"{point.name} failed with {result['failure']!r}; its log is {checkout.log(point.name)}; "
+                "the same command runs it again"
+            )
+        failure = result["failure"].removeprefix(f"{stage}: ")
         ended = {"seed": point.settings.seed, "converged": False, "failure": failure}
         return pd.DataFrame([{**row, **ended}])
-    seconds = {
-        int(index): float(took) for task, index, took in TOOK.findall(said) if task == point.task
-    }
-    metrics = artifacts.read_json(artifacts.metrics_path("evaluate", point.task, folder))
-    trained = artifacts.folder("train", point.task, folder) / "summary.json"
+    commit = checkout.git("rev-parse", result["ref"]).strip()
+    metrics = json.loads(checkout.git("show", f"{commit}:./reports/evaluate/{point.task}.json"))
+    summary = f"artifacts/train/{point.task}/summary.json"
+    trained = json.loads(dvc.api.read(summary, repo=str(checkout.root), rev=commit))
+    # None where DVC's cache had the networks.
+    seconds = {i: round(took, 1) for i, took in result["networks"].get(stage, {}).items()}
     return pd.DataFrame(
         {
             **row,
-            "seed": one["seed"],
-            "converged": one["converged"],
-            "iterations": one["iterations"],
+            "seed": network["seed"],
+            "converged": network["converged"],
+            "iterations": network["iterations"],
             **{
-                name: metrics[name]["per_network"][one["network"]] if name in metrics else None
+                name: metrics[name]["per_network"][network["network"]] if name in metrics else None
                 for name in MEASURED
             },
-            "seconds": seconds.get(one["network"]),  # none where DVC's cache had the networks
+            "seconds": seconds.get(str(network["network"])),
         }
-        for one in artifacts.read_json(trained)["networks"]
+        for network in trained["networks"]
     )
 
 
 def text(value: Any) -> str:
     """A value as `dvc exp run -S` takes it."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{text(inner)}' for key, inner in value.items())}}}"
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -200,46 +187,25 @@ def replaced(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(names: list[str]) -> None:
-    """Run what is missing, two combinations of settings at a time, then write the page."""
-    if changes := git("status", "--porcelain", "--", "src", "stages", "dvc.yaml", "params.yaml"):
-        raise ExperimentError(
-            f"{changes.split()[1]} is not committed; experiments run the last commit, so commit it"
-        )
-    some = list(points(names))
+    """Run what is missing, by the engine of sweeps, then write the page."""
+    checkout = Checkout(ROOT)
+    commit = checkout.commit
     table = page.read(TABLE) if TABLE.exists() else pd.DataFrame()
-    todo: dict[str, list[Point]] = {}
-    for point in missing(some, table):
-        todo.setdefault(f"{point.experiment} {point.changes}", []).append(point)
-    folders: SimpleQueue[Path] = SimpleQueue()
-
-    def work(together: list[Point]) -> pd.DataFrame:
-        folder = folders.get()
-        try:
-            return run(together, folder)
-        finally:
-            folders.put(folder)
-
-    TABLE.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(AT_A_TIME) as pool:
-        for i in range(AT_A_TIME if todo else 0):
-            folders.put(clone(Path(scratch) / str(i)))
-        coming = [pool.submit(work, together) for together in todo.values()]
-        try:
-            for done in tqdm(as_completed(coming), total=len(todo), desc="experiments"):
-                for _, rows in done.result().groupby("task"):
+    todo = {point.name: point for point in missing(list(points(names)), table)}
+    if todo:
+        TABLE.parent.mkdir(parents=True, exist_ok=True)
+        shipped = dialect.read(ROOT / "params.yaml")["tasks"]
+        earlier = {name: done.ref for name, done in checkout.experiments(todo.keys()).items()}
+        asked = [point.in_sweep(shipped) for point in todo.values()]
+        results = engine.run(asked, earlier, checkout, commit, threads=1, address=None)
+        with closing(results), tqdm(total=len(todo), desc="experiments", unit="point") as bar:
+            for _, ended in results:
+                for result in ended:
+                    rows = rows_of(todo[result["name"]], result, checkout)
                     table = replaced(table, rows)
-                table.to_csv(TABLE, index=False)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+                    table.to_csv(TABLE, index=False)
+                    bar.update()
     page.write(TABLE, ROOT / "docs" / "explanation")
-
-
-def git(*command: str) -> str:
-    """Output of a git command in this checkout."""
-    return subprocess.run(
-        ["git", *command], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
 
 
 if __name__ == "__main__":

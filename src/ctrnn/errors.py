@@ -9,13 +9,15 @@ import argparse
 import difflib
 import errno
 import gc
+import json
 import os
 import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import CDLL
 from functools import cache
 from inspect import signature
@@ -26,6 +28,9 @@ from pydantic import BaseModel, ValidationError
 
 PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that this process gets when its parent ends
 LONG = 100  # characters of a value that a sentence shows
+EVENTS = (
+    "CTRNN_STAGE_EVENTS"  # in the environment: a file for the events of stages, see `log_event`
+)
 UNKNOWN = ("extra_forbidden", "invalid_key")  # pydantic's words for a key that is not a setting
 
 
@@ -84,7 +89,7 @@ def run_stage(main: Callable[..., None]) -> None:
     """Run a stage's `main` as the command line of its script asks.
 
     A `main` that takes a task is given it: mante, or train@mante, as DVC names the stage. Ends with one line as
-    `exit_on_user_error` does. A stage that DVC runs ends with DVC.
+    `exit_on_user_error` does. A stage that DVC runs ends with DVC. Its start and end are events: see `log_event`.
     """
     stage = Path(sys.argv[0]).stem
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
@@ -94,8 +99,29 @@ def run_stage(main: Callable[..., None]) -> None:
     if "DVC_STAGE" in os.environ and sys.platform == "linux":
         CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     told = [task if task.isidentifier() else ascii(task) for task in given]
-    with exit_on_user_error("@".join([stage, *told])):
-        main(*given)
+    name, began = "@".join([stage, *told]), time.monotonic()
+    log_event(name, "started")
+    try:
+        with exit_on_user_error(name):
+            main(*given)
+    except BaseException as error:
+        kind = "" if isinstance(error, SystemExit) else f"{type(error).__name__}: "
+        log_event(name, "failed", error=f"{kind}{error}")
+        raise
+    log_event(name, "ended", seconds=time.monotonic() - began)
+
+
+def log_event(stage: str, event: str, **fields: Any) -> None:
+    """Tell whoever runs the stages of an event: a line of JSON in the file that CTRNN_STAGE_EVENTS names.
+
+    Args:
+        stage: As DVC names it: train@mante.
+        event: started; ended, with `seconds`; failed, with `error`; trained, with `network` and `seconds`.
+        fields: What else the line holds.
+    """
+    if file := os.environ.get(EVENTS):
+        with suppress(OSError), Path(file).open("a") as events:
+            events.write(json.dumps({"stage": stage, "event": event, **fields}) + "\n")
 
 
 def nearest(key: str, known: Iterable[str]) -> str:

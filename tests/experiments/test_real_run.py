@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ctrnn import params
+from ctrnn.sweep.checkout import Checkout as SweepCheckout
 from tests.pipeline.checkout import ROOT, Checkout
 
+pytestmark = pytest.mark.skipif(
+    find_spec("ray") is None, reason="Ray is not installed: the extra `sweep` has it"
+)
 EXPERIMENTS = """
 gain:
   tasks: [go_nogo]
   set: {train.max_iterations: 10}
   vary: {network.w_gain: [0.5, 1.5]}
+tasks:
+  tasks: [flip_flop]
+  set: {train.n_networks: 1, train.max_iterations: 2}
 relu:
   tasks: [go_nogo]
   set: {train.n_networks: 1, network.activation: relu}
@@ -55,6 +63,26 @@ def test_every_network_has_a_row_with_its_settings_and_what_was_measured(
     assert rows["mean_rate"].nunique() == 4
 
 
+def test_a_point_is_an_experiment_of_dvc_and_its_networks_took_some_time(
+    checkout: Checkout, table: Path
+) -> None:
+    names = {
+        ref.split("/")[-1]
+        for ref in SweepCheckout(checkout.folder)
+        .git("for-each-ref", "--format=%(refname)", "refs/exps/")
+        .split()
+    }
+    rows = pd.read_csv(table).query("experiment == 'gain'")
+    assert {f"gain-go_nogo-{key}" for key in rows["key"]} == {n for n in names if "gain" in n}
+    assert (rows["seconds"] >= 0).all()
+
+
+def test_a_task_that_params_yaml_lacks_is_added(table: Path) -> None:
+    (row,) = pd.read_csv(table).query("experiment == 'tasks'").to_dict("records")
+    assert row["task"] == "flip_flop"
+    assert row["iterations"] == 2
+
+
 def test_a_training_that_ends_in_an_error_is_a_row_with_its_sentence(table: Path) -> None:
     (row,) = pd.read_csv(table).query("experiment == 'relu'").to_dict("records")
     assert not row["converged"]
@@ -63,7 +91,8 @@ def test_a_training_that_ends_in_an_error_is_a_row_with_its_sentence(table: Path
 
 def test_the_checkout_itself_is_left_as_it_was(checkout: Checkout) -> None:
     changed = checkout.run("git", "status", "--porcelain").split()[1::2]
-    assert sorted(set(changed) - {".dvc/cache/"}) == ["docs/", "reports/"]
+    of_dvc = {".dvc/cache/", ".dvc/.gitignore"}  # which its first command makes
+    assert sorted(set(changed) - of_dvc) == ["docs/", "reports/"]
     assert not (checkout.folder / "artifacts").exists()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from ctypes import CDLL, byref, c_int
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ from ctrnn.errors import (
     heard,
     interrupt,
     keys_of,
+    log_event,
     nearest,
     run_stage,
     shown,
@@ -77,6 +80,34 @@ def test_a_stage_takes_the_task_or_the_name_that_dvc_gives_the_stage(
     monkeypatch.setattr("sys.argv", ["stages/train.py", argument])
     run_stage(told.append)
     assert told == ["mante"]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (None, {"event": "ended"}),
+        (UserError("it is so"), {"event": "failed", "error": "train@mante: it is so"}),
+        (ValueError("a bug"), {"event": "failed", "error": "ValueError: a bug"}),
+    ],
+)
+def test_a_stage_tells_of_its_start_and_its_end_in_json(
+    error: Exception | None, told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def main(task: str) -> None:
+        log_event(f"train@{task}", "trained", network=0)
+        if error:
+            raise error
+
+    file = tmp_path / "events.jsonl"
+    monkeypatch.setenv("CTRNN_STAGE_EVENTS", str(file))
+    monkeypatch.setattr("sys.argv", ["stages/train.py", "train@mante"])
+    with pytest.raises((SystemExit, ValueError)) if error else nullcontext():
+        run_stage(main)
+    events = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [event["event"] for event in events] == ["started", "trained", told["event"]]
+    assert {event["stage"] for event in events} == {"train@mante"}
+    assert told.items() <= events[-1].items()
+    assert error or events[-1]["seconds"] >= 0
 
 
 def test_a_stage_that_is_given_no_task_says_what_to_give(

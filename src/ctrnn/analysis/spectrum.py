@@ -35,9 +35,9 @@ def compute(recording: Recording) -> Result:
     """Eigenvalues of W_eff.
 
     Returns:
-        before, after: [network, unit]. edge: [network], the real part beyond which the dynamics linearised at x = 0 grow, nan
-        where units differ or the activation has no slope there. And the metric spectral_radius of every network,
-        before and after.
+        before, after: [network, unit]. edge: [network], the real part beyond which the dynamics linearised at x = 0
+        grow, nan where units differ or the activation has no slope there. And the metric spectral_radius of every
+        network, before and after.
     """
     found = {"before": spectra(recording.before), "after": spectra(recording.after)}
     radii = {when: np.abs(values[:, 0]).tolist() for when, values in found.items()}

@@ -54,8 +54,12 @@ class Checkout:
         return self.root / ".dvc" / "tmp" / "exps" / "sweep"
 
     def log(self, name: str) -> Path:
-        """What a point said."""
+        """What a point printed."""
         return self.folder / "logs" / f"{name}.log"
+
+    def events(self, name: str) -> Path:
+        """The events of a point's stages, a line of JSON each: see `ctrnn.errors.log_event`."""
+        return self.folder / "logs" / f"{name}.jsonl"
 
     def record(self, name: str) -> Path:
         """What a point took: seconds by stage, bytes."""

@@ -79,7 +79,8 @@ def run(
         environment = {**os.environ, "PATH": path}
         for point in points:
             name = point.name
-            own = {**job, "name": name, "overrides": point.overrides, "earlier": earlier.get(name)}
+            own = {**job, "name": name, "earlier": earlier.get(name)}
+            own |= {"overrides": point.overrides, "targets": point.targets}
             waiting[task.options(name=name).remote(own, environment)] = name
         while waiting:
             ended, _ = ray.wait(list(waiting), num_returns=1, timeout=1)
@@ -152,6 +153,7 @@ def result(ray: Any, name: str, ended: Any) -> dict[str, Any]:
             "name": name,
             "seconds": 0.0,
             "failure": f"its worker was lost {RETRIES + 1} times: {lost}",
+            "stage": None,
         }
     return told
 
@@ -200,7 +202,7 @@ class Progress:
         self._running = 0
         self.done: list[dict[str, Any]] = []
         self.failed: list[dict[str, Any]] = [
-            {"name": point.name, "failure": point.complaint} for point in plan.refused
+            {"name": point.name, "failure": point.refusal} for point in plan.refused
         ]
         self._console = Console(file=sys.stderr)
         self._live = Live(

@@ -32,14 +32,16 @@ class Point:
     """One combination of values: one DVC experiment.
 
     name: of the experiment, decided by the settings alone. chosen: the values of the axes, by dotted key. overrides: as
-    `dvc exp run -S` takes them. settings: None where `complaint` says why they are not allowed.
+    `dvc exp run -S` takes them. settings: None where `refusal` says why they are not allowed. targets: the stages to
+    run, where not all.
     """
 
     name: str
     chosen: dict[str, Any]
     overrides: tuple[str, ...]
     settings: Params | None
-    complaint: str | None = None
+    refusal: str | None = None
+    targets: tuple[str, ...] = ()
 
 
 def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]:
@@ -47,7 +49,7 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
 
     sets: in the syntax of `dvc exp run -S`, several values as `key=1,2` or `key=range(1,4)`. Combinations whose results
     would be the same are one point. Raises ParamsError where a key or a task is unknown, SweepError where the syntax is
-    wrong, where there are more than MOST points, or where nothing can run. A value that is not allowed is the complaint
+    wrong, where there are more than MOST points, or where nothing can run. A value that is not allowed is the refusal
     of its points, since the other points can run.
     """
     raw = dumped(params.read(root / "params.yaml"))
@@ -67,7 +69,7 @@ def points(sets: Sequence[str], tasks: Sequence[str], root: Path) -> list[Point]
         made.setdefault(digest, point)
     allowed = [point.settings for point in made.values() if point.settings]
     if not allowed:
-        raise ParamsError(str(next(iter(made.values())).complaint))
+        raise ParamsError(str(next(iter(made.values())).refusal))
     if len({settings.publish.experiment for settings in allowed}) > 1:
         raise SweepError(
             "publish.experiment has several values; the runs of a sweep go into one experiment of MLflow, so give one"
@@ -153,14 +155,14 @@ def _point(
     new = changed(raw, {key: value for key, value, _ in combination})
     values = {key: value for key, value, _ in combination if key in axes}
     overrides = (*left_out, *(written for _, _, written in combination))
-    settings, complaint = None, None
+    settings, refusal = None, None
     try:
         settings = params.check(new)
         told = json.dumps(settings.decisive(), sort_keys=True)
     except ParamsError as error:
-        complaint, told = str(error), repr(new)
+        refusal, told = str(error), repr(new)
     digest = hashlib.sha256(told.encode()).hexdigest()
-    return digest, Point(_name(values, digest), values, overrides, settings, complaint)
+    return digest, Point(_name(values, digest), values, overrides, settings, refusal)
 
 
 def changed(raw: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,7 +244,7 @@ class Plan:
 
     def reasons(self) -> list[str]:
         """Why points are not allowed: the first SHOWN reasons, and how many points have each."""
-        counted = Counter(str(point.complaint) for point in self.refused)
+        counted = Counter(str(point.refusal) for point in self.refused)
         told = [f"{of_points(n)} not allowed: {why}" for why, n in counted.items()]
         more = sum([*counted.values()][SHOWN:])
         return told[:SHOWN] + ([f"{of_points(more)} not allowed for other values"] if more else [])

@@ -2,7 +2,8 @@
 
 It takes a clone of the checkout that nobody uses and as many cores as it is given, runs `dvc exp run` there, and pushes
 the experiment to the checkout. The clones share the checkout's DVC cache and checkpoints. It ends, and all that it has
-started, when its standard input closes: whoever started it is gone. The last line of its output says how it went.
+started, when its standard input closes: whoever started it is gone. What the stages did it knows from their events, and
+the last line of its output says in JSON how it went.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,78 +19,74 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ctrnn.errors import exit_on_user_error
+from ctrnn.errors import EVENTS, exit_on_user_error
 from ctrnn.repair import damaged_cache
 from ctrnn.sweep.checkout import Checkout, SweepError
 
 GRACE = 5  # seconds that training has to write a checkpoint
-RUNNING = re.compile(r"^Running stage '([^']+)'")
-# A stage that fails ends with a sentence; a traceback, with the name of the error.
-SENTENCE = re.compile(
-    r"^(?:generate|train|evaluate|analyze|report|publish)(?:@\w+)?: (?!network \d|run |.*%\|)"
-)
-ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b")
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Run a point. Returns name, seconds, and `failure` or None.
 
-    job: root, commit, name, overrides, threads, and `earlier`, where it replaces an experiment, with its reference.
+    job: root, commit, name, overrides, threads, `earlier`, where it replaces an experiment, with its reference, and
+    `targets`, where only some stages are to be run. A failed point has `stage`, the one that failed, or None; another
+    one its reference, `stages` with the seconds of each, and `networks` with the seconds of training by stage.
     """
     checkout = Checkout(Path(job["root"]))
     name, began = job["name"], time.monotonic()
-    log = checkout.log(name)
+    log, events_path = checkout.log(name), checkout.events(name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with checkout.lock(f"point {name}"), ExitStack() as held, log.open("w") as told:
+    events_path.unlink(missing_ok=True)  # of an earlier start
+    with checkout.lock(f"point {name}"), ExitStack() as held, log.open("w") as output:
         held.enter_context(pin_cores(job["threads"]))
         clone = held.enter_context(claimed_clone(checkout, job["commit"]))
         sets = [f"--set-param={override}" for override in job["overrides"]]
-        stages: list[tuple[str, float]] = []
-        with subprocess.Popen(
-            ["dvc", "exp", "run", "--name", name, *sets],
+        environment = {"OMP_NUM_THREADS": str(job["threads"]), EVENTS: str(events_path)}
+        done = subprocess.run(
+            ["dvc", "exp", "run", "--name", name, *sets, *job["targets"]],
             cwd=clone,
-            env={**os.environ, "OMP_NUM_THREADS": str(job["threads"])},
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout
-            for line in process.stdout:
-                told.write(line)
-                told.flush()
-                if begun := RUNNING.match(line):
-                    stages.append((begun[1], time.monotonic()))
-        ended = time.monotonic()
-        if process.returncode:
-            failure = sentence(log.read_text())
-            told.writelines(
-                f"{one}\n" for one in damaged_cache(clone)
-            )  # DVC would restore it again
-            return {"name": name, "seconds": ended - began, "failure": failure}
+            check=False,
+        )
+        events = read_events(events_path)
+        if done.returncode:
+            stage, failure = failed_stage(events, log.read_text())
+            # DVC would restore it again
+            output.writelines(f"{damaged}\n" for damaged in damaged_cache(clone))
+            seconds = time.monotonic() - began
+            return {"name": name, "seconds": seconds, "failure": failure, "stage": stage}
         made = [ref for ref in refs(clone) if ref.split("/")[-1] == name]
         # In place of one of the same name: an earlier experiment is there until this one is.
         git(clone, "push", "--quiet", str(checkout.repository), *[f"+{ref}:{ref}" for ref in made])
         if job.get("earlier") not in (None, *made):
             checkout.git("update-ref", "-d", job["earlier"])
+        networks: dict[str, dict[str, float]] = {}
+        for event in events:
+            if event["event"] == "trained":
+                networks.setdefault(event["stage"], {})[str(event["network"])] = event["seconds"]
         record = {
             "name": name,
             "seconds": time.monotonic() - began,
-            "stages": by_stage(stages, ended),
+            "stages": {e["stage"]: e["seconds"] for e in events if e["event"] == "ended"},
             "bytes": size_of(clone / "artifacts") + size_of(clone / "reports"),
             "tasks": sorted(path.name for path in (clone / "artifacts" / "train").iterdir()),
         }
-    path = checkout.record(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".part").write_text(json.dumps(record, indent=1))
-    path.with_suffix(".part").replace(path)
-    return {**record, "failure": None}
+    if not job["targets"]:  # a part of the stages tells nothing of what a whole point takes
+        path = checkout.record(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".part").write_text(json.dumps(record, indent=1))
+        path.with_suffix(".part").replace(path)
+    return {**record, "networks": networks, "ref": made[0], "failure": None}
 
 
 @contextmanager
@@ -177,24 +173,26 @@ def git(folder: Path, *command: str) -> str:
     return Checkout(folder).git(*command)
 
 
-def by_stage(stages: list[tuple[str, float]], ended: float) -> dict[str, float]:
-    """Seconds from the start of a stage to that of the next."""
-    ends = [at for _, at in stages[1:]] + [ended]
-    return {name: end - at for (name, at), end in zip(stages, ends, strict=True)}
-
-
 def size_of(folder: Path) -> int:
     """Bytes of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def sentence(said: str) -> str:
-    """The line of a log that says why the experiment failed."""
-    lines = [line.strip() for part in said.splitlines() for line in part.split("\r")]
-    for pattern in (SENTENCE, ERROR, re.compile("^ERROR: ")):
-        if found := [line for line in lines if pattern.match(line)]:
-            return found[-1]
-    return lines[-1] if lines else "no message"
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """The events of a point's stages; none where no stage has begun. A line that was torn off is left out."""
+    events = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            events.append(json.loads(line))
+    return events
+
+
+def failed_stage(events: list[dict[str, Any]], log: str) -> tuple[str | None, str]:
+    """The stage that failed, and with what error; None and the last line of the log where no stage tells."""
+    failed = [event for event in events if event["event"] == "failed"]
+    if failed:
+        return failed[-1]["stage"], failed[-1]["error"]
+    return None, (log.strip().splitlines() or ["no message"])[-1]
 
 
 def exit_with_parent() -> None:
@@ -216,7 +214,7 @@ def main() -> None:
     try:
         done = run(job)
     except SweepError as error:
-        done = {"name": job["name"], "seconds": 0.0, "failure": str(error)}
+        done = {"name": job["name"], "seconds": 0.0, "failure": str(error), "stage": None}
     print(json.dumps(done), flush=True)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from ctrnn.core.rng import key, network_seeds
-from ctrnn.errors import UserError, heard, interrupt
+from ctrnn.errors import UserError, heard, interrupt, log_event
 from ctrnn.network import Backend, Network, SupervisedTrials
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Task
@@ -180,6 +180,7 @@ def train(
     check(curriculum[last], late, backend)
     for state in states:
         print(f"train@{task.name}: {state.summary_line()}", flush=True)
+        log_event(f"train@{task.name}", "trained", network=state.index, seconds=state.seconds)
     missed = [state.index for state in states if not state.converged]
     if missed and settings.require_convergence:
         raise TrainingError(

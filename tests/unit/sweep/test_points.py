@@ -112,8 +112,8 @@ def test_a_value_that_is_not_allowed_is_the_complaint_of_its_point_alone(root: P
     good, bad = points(["network.tau=20,0.5"], [], root)
     assert good.settings is not None
     assert bad.settings is None
-    assert bad.complaint is not None
-    assert "network.tau = 0.5 is shorter than" in bad.complaint
+    assert bad.refusal is not None
+    assert "network.tau = 0.5 is shorter than" in bad.refusal
 
 
 def test_values_none_of_which_is_allowed_are_an_error(root: Path) -> None:

@@ -17,35 +17,37 @@ from ctrnn.sweep import runner
 from ctrnn.sweep.checkout import Checkout
 
 
+def event(name: str, stage: str, **fields: Any) -> dict[str, Any]:
+    return {"stage": stage, "event": name, **fields}
+
+
+def test_a_failure_is_told_by_the_stage_that_failed() -> None:
+    error = "train@mante: the loss of network 1 of mante is not finite at iteration 3; lower it"
+    events = [
+        event("started", "train@mante"),
+        event("trained", "train@mante", network=0, seconds=0.7),
+        event("failed", "train@mante", error=error),
+    ]
+    log = "train@mante: network 0 (seed 1): converged\nERROR: failed to reproduce 'train@mante'\n"
+    assert runner.failed_stage(events, log) == ("train@mante", error)
+
+
 @pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        (
-            "train@mante: network 0 (seed 1): converged after 75 iterations, 0.7 s\n"
-            "train@mante: the loss of network 1 of mante is not finite at iteration 3; lower it\n"
-            "ERROR: failed to reproduce 'train@mante': failed to run\n",
-            "train@mante: the loss of network 1 of mante is not finite at iteration 3; lower it",
-        ),
-        (
-            "Traceback (most recent call last):\nOSError: [Errno 28] No space left on device\n"
-            "ERROR: failed to reproduce 'generate@mante'\n",
-            "OSError: [Errno 28] No space left on device",
-        ),
-        (
-            "report: 100%|██████████| 1/1 [00:06<00:00,  6.58s/task]\n"
-            "ERROR: failed to reproduce 'report': [Errno 28] No space left on device\n",
-            "ERROR: failed to reproduce 'report': [Errno 28] No space left on device",
-        ),
-        ("publish@mante: run 12ab (mante) created\nERROR: it broke\n", "ERROR: it broke"),
-        ("", "no message"),
-    ],
+    ("log", "failure"),
+    [("one\nERROR: failed to push\n\n", "ERROR: failed to push"), ("", "no message")],
 )
-def test_a_failure_is_told_by_the_sentence_of_its_stage(said: str, told: str) -> None:
-    assert runner.sentence(said) == told
+def test_where_no_stage_tells_of_a_failure_the_last_line_of_the_log_does(
+    log: str, failure: str
+) -> None:
+    events = [event("started", "train@mante")]  # and killed
+    assert runner.failed_stage(events, log) == (None, failure)
 
 
-def test_the_seconds_of_a_stage_end_where_the_next_begins() -> None:
-    assert runner.by_stage([("a", 1.0), ("b", 3.5)], 4.0) == {"a": 2.5, "b": 0.5}
+def test_a_line_of_events_that_was_torn_off_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "point.jsonl"
+    assert runner.read_events(path) == []
+    path.write_text('{"stage": "train", "event": "started"}\n{"stage": "tr')
+    assert runner.read_events(path) == [event("started", "train")]
 
 
 def test_a_lock_is_had_once_and_given_back(tmp_path: Path) -> None:
@@ -81,7 +83,9 @@ def checkout(tmp_path: Path, request: pytest.FixtureRequest) -> Checkout:
     (root / ".dvc" / "config").touch()
     (root / ".gitignore").write_text(".checkpoints\n/artifacts/\n")
     (root / "params.yaml").write_text("tau: 1\n")
-    command = "test ${tau} != 0 && mkdir -p artifacts/train/task && echo ${tau} > artifacts/train/task/out"
+    ended = '{"stage": "train@task", "event": "ended", "seconds": 2.5}'
+    command = f"echo '{ended}' >> \"$CTRNN_STAGE_EVENTS\"; "
+    command += "test ${tau} != 0 && mkdir -p artifacts/train/task && echo ${tau} > artifacts/train/task/out"
     stage = {"cmd": command, "params": ["tau"], "outs": ["artifacts/train/task"]}
     (root / "dvc.yaml").write_text(json.dumps({"stages": {"train": stage}}))
     runner.git(root.parent if request.param else root, "init", "--quiet")
@@ -97,7 +101,8 @@ def commit(root: Path) -> None:
 
 def run(checkout: Checkout, tau: int, earlier: str | None = None) -> dict[str, Any]:
     job = {"root": str(checkout.root), "commit": checkout.commit, "name": "one", "threads": 1}
-    return runner.run({**job, "overrides": [f"tau={tau}"], "earlier": earlier})
+    sets = [f"tau={tau}"]
+    return runner.run({**job, "overrides": sets, "targets": [], "earlier": earlier})
 
 
 def kept(checkout: Checkout) -> list[str]:
@@ -126,7 +131,10 @@ def test_a_point_leaves_its_experiment_in_the_checkout_in_place_of_earlier_ones(
         checkout.git("update-ref", ref, commit)
     assert run(checkout, 0, earlier)["failure"] is not None
     assert kept(checkout) == ["tau: 1", "tau: 1"]  # nothing replaces them yet
-    assert run(checkout, 2, earlier)["failure"] is None
+    done = run(checkout, 2, earlier)
+    assert done["failure"] is None
+    assert done["stages"] == {"train@task": 2.5}
+    assert done["ref"] in runner.refs(checkout.root)
     assert kept(checkout) == ["tau: 2"]
 
 
