@@ -22,6 +22,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Pages all of whose blocks another test runs.
 ELSEWHERE = {
     "adding-a-task.md": "tests/unit/tasks/test_adding_a_task.py",
+    "change-the-dynamics.md": "tests/unit/dynamics/test_changing_the_dynamics.py",
     "adding-an-analysis.md": "tests/unit/analysis/test_adding_an_analysis.py",
     "adding-a-metric.md": "tests/unit/analysis/test_adding_an_analysis.py",
     "notebook.md": "tests/unit/test_notebook.py",

@@ -79,10 +79,10 @@ def test_going_back_restores_from_the_cache_and_leaves_one_run_per_key(restored:
     runs = finished_runs(restored)
     weights = restored.folder / "artifacts" / "train" / "mante" / "network-0.safetensors"
     before = weights.read_bytes()
-    restored.change("network.p_inh", 0.3)
+    restored.change("network.p_inh", 0.35)
     assert restored.repro() == stages(*TRAINED)
     assert weights.read_bytes() != before
-    more = ["go_nogo p_inh=0.3 tau=20", "mante p_inh=0.3 tau=20"]
+    more = ["go_nogo p_inh=0.35 tau=20", "mante p_inh=0.35 tau=20"]
     assert finished_runs(restored) == sorted(runs + more)
     restored.change("network.p_inh", 0.2)
     ran = restored.repro()

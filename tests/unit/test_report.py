@@ -99,7 +99,9 @@ def analyze(name: str, root: Path, labels: list[str]) -> None:
     artifacts.write_arrays(folder / "state_space.npz", space)
     open_up(folder, labels, random)
     before = np.array([[5.0, 1.0j], [3.0, -1.0j]])
-    artifacts.write_arrays(folder / "spectrum.npz", {"before": before, "after": 2 * before})
+    artifacts.write_arrays(
+        folder / "spectrum.npz", {"before": before, "after": 2 * before, "edge": np.array([4.0])}
+    )
     counts = {
         f"{when}_{kind}": np.array([[4, 1], [3, 2]])
         for when in ("before", "after")
