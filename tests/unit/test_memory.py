@@ -12,6 +12,7 @@ import pytest
 
 from ctrnn import evaluation, params, tasks
 from ctrnn.analysis.analyze import analyze
+from ctrnn.analysis.dynamics import flow
 from ctrnn.analysis.recording import Recording
 from ctrnn.errors import ParamsError
 from ctrnn.kernel import library
@@ -65,6 +66,7 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
 ) -> None:
     # Threads keep their scratch memory: that of tests before this one would not be counted.
     monkeypatch.setattr(library, "_of_thread", threading.local())
+    flow("rate", "sigmoid")  # imports sympy, which counts among the libraries of the process
     chosen = settings(**FEW, **MUCH)
     task, backend = tasks.get_task(TASK, chosen.tasks), get_backend(chosen.train)
     took = {}
