@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ctrnn.core.config import flatten
 from ctrnn.lock import STAGES as LOCKED
 from tests.pipeline.graph import Graph, Stage, covers
 from tests.pipeline.imports import closure
@@ -30,7 +31,7 @@ def setting_faults(graph: Graph, settings: Mapping[str, Any], table: Table) -> l
         told, task = graph.told_of_setting(leaf), task_of(leaf)
         return told, graph.reruns(told, task), task
 
-    return _against(table, "settings", ".", leaves(settings), graph, rerun)
+    return _against(table, "settings", ".", flatten(settings), graph, rerun)
 
 
 def file_faults(graph: Graph, files: Iterable[str], table: Table) -> list[str]:
@@ -79,16 +80,6 @@ def read_faults(graph: Graph, reads: Mapping[str, set[str]]) -> list[str]:
             if dep.startswith(DATA) and not any(covers({dep}, path) for path in read)
         ]
     return faults
-
-
-def leaves(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Every setting of a params.yaml by its dotted key; a list is one setting, and an empty section."""
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = prefix + key
-        nested = isinstance(value, Mapping) and value
-        found.update(leaves(value, f"{name}.") if nested else {name: value})
-    return found
 
 
 def task_of(leaf: str) -> str | None:

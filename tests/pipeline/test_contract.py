@@ -21,12 +21,12 @@ from dvc.repo import Repo
 
 from ctrnn import params
 from ctrnn.core import artifacts
+from ctrnn.core.config import flatten
 from tests.pipeline.checkout import TASKS, Checkout
 from tests.pipeline.contract import (
     TABLE,
     file_faults,
     import_faults,
-    leaves,
     read_faults,
     setting_faults,
 )
@@ -126,8 +126,8 @@ def test_settings_stand_in_what_was_made_with_them(checkout: Checkout) -> None:
 
 def assert_within(told: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     """Every setting stands in `kept` as it was told."""
-    found = leaves(kept)
-    assert {name: found.get(name, "nothing") for name in leaves(told)} == leaves(told)
+    found = flatten(kept)
+    assert {name: found.get(name, "nothing") for name in flatten(told)} == flatten(told)
 
 
 def test_the_import_closure_sees_what_it_should() -> None:
@@ -170,7 +170,7 @@ def test_dvc_finds_the_stages_of_every_setting_changed(repo: Repo, checkout: Che
     before = path.read_text()
     graph = Graph(PIPELINE, TASKS)
     assert changed(repo, settings=True) == set()
-    for leaf, value in leaves(yaml.safe_load(before)).items():
+    for leaf, value in flatten(yaml.safe_load(before)).items():
         new = yaml.safe_load(before)
         *sections, key = leaf.split(".")
         section = new

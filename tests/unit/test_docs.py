@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from ctrnn.core.config import flatten
 from ctrnn.errors import keys_of
 from ctrnn.params import Params
-from tests.pipeline.contract import leaves
 from tests.settings import FILE, settings
 from tests.unit.test_floors import FLOOR, edges, room_of
 from tools import docs_pictures
@@ -31,7 +31,7 @@ def test_the_page_of_settings_has_every_setting_once_with_what_is_allowed() -> N
     rows = {key: (shipped, words) for key, shipped, words, _ in ROW.findall(settings_page())}
     every = settings()  # with the tasks of experiments/tasks.yaml
     tasks = {name: task.model_dump() for name, task in every.tasks.items()}
-    keys = leaves({**every.model_dump(), "tasks": tasks})
+    keys = flatten({**every.model_dump(), "tasks": tasks})
     assert sorted(key for key, (shipped, _) in rows.items() if shipped) == sorted(keys)
     assert len(ROW.findall(settings_page())) == len(rows)
     assert rows["network.p_inh"] == ("0.2", "a number at least 0 and at most 1")

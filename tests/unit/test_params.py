@@ -13,9 +13,9 @@ import yaml
 from pydantic import ValidationError
 
 from ctrnn import params
+from ctrnn.core.config import flatten
 from ctrnn.errors import ParamsError
 from ctrnn.tasks.task import TaskSettings
-from tests.pipeline.contract import leaves
 from tests.settings import settings
 
 FILE = Path(__file__).parents[2] / "params.yaml"
@@ -399,7 +399,7 @@ def test_what_is_allowed_is_told_in_words(
 def test_no_count_may_be_larger_than_arrays_can_be(raw: dict[str, Any]) -> None:
     checked = params.check(raw)
     tasks = {name: task.model_dump() for name, task in checked.tasks.items()}
-    read = leaves({**checked.model_dump(), "tasks": tasks})
+    read = flatten({**checked.model_dump(), "tasks": tasks})
     counts = [key for key, value in read.items() if type(value) is int]
     assert len(counts) > 50
     told = {key: sentence(changed(raw, key, 2**70)) for key in counts}
@@ -492,7 +492,7 @@ def test_a_long_curriculum_is_refused_at_once(raw: dict[str, Any]) -> None:
 
 
 def test_every_key_of_the_shipped_file_is_known(raw: dict[str, Any]) -> None:
-    assert set(leaves(raw)) <= set(params.every_key())
+    assert set(flatten(raw)) <= set(params.every_key())
 
 
 def test_populations_of_neighbouring_seeds_share_no_network() -> None:
