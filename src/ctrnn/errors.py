@@ -52,8 +52,8 @@ def exit_on_user_error(who: str) -> Iterator[None]:
         with heard((signal.SIGTERM, signal.SIGHUP), interrupt):
             yield
             gc.freeze()  # at its exit Python looks for garbage in all that is left: half a second after torch or MLflow
-    except UserError as complaint:
-        raise SystemExit(f"{who}: {complaint}") from None
+    except UserError as user_error:
+        raise SystemExit(f"{who}: {user_error}") from None
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -73,7 +73,9 @@ def interrupt(number: int, frame: Any = None) -> None:
 def heard(signals: Iterable[int], handler: Callable[[int, Any], None]) -> Iterator[None]:
     """Handle these signals meanwhile, except those that this process ignores, as SIGHUP under nohup."""
     before = {number: signal.getsignal(number) for number in signals}
-    mine = {number: one for number, one in before.items() if one not in (signal.SIG_IGN, None)}
+    mine = {
+        number: former for number, former in before.items() if former not in (signal.SIG_IGN, None)
+    }
     if threading.current_thread() is not threading.main_thread():
         mine = {}  # Python lets no other thread set a handler
     for number in mine:
@@ -81,8 +83,8 @@ def heard(signals: Iterable[int], handler: Callable[[int, Any], None]) -> Iterat
     try:
         yield
     finally:
-        for number, one in mine.items():
-            signal.signal(number, one)
+        for number, former in mine.items():
+            signal.signal(number, former)
 
 
 def run_stage(main: Callable[..., None]) -> None:
@@ -95,11 +97,11 @@ def run_stage(main: Callable[..., None]) -> None:
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     if signature(main).parameters:
         parser.add_argument("task", help=f"a task of params.yaml: mante, or {stage}@mante")
-    given = [one.rpartition("@")[2] for one in vars(parser.parse_args()).values()]
+    given = [argument.rpartition("@")[2] for argument in vars(parser.parse_args()).values()]
     if "DVC_STAGE" in os.environ and sys.platform == "linux":
         CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    told = [task if task.isidentifier() else ascii(task) for task in given]
-    name, began = "@".join([stage, *told]), time.monotonic()
+    names = [task if task.isidentifier() else ascii(task) for task in given]
+    name, began = "@".join([stage, *names]), time.monotonic()
     log_event(name, "started")
     try:
         with exit_on_user_error(name):
@@ -124,17 +126,17 @@ def log_event(stage: str, event: str, **fields: Any) -> None:
             events.write(json.dumps({"stage": stage, "event": event, **fields}) + "\n")
 
 
-def nearest(key: str, known: Iterable[str]) -> str:
+def nearest(key: str, keys: Iterable[str]) -> str:
     """The remedy for an unknown key: "did you mean ...?", or the keys that there are.
 
     Keys of one section are compared without the section's name, which all have in common.
     """
-    known, section = list(known), f"{key.rpartition('.')[0]}."
-    same = all(one.startswith(section) for one in known)
-    ends = {one.removeprefix(section) if same else one: one for one in known}
+    keys, section = list(keys), f"{key.rpartition('.')[0]}."
+    same = all(name.startswith(section) for name in keys)
+    ends = {name.removeprefix(section) if same else name: name for name in keys}
     wanted = key.removeprefix(section) if same else key
     close = difflib.get_close_matches(wanted[:LONG], ends, n=1, cutoff=0.5)
-    return f"did you mean {ends[close[0]]}?" if close else f"there are {', '.join(known)}"
+    return f"did you mean {ends[close[0]]}?" if close else f"there are {', '.join(keys)}"
 
 
 def shown(value: Any) -> str:
@@ -160,7 +162,7 @@ def format_validation_error(
     """
     errors = error.errors()
     # A misspelled key is also a missing one: the misspelling says more.
-    first = min(errors, key=lambda one: one["type"] not in UNKNOWN)
+    first = min(errors, key=lambda problem: problem["type"] not in UNKNOWN)
     # What stands in brackets is the tag of a choice.
     inside = [part for part in first["loc"] if not str(part).startswith("(")]
     key = ".".join([*filter(None, [where]), *map(shown_key, inside)])
@@ -183,12 +185,12 @@ def keys_of(section: type[BaseModel], where: str = "") -> list[str]:
     root = _schema_of(section)
 
     def below(schema: dict[str, Any], at: str) -> list[str]:
-        found = []
+        keys = []
         for choice in _choices(schema, root):
-            for name, one in choice.get("properties", {}).items():
+            for name, inner in choice.get("properties", {}).items():
                 key = f"{at}.{name}" if at else name
-                found += [key, *below(one, key)]
-        return found
+                keys += [key, *below(inner, key)]
+        return keys
 
     return below(root, where)
 
@@ -229,10 +231,10 @@ def _schema(section: type[BaseModel], path: Sequence[Any]) -> dict[str, Any]:
     at = root = _schema_of(section)
     for part in path:
         choices = _choices(at, root)
-        found = (
+        schemas = (
             choice.get("properties", {}).get(part) or choice.get("items") for choice in choices
         )
-        at = next(filter(None, found), {})
+        at = next(filter(None, schemas), {})
     return _follow(at, root)
 
 
@@ -252,7 +254,7 @@ def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def _words(schema: dict[str, Any]) -> str:
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return " or ".join(_words(one) for one in schema[choice])
+            return " or ".join(_words(inner) for inner in schema[choice])
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     if schema.get("type") == "array":

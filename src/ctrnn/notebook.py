@@ -60,8 +60,8 @@ class Model:
             task = type(self.task)(settings.varied(**changes))
         except ValidationError as error:
             where = f"tasks.{self.task.name}"
-            told = format_validation_error(error, type(settings), where, params.every_key())
-            raise ParamsError(told) from None
+            sentence = format_validation_error(error, type(settings), where, params.every_key())
+            raise ParamsError(sentence) from None
         return task.render(trial_table(task, "test", seed))
 
     def run(self, trials: Any = None, seed: int | None = 0, **unknown: Any) -> Activity:

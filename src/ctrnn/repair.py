@@ -68,11 +68,11 @@ def at_work(locks: Path) -> Iterator[int]:
     """
     with suppress(OSError, ValueError):
         noted = json.loads(locks.read_text())
-        readers = [one for some in noted.get("read", {}).values() for one in some]
-        for one in [*noted.get("write", {}).values(), *readers]:
+        readers = [reader for of_file in noted.get("read", {}).values() for reader in of_file]
+        for process in [*noted.get("write", {}).values(), *readers]:
             with suppress(psutil.Error):
-                if "dvc" in " ".join(psutil.Process(one["pid"]).cmdline()):
-                    yield one["pid"]
+                if "dvc" in " ".join(psutil.Process(process["pid"]).cmdline()):
+                    yield process["pid"]
 
 
 def repair(root: Path, settings: Params) -> Iterator[str]:
@@ -131,9 +131,9 @@ def damaged_cache(root: Path) -> Iterator[str]:
     with suppress(Error, UnicodeDecodeError):
         config.read([root / ".dvc" / "config", root / ".dvc" / "config.local"])
     store = root / ".dvc" / config.get("cache", "dir", fallback="cache") / "files" / "md5"
-    known: dict[str, int] = {}
+    checked: dict[str, int] = {}
     with suppress(OSError, ValueError, TypeError):
-        known = dict(json.loads(notes.read_bytes()))
+        checked = dict(json.loads(notes.read_bytes()))
     waiting = list(_lock(root / "dvc.lock").items()) if (root / "dvc.lock").is_file() else []
     whole: dict[str, int] = {}
     while waiting:
@@ -142,7 +142,7 @@ def damaged_cache(root: Path) -> Iterator[str]:
         if not path.is_file():  # DVC sees that
             continue
         changed = path.stat().st_ctime_ns
-        if known.get(name) != changed and _md5(path) != name.removesuffix(".dir"):
+        if checked.get(name) != changed and _md5(path) != name.removesuffix(".dir"):
             place = aside(root, path)
             if not (root / out).is_file() or _md5(root / out) != name:
                 yield f"{out} was damaged in DVC's cache and is moved to {place}; DVC makes it again"
@@ -153,7 +153,7 @@ def damaged_cache(root: Path) -> Iterator[str]:
         whole[name] = changed
         if name.endswith(".dir"):
             waiting += [(f"{out}/{e['relpath']}", e["md5"]) for e in json.loads(path.read_bytes())]
-    if whole != known:
+    if whole != checked:
         notes.parent.mkdir(parents=True, exist_ok=True)
         notes.write_text(json.dumps(whole))
 

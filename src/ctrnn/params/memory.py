@@ -6,6 +6,7 @@ An estimate counts the arrays that a stage holds at once, by their shapes, and i
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def check(params: Params, memory: float | None = None, disk: float | None = None
     memory = memory_here() if memory is None else memory
     disk = shutil.disk_usage(Path()).total if disk is None else disk
     tasks = [get_task(name, params.tasks) for name in params.tasks]
-    for need in (one for task in tasks for one in needs(task, params)):
+    for need in itertools.chain.from_iterable(needs(task, params) for task in tasks):
         _refuse(need, need.bytes + PROCESS, memory, "memory")
     written = [part for task in tasks for part in files(task, params)]
     need = Need("all stages", written)
@@ -103,9 +104,9 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
         f"generate@{name}", [*tables, part(T * test * (step + 2 * wide), "T", "test_trials")]
     )
 
-    steps = [settings.at(one) for one in settings.curriculum]
-    checked = sum(one.T * one.validation_trials for one in (settings, *steps))
-    longest = max(one.T for one in (settings, *steps))
+    steps = [settings.at(curriculum_step) for curriculum_step in settings.curriculum]
+    checked = sum(stage.T * stage.validation_trials for stage in (settings, *steps))
+    longest = max(stage.T for stage in (settings, *steps))
     batch = train.batch_size
     at_once = min(train.threads or usable_cores(), N * -(-batch // 32))
     if train.backend == "native":  # a slice of 32 trials in every thread
@@ -246,7 +247,7 @@ def _allowed(root: Path = Path("/")) -> Iterator[int]:
 
 def size(count: float) -> str:
     """Bytes in words."""
-    for unit, one in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9)):
-        if count >= one:
-            return f"{count / one:.3g} {unit}"
+    for unit, unit_bytes in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9)):
+        if count >= unit_bytes:
+            return f"{count / unit_bytes:.3g} {unit}"
     return f"{count / 1e6:.3g} MB"

@@ -59,12 +59,16 @@ class Params(Section):
         settings = self.model_dump(serialize_as_any=True)  # also those that only some tasks have
         sections = {name: getattr(self, name) for name in settings}
         return settings | {
-            name: one.decisive() for name, one in sections.items() if isinstance(one, Section)
+            name: section.decisive()
+            for name, section in sections.items()
+            if isinstance(section, Section)
         }
 
     def only(self, *sections: str) -> Self:
         """These sections and no other: a section that was not asked for is an AttributeError."""
-        return self.model_construct(set(sections), **{one: getattr(self, one) for one in sections})
+        return self.model_construct(
+            set(sections), **{name: getattr(self, name) for name in sections}
+        )
 
 
 def check(raw: Mapping[str, Any]) -> Params:
@@ -75,8 +79,8 @@ def check(raw: Mapping[str, Any]) -> Params:
     _refuse_names_of_before(raw)
     tasks = raw.get("tasks")
     if "tasks" in raw and (not isinstance(tasks, dict) or not tasks):
-        known = ", ".join(TaskSettings.registry)
-        raise ParamsError(f"tasks = {shown(tasks)} names no task; give at least one of {known}")
+        names = ", ".join(TaskSettings.registry)
+        raise ParamsError(f"tasks = {shown(tasks)} names no task; give at least one of {names}")
     checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     for name, task in params.tasks.items():
@@ -119,15 +123,17 @@ def check_part(raw: Mapping[str, Any]) -> Params:
     for name in raw.keys() & _sections().keys():
         sections[name] = _validate(_sections()[name], raw[name], name)
     if "tasks" in raw:
-        sections["tasks"] = {name: check_task(name, one) for name, one in raw["tasks"].items()}
+        sections["tasks"] = {
+            name: check_task(name, section) for name, section in raw["tasks"].items()
+        }
     return Params.model_construct(set(raw), **sections)
 
 
 def check_task(name: Any, section: Any) -> TaskSettings:
     """Settings of a task from the mapping that section tasks.<name> holds. Raises ParamsError as `check` does."""
     if name not in TaskSettings.registry:
-        known = TaskSettings.registry
-        raise ParamsError(f"tasks.{shown_key(name)} is not a task; {nearest(str(name), known)}")
+        names = TaskSettings.registry
+        raise ParamsError(f"tasks.{shown_key(name)} is not a task; {nearest(str(name), names)}")
     task = _validate(TaskSettings.registry[name], section, f"tasks.{name}")
     for i, step in enumerate(task.curriculum):
         where = f"tasks.{name}.curriculum.{i}.settings"
@@ -143,7 +149,7 @@ def check_task(name: Any, section: Any) -> TaskSettings:
 @cache
 def every_key() -> list[str]:
     """Every setting and section that a params.yaml may hold, by dotted key."""
-    of_tasks = (keys_of(one, f"tasks.{name}") for name, one in TaskSettings.registry.items())
+    of_tasks = (keys_of(kind, f"tasks.{name}") for name, kind in TaskSettings.registry.items())
     return [*keys_of(Params), *(key for keys in of_tasks for key in keys)]
 
 

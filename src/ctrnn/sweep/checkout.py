@@ -79,8 +79,8 @@ class Checkout:
     @cached_property
     def repository(self) -> Path:
         """The git repository, which another may clone or push to; a checkout may be one of several of it."""
-        told = self.git("rev-parse", "--git-common-dir").removesuffix("\n")
-        return (self.root / told).resolve()
+        git_folder = self.git("rev-parse", "--git-common-dir").removesuffix("\n")
+        return (self.root / git_folder).resolve()
 
     @cached_property
     def commit(self) -> str:
@@ -109,13 +109,13 @@ class Checkout:
         same = [ref for ref, trees in self._trees(refs).items() if trees == now["HEAD"]]
         head = self.git("rev-parse", "HEAD").strip()
         same.sort(key=lambda ref: ref.startswith(f"refs/exps/{head[:2]}/{head[2:]}/"))
-        told = self._files(f"{ref}:{self.prefix}{name}" for ref in same for name in FILES)
-        found = {}
-        for ref, settings, locked in zip(same, told[::2], told[1::2], strict=True):
+        contents = self._files(f"{ref}:{self.prefix}{name}" for ref in same for name in FILES)
+        finished = {}
+        for ref, settings, locked in zip(same, contents[::2], contents[1::2], strict=True):
             with suppress(ValueError, yaml.YAMLError):  # not what a point leaves
                 name, own = ref.rpartition("/")[2], params.parse(settings.decode(), ref)
-                found[name] = Experiment(name, ref, own, keys_of(locked.decode(), own.tasks))
-        return found
+                finished[name] = Experiment(name, ref, own, keys_of(locked.decode(), own.tasks))
+        return finished
 
     def git(self, *command: str, stdin: str | None = None) -> str:
         """Output of a git command. Raises SweepError with its last line where it fails."""
@@ -137,14 +137,14 @@ class Checkout:
     def _trees(self, refs: list[str]) -> dict[str, tuple[str, ...]]:
         """Hashes of CODE in commits."""
         asked = "".join(f"{ref}:{self.prefix}{part}\n" for ref in refs for part in CODE)
-        told = self.git("cat-file", "--batch-check", stdin=asked).splitlines()
+        hashes = self.git("cat-file", "--batch-check", stdin=asked).splitlines()
         n = len(CODE)
-        return {ref: tuple(told[i * n : (i + 1) * n]) for i, ref in enumerate(refs)}
+        return {ref: tuple(hashes[i * n : (i + 1) * n]) for i, ref in enumerate(refs)}
 
     def _files(self, names: Iterable[str]) -> list[bytes]:
         """What files of commits hold; nothing where there is no such file."""
         asked = "".join(f"{name}\n" for name in names).encode()
-        told = subprocess.run(
+        output = subprocess.run(
             ["git", "cat-file", "--batch"],
             cwd=self.root,
             input=asked,
@@ -152,11 +152,11 @@ class Checkout:
             check=True,
         ).stdout
         texts, at = [], 0
-        while at < len(told):
-            begin = told.index(b"\n", at) + 1
-            first = told[at:begin].split()
+        while at < len(output):
+            begin = output.index(b"\n", at) + 1
+            first = output[at:begin].split()
             size = int(first[2]) if first[-1] != b"missing" else -1
-            texts.append(told[begin : begin + max(size, 0)])
+            texts.append(output[begin : begin + max(size, 0)])
             at = begin + size + 1
         return texts
 

@@ -48,12 +48,12 @@ def sweep(
     print(f"sweep: {ahead.text()}", *ahead.reasons(), sep="\nsweep: ", flush=True)
     if dry:
         return
-    told = describe(sets, asked, name, commit)
-    with alone(checkout, told["name"]):
-        folder = checkout.root / FOLDER / told["name"]
+    described = describe(sets, asked, name, commit)
+    with alone(checkout, described["name"]):
+        folder = checkout.root / FOLDER / described["name"]
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "sweep.json").write_text(json.dumps(told, indent=1) + "\n")
-        earlier = {name: one.ref for name, one in done.items()}
+        (folder / "sweep.json").write_text(json.dumps(described, indent=1) + "\n")
+        earlier = {name: experiment.ref for name, experiment in done.items()}
         with Progress(ahead) as progress:
             if ahead.todo:
                 coming = engine.run(ahead.todo, earlier, checkout, commit, ahead.threads, address)
@@ -61,7 +61,7 @@ def sweep(
                     for running, ended in coming:
                         progress.update(running, ended)
         if progress.done or ahead.cached:
-            report(told["name"], None if ahead.todo else runs)
+            report(described["name"], None if ahead.todo else runs)
     if progress.failed:
         first = progress.failed[0]
         raise SweepError(
@@ -98,8 +98,8 @@ def alone(checkout: Checkout, name: str) -> Iterator[None]:
 def finished_runs(experiment: str, done: Mapping[str, Experiment], checkout: Checkout) -> DataFrame:
     """The finished runs in an experiment of MLflow, but for those that contradict what is done: these are told."""
     runs, contradictions = table.honest(reading.table(experiment, checkout.root), done.values())
-    for one in contradictions:
-        print(f"sweep: {one}", file=sys.stderr, flush=True)
+    for contradiction in contradictions:
+        print(f"sweep: {contradiction}", file=sys.stderr, flush=True)
     return runs
 
 
@@ -112,13 +112,13 @@ def describe(
         for key, value in point.chosen.items():
             if value not in axes.setdefault(key, []):
                 axes[key].append(value)
-    known = next(point.settings for point in asked if point.settings)
+    settings = next(point.settings for point in asked if point.settings)
     return {
         "name": name or named(axes, asked),
         "commit": commit,
-        "tasks": list(known.tasks),
+        "tasks": list(settings.tasks),
         "axes": axes,
-        "fixed": [one for one in sets if one.partition("=")[0] not in axes],
+        "fixed": [override for override in sets if override.partition("=")[0] not in axes],
         "points": [{"name": point.name, "values": point.chosen} for point in asked],
     }
 
@@ -136,45 +136,47 @@ def report(name: str | None, runs: DataFrame | None = None) -> None:
     such sweep, or none of its points has results.
     """
     checkout = Checkout(config.main_checkout())
-    known = {path.parent.name: path for path in (checkout.root / FOLDER).glob("*/sweep.json")}
-    if not known:
+    sweeps = {path.parent.name: path for path in (checkout.root / FOLDER).glob("*/sweep.json")}
+    if not sweeps:
         raise SweepError(f"{checkout.root / FOLDER} holds no sweep; run ctrnn sweep first")
-    name = name or max(known, key=lambda one: known[one].stat().st_mtime)
-    if name not in known:
-        raise SweepError(f"{name} is not a sweep; {nearest(name, known)}")
-    told = json.loads(known[name].read_text())
-    finished = checkout.experiments({one["name"] for one in told["points"]})
+    name = name or max(sweeps, key=lambda sweep_name: sweeps[sweep_name].stat().st_mtime)
+    if name not in sweeps:
+        raise SweepError(f"{name} is not a sweep; {nearest(name, sweeps)}")
+    described = json.loads(sweeps[name].read_text())
+    finished = checkout.experiments({point["name"] for point in described["points"]})
     if not finished:
         raise SweepError(f"no point of sweep {name} has results; run ctrnn sweep again")
     experiment = next(iter(finished.values())).settings.publish.experiment
     if runs is None:
         runs = finished_runs(experiment, finished, checkout)
-    rows = table.rows(told["points"], finished, runs)
+    rows = table.rows(described["points"], finished, runs)
     if rows.empty:
         raise SweepError(f"no point of sweep {name} has results; run ctrnn sweep again")
     ui, number = publishing.address(experiment, checkout.root)
-    shown = {**told, "ui": ui, "mlflow_experiment": number}
+    shown = {**described, "ui": ui, "mlflow_experiment": number}
     with checkout.lock("reports"):
-        path = page.write(known[name].parent, shown, rows, without_results(told, rows))
+        path = page.write(sweeps[name].parent, shown, rows, without_results(described, rows))
         run_id = publishing.register(
             name,
             experiment,
-            page.settings(told),
-            page.metrics(told, rows),
+            page.settings(described),
+            page.metrics(described, rows),
             path.parent,
             checkout.root,
         )
     print(f"sweep: {path}; networks.csv and effects.csv beside it; run {run_id} in MLflow")
 
 
-def without_results(told: dict[str, Any], rows: DataFrame) -> list[str]:
+def without_results(described: dict[str, Any], rows: DataFrame) -> list[str]:
     """Names of the points that have no rows, and of those without rows of some tasks, with these."""
     has = set(zip(rows["experiment"], rows["task"], strict=True))
     missing = []
-    for point in (one["name"] for one in told["points"]):
-        lacks = [task for task in told["tasks"] if (point, task) not in has]
+    for point in (entry["name"] for entry in described["points"]):
+        lacks = [task for task in described["tasks"] if (point, task) not in has]
         if lacks:
-            missing.append(point if lacks == told["tasks"] else f"{point} ({', '.join(lacks)})")
+            missing.append(
+                point if lacks == described["tasks"] else f"{point} ({', '.join(lacks)})"
+            )
     return missing
 
 
@@ -182,17 +184,17 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Exits with one sentence, and not with 0, where something is wrong."""
     parser = argparse.ArgumentParser(prog="ctrnn", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser(
+    of_sweep = commands.add_parser(
         "sweep", help="run every combination of some settings as a DVC experiment"
     )
-    one.add_argument(
+    of_sweep.add_argument(
         "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE[,VALUE...]",
         help="a setting and its values, as `dvc exp run -S` takes them; ranges too: 'key=range(1,4)'",
     )  # fmt: skip
-    one.add_argument("--tasks", default="", help="tasks of params.yaml, by commas (all)")
-    one.add_argument("--name", help="of the sweep; made from its axes where left out")
-    one.add_argument("--address", help="of a Ray cluster (this machine)")
-    one.add_argument("--dry", action="store_true", help="show the plan only")
+    of_sweep.add_argument("--tasks", default="", help="tasks of params.yaml, by commas (all)")
+    of_sweep.add_argument("--name", help="of the sweep; made from its axes where left out")
+    of_sweep.add_argument("--address", help="of a Ray cluster (this machine)")
+    of_sweep.add_argument("--dry", action="store_true", help="show the plan only")
     other = commands.add_parser("report-sweep", help="show what came out of a sweep")
     other.add_argument("name", nargs="?", help="of the sweep (the latest)")
     given = parser.parse_args(arguments)

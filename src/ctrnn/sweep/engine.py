@@ -84,7 +84,7 @@ def run(
             waiting[task.options(name=name).remote(own, environment)] = name
         while waiting:
             ended, _ = ray.wait(list(waiting), num_returns=1, timeout=1)
-            results = [result(ray, waiting.pop(one), one) for one in ended]
+            results = [result(ray, waiting.pop(reference), reference) for reference in ended]
             room = int(ray.cluster_resources().get("CPU", 0)) // threads
             yield min(room, len(waiting)), results
     finally:
@@ -98,9 +98,9 @@ def start(ray: Any, address: str | None) -> None:
     for attempt in range(1 if address else STARTS):
         try:
             if address and (
-                told := re.fullmatch(r"([^/:]+):(\d+)", address)
+                parts := re.fullmatch(r"([^/:]+):(\d+)", address)
             ):  # Ray would try for minutes
-                socket.create_connection((told[1], int(told[2])), timeout=10).close()
+                socket.create_connection((parts[1], int(parts[2])), timeout=10).close()
             ray.init(
                 address=address or "local",
                 num_cpus=None if address else usable_cores(),
@@ -110,15 +110,15 @@ def start(ray: Any, address: str | None) -> None:
             )
             return
         except Exception as error:  # Ray raises no narrower one where it has waited for too long
-            said = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).split())[:200]
             if address:
                 raise SweepError(
-                    f"Ray does not answer at {address} ({said}); start the cluster first "
+                    f"Ray does not answer at {address} ({reason}); start the cluster first "
                     "(see docs/how-to/cluster.md), or leave --address out"
                 ) from None
             if attempt == STARTS - 1:
                 raise SweepError(
-                    f"Ray does not start on this machine ({said}); repeat the command when it is less busy"
+                    f"Ray does not start on this machine ({reason}); repeat the command when it is less busy"
                 ) from None
             ray.shutdown()
 
@@ -146,7 +146,7 @@ def wait_for(checkout: Checkout, names: Iterable[str]) -> None:
 def result(ray: Any, name: str, ended: Any) -> dict[str, Any]:
     """What a point came to; one whose workers were lost too often has failed."""
     try:
-        told: dict[str, Any] = ray.get(ended)
+        outcome: dict[str, Any] = ray.get(ended)
     except ray.exceptions.RayError as error:
         lost = " ".join(str(error).split())[:200]
         return {
@@ -155,7 +155,7 @@ def result(ray: Any, name: str, ended: Any) -> dict[str, Any]:
             "failure": f"its worker was lost {RETRIES + 1} times: {lost}",
             "stage": None,
         }
-    return told
+    return outcome
 
 
 def work(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
@@ -175,8 +175,8 @@ def work(job: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
         last = process.stdout.read().splitlines()[-1:]
     if not last:  # it was killed: Ray tries again
         os._exit(1)
-    told: dict[str, Any] = json.loads(last[0])
-    return told
+    outcome: dict[str, Any] = json.loads(last[0])
+    return outcome
 
 
 def check_store(root: Path) -> None:
@@ -228,11 +228,13 @@ class Progress:
     def update(self, running: int, ended: list[dict[str, Any]]) -> None:
         """Enter the points that have ended."""
         self._running = running
-        for one in ended:
-            (self.failed if one["failure"] else self.done).append(one)
-            how = f"failed: {one['failure']}" if one["failure"] else "done"
-            took = f"{duration(one['seconds'])}, {len(self.done) + len(self.failed)} of {self._total} ended"
-            self._console.print(f"{one['name']}: {how} ({took})", highlight=False, soft_wrap=True)
+        for outcome in ended:
+            (self.failed if outcome["failure"] else self.done).append(outcome)
+            how = f"failed: {outcome['failure']}" if outcome["failure"] else "done"
+            took = f"{duration(outcome['seconds'])}, {len(self.done) + len(self.failed)} of {self._total} ended"
+            self._console.print(
+                f"{outcome['name']}: {how} ({took})", highlight=False, soft_wrap=True
+            )
         if self._console.is_terminal:
             self._live.update(self._table())
 

@@ -35,8 +35,8 @@ def heat_maps(
     """A panel per task, all of one scale. upwards, along: name and values of an axis; cells that are NaN stay grey."""
     figure, panels = style.panels(len(values), 2.2)
     every = np.concatenate([grid.ravel() for grid in values.values()])
-    known = every[np.isfinite(every)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    numbers = every[np.isfinite(every)]
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
     for axes, (task, grid) in zip(panels, values.items(), strict=True):
@@ -110,9 +110,9 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):  # of axes that it may not have any more
         old.unlink()
-    networks, found = tables(sweep, rows)
+    networks, effect_sizes = tables(sweep, rows)
     networks.to_csv(folder / "networks.csv", index=False)
-    found.to_csv(folder / "effects.csv", index=False)
+    effect_sizes.to_csv(folder / "effects.csv", index=False)
     axes, measured = columns(sweep)
     drawn = []
     for measure in measures(rows):
@@ -126,7 +126,7 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
         sweep=sweep,
         axes=every,
         figures=drawn,
-        effects=found.to_dict("records"),
+        effects=effect_sizes.to_dict("records"),
         words={name: words for name, (_, words) in MEASURES.items()},
         points=summary(rows, every),
         missing=missing,
@@ -174,9 +174,12 @@ def figures(
     made = []
     for used, tasks in alike.items():
         over = [axis for axis in used[2:] if axis in measured]
-        some = table.averaged(rows[rows["task"].isin(tasks)], used, over)
+        rows_of_tasks = table.averaged(rows[rows["task"].isin(tasks)], used, over)
         of_tasks = f"-{'-'.join(tasks)}" if len(alike) > 1 else ""
-        made += [(kind + of_tasks, figure) for kind, figure in _drawn(some, used, measure, words)]
+        made += [
+            (kind + of_tasks, figure)
+            for kind, figure in _drawn(rows_of_tasks, used, measure, words)
+        ]
     return made
 
 
@@ -215,15 +218,15 @@ def _drawn(
             str(task): np.array(
                 [
                     [
-                        table.mean_interval(select(own, measure, {along: a, **one}))
+                        table.mean_interval(select(own, measure, {along: a, **fixed}))
                         for a in levels[along]
                     ]
-                    for one in several
+                    for fixed in several
                 ]
             )
             for task, own in rows.groupby("task", sort=False)
         }
-        labels = [", ".join(f"{key} {value}" for key, value in one.items()) for one in several]
+        labels = [", ".join(f"{key} {value}" for key, value in fixed.items()) for fixed in several]
         made.append((f"by-{along}", lines(means, (along, levels[along]), labels, words)))
     return made
 
@@ -270,5 +273,5 @@ def settings(sweep: dict[str, Any]) -> dict[str, str]:
         "tasks": ", ".join(sweep["tasks"]),
         "commit": sweep["commit"],
         **{key: json.dumps(list(values)) for key, values in sweep["axes"].items()},
-        **dict(one.split("=", 1) for one in sweep["fixed"]),
+        **dict(override.split("=", 1) for override in sweep["fixed"]),
     }

@@ -90,25 +90,25 @@ def _values(sets: Sequence[str]) -> dict[str, list[Override]]:
 
     values: dict[str, list[Override]] = {}
     try:
-        for one in to_hydra_overrides(list(sets)):
-            key = str(one.key_or_group)
+        for override in to_hydra_overrides(list(sets)):
+            key = str(override.key_or_group)
             if key in values:
                 raise SweepError(
                     f"-S {key} is given twice; give all its values at once: -S {key}=1,2,3"
                 )
-            values[key] = list(itertools.islice(_of_one(one), MOST + 1))
+            values[key] = list(itertools.islice(_of_one(override), MOST + 1))
             if not values[key]:
-                raise SweepError(f"-S {one.input_line} has no value; give one at least")
+                raise SweepError(f"-S {override.input_line} has no value; give one at least")
     except (HydraException, ArithmeticError, ValueError, RecursionError) as error:
-        said = " ".join(f"-S {' -S '.join(sets)} cannot be read ({error}".split())
+        sentence = " ".join(f"-S {' -S '.join(sets)} cannot be read ({error}".split())
         raise SweepError(
-            f"{said[:300]}); write -S key=value, with several values -S key=1,2,3 or -S 'key=range(1,4)'"
+            f"{sentence[:300]}); write -S key=value, with several values -S key=1,2,3 or -S 'key=range(1,4)'"
         ) from None
     number = math.prod(len(several) for several in values.values())
     if number > MOST:
-        some = any(len(several) > MOST for several in values.values())
+        too_long = any(len(several) > MOST for several in values.values())
         raise SweepError(
-            f"-S {' -S '.join(sets)} makes {f'more than {MOST}' if some else number} points, and a sweep may have "
+            f"-S {' -S '.join(sets)} makes {f'more than {MOST}' if too_long else number} points, and a sweep may have "
             f"{MOST}; give fewer values, or make several sweeps"
         )
     return {"report.figures": [_parsed(NO_FIGURES)], **values}
@@ -134,8 +134,8 @@ def _of_one(override: Any) -> Iterator[Override]:
 def _parsed(text: str) -> Override:
     from dvc.utils.hydra import to_hydra_overrides
 
-    (one,) = to_hydra_overrides([text])
-    return str(one.key_or_group), one.value(), text
+    (override,) = to_hydra_overrides([text])
+    return str(override.key_or_group), override.value(), text
 
 
 def _check_key(key: str, raw: dict[str, Any]) -> None:
@@ -158,10 +158,10 @@ def _point(
     settings, refusal = None, None
     try:
         settings = params.check(new)
-        told = json.dumps(settings.decisive(), sort_keys=True)
+        decisive = json.dumps(settings.decisive(), sort_keys=True)
     except ParamsError as error:
-        refusal, told = str(error), repr(new)
-    digest = hashlib.sha256(told.encode()).hexdigest()
+        refusal, decisive = str(error), repr(new)
+    digest = hashlib.sha256(decisive.encode()).hexdigest()
     return digest, Point(_name(values, digest), values, overrides, settings, refusal)
 
 
@@ -245,9 +245,11 @@ class Plan:
     def reasons(self) -> list[str]:
         """Why points are not allowed: the first SHOWN reasons, and how many points have each."""
         counted = Counter(str(point.refusal) for point in self.refused)
-        told = [f"{of_points(n)} not allowed: {why}" for why, n in counted.items()]
+        sentences = [f"{of_points(n)} not allowed: {why}" for why, n in counted.items()]
         more = sum([*counted.values()][SHOWN:])
-        return told[:SHOWN] + ([f"{of_points(more)} not allowed for other values"] if more else [])
+        return sentences[:SHOWN] + (
+            [f"{of_points(more)} not allowed for other values"] if more else []
+        )
 
 
 def of_points(n: int) -> str:
@@ -288,7 +290,7 @@ def plan(
 def complete(point: Point, experiment: Experiment, published: Collection[str]) -> bool:
     """Whether a finished experiment has the settings of the point, and each of its tasks its run."""
     assert point.settings is not None
-    wanted, got = (one.decisive() for one in (point.settings, experiment.settings))
+    wanted, got = (settings.decisive() for settings in (point.settings, experiment.settings))
     keys = [experiment.keys.get(task) for task in point.settings.tasks]
     return wanted == got and all(key in published for key in keys)
 
@@ -319,7 +321,9 @@ def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
     table = tasks.trial_table(task, "train", settings.seed)
     batch = task.render(table.head(settings.train.batch_size))
     sizes = (len(task.channels), len(task.outputs))
-    some = [network.initialise(settings.network, *sizes, seed) for seed in settings.network_seeds]
+    networks = [
+        network.initialise(settings.network, *sizes, seed) for seed in settings.network_seeds
+    ]
     taught = [
         network.SupervisedTrials(
             inputs=batch.inputs,
@@ -333,7 +337,7 @@ def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
     took = []
     for _ in range(STEPS):
         began = time.perf_counter()
-        backend.loss_and_gradients(some, taught, settings.train.trainable.names)
+        backend.loss_and_gradients(networks, taught, settings.train.trainable.names)
         took.append(time.perf_counter() - began)
     return statistics.median(took[1:])
 

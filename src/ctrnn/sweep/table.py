@@ -44,10 +44,12 @@ def honest(runs: pd.DataFrame, experiments: Iterable[Experiment]) -> tuple[pd.Da
         return runs, []
     at = {key: i for i, key in enumerate(runs["key"])}
     wrong: dict[int, str] = {}
-    for one in experiments:
-        for task, key in one.keys.items():
-            if (i := at.get(key)) is not None and (said := _contradiction(runs, i, task, one)):
-                wrong[i] = said
+    for experiment in experiments:
+        for task, key in experiment.keys.items():
+            if (i := at.get(key)) is not None and (
+                contradiction := _contradiction(runs, i, task, experiment)
+            ):
+                wrong[i] = contradiction
     return runs.drop(index=runs.index[list(wrong)]), list(wrong.values())
 
 
@@ -56,13 +58,13 @@ def _contradiction(runs: pd.DataFrame, i: int, task: str, experiment: Experiment
     for key, value in {"task": task, **reading.settings(task, experiment.settings)}.items():
         if key not in runs:
             continue
-        told = runs[key].iloc[i]
-        missing = not isinstance(told, list) and pd.isna(told)
+        tracked = runs[key].iloc[i]
+        missing = not isinstance(tracked, list) and pd.isna(tracked)
         # Of a list that is too long for MLflow.
-        half = isinstance(told, str) and not isinstance(value, str)
-        if not missing and not half and told != value:
+        half = isinstance(tracked, str) and not isinstance(value, str)
+        if not missing and not half and tracked != value:
             return (
-                f"run {runs['run_id'].iloc[i]} says {key} = {told}, but experiment {experiment.name} has {value}; "
+                f"run {runs['run_id'].iloc[i]} says {key} = {tracked}, but experiment {experiment.name} has {value}; "
                 "its results are left out: delete the run in MLflow, and the same sweep makes it again"
             )
     return None
@@ -118,15 +120,15 @@ def distinct(rows: pd.DataFrame, axes: Iterable[str]) -> pd.DataFrame:
     A network is known by its task, its own seed, and the settings that decide how it is made and measured. axes: by
     dotted key. Of `seed` there is the first, though each network has its own.
     """
-    made, known = rows.copy(), ["task", "network_seed"]
+    made, identity = rows.copy(), ["task", "network_seed"]
     for key, column in columns(axes).items():
         if key == "seed":
             continue
         elsewhere = ~rows["task"].map(lambda task, key=key: concerns(key, task))
         if elsewhere.any():
             made[column] = made[column].convert_dtypes().mask(elsewhere)
-        known.append(column)
-    return made.drop_duplicates(known, ignore_index=True)
+        identity.append(column)
+    return made.drop_duplicates(identity, ignore_index=True)
 
 
 def concerns(key: str, task: str) -> bool:
@@ -143,9 +145,9 @@ def averaged(rows: pd.DataFrame, axes: Iterable[str], over: Collection[str]) -> 
     """The rows with measures averaged over columns of axes that decide only how a network is measured."""
     if not over:
         return rows
-    known = ["task", "network_seed", *(axis for axis in axes if axis not in over)]
+    identity = ["task", "network_seed", *(axis for axis in axes if axis not in over)]
     measured = [name for name in MEASURES if name in rows]
-    return rows.groupby(known, sort=False, dropna=False)[measured].mean().reset_index()
+    return rows.groupby(identity, sort=False, dropna=False)[measured].mean().reset_index()
 
 
 def cell(value: Any) -> Any:
@@ -155,12 +157,12 @@ def cell(value: Any) -> Any:
 
 def measures(runs: pd.DataFrame, number: int) -> list[dict[str, float]]:
     """MEASURES of the networks of this number, by run."""
-    found = {
+    means = {
         measure: runs.filter(regex=f"^(?:{pattern.format(number)})$").mean(axis=1)
         for measure, (pattern, _) in MEASURES.items()
     }
-    found["iterations"] = found["iterations"].where(found["converged"] == 1)
-    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+    means["iterations"] = means["iterations"].where(means["converged"] == 1)
+    return [dict(zip(means, values, strict=True)) for values in zip(*means.values(), strict=True)]
 
 
 CONFIDENCE = 0.95
@@ -209,24 +211,26 @@ def effects(rows: pd.DataFrame, axes: Sequence[str], measures: Sequence[str]) ->
     Of the other axes the combinations count that have networks at both values; they are averaged over, and networks of
     all count alike. An axis whose values have no order, or of which a task has fewer than two, has no row.
     """
-    found = []
+    lines = []
     for task, own in rows.groupby("task", sort=False):
         used = [axis for axis in axes if own[axis].nunique() > 1]
         for axis in (axis for axis in used if pd.api.types.is_numeric_dtype(own[axis])):
             lowest, highest = own[axis].min(), own[axis].max()
             others = list(
-                own[[one for one in used if one != axis]].itertuples(index=False, name=None)
+                own[[other_axis for other_axis in used if other_axis != axis]].itertuples(
+                    index=False, name=None
+                )
             )
             sides = [own[axis] == value for value in (lowest, highest)]
             both = set.intersection(
                 *({o for o, at in zip(others, side, strict=True) if at} for side in sides)
             )
-            shared = np.array([one in both for one in others])
+            shared = np.array([level in both for level in others])
             if not shared.any():
                 continue
             for measure in measures:
                 low, high = (own.loc[side & shared, measure].to_numpy(np.float64) for side in sides)
                 effect = hedges_g(low, high)
                 means = mean_interval(low)[0], mean_interval(high)[0]
-                found.append((task, axis, measure, lowest, highest, *means, *effect))
-    return pd.DataFrame(found, columns=EFFECT_COLUMNS)
+                lines.append((task, axis, measure, lowest, highest, *means, *effect))
+    return pd.DataFrame(lines, columns=EFFECT_COLUMNS)
