@@ -84,8 +84,8 @@ def evaluate(
         np.stack(kept),
         test.targets[:, samples],
         [
-            activity_of(network, one.rates)
-            for network, one in zip(networks, backend.activity(networks, seen), strict=True)
+            activity_of(network, activity.rates)
+            for network, activity in zip(networks, backend.activity(networks, seen), strict=True)
         ],
         task.left_out if task.answers is None else "",
     )
@@ -147,7 +147,7 @@ def metrics(evaluation: Evaluation, summary: dict[str, Any]) -> dict[str, Any]:
             if name in outcomes
         },
         **{
-            name: mean_sd([one[name] for one in evaluation.activity])
+            name: mean_sd([measured[name] for measured in evaluation.activity])
             for name in evaluation.activity[0]
         },
         "accuracy_by_condition": {label: float(share) for label, share in by_condition.items()},

@@ -31,8 +31,8 @@ Row = dict[str, Any]
 
 def path(task: str, params: Params, root: str | Path = ".") -> Path:
     """Absolute path of the event log of a task: one file for all settings that its training depends on."""
-    told = json.dumps(params.of_training(task), sort_keys=True)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    settings = json.dumps(params.of_training(task), sort_keys=True)
+    digest = hashlib.sha256(settings.encode()).hexdigest()[:16]
     return Path(root).resolve() / ".checkpoints" / f"{task}-{digest}.events"
 
 
@@ -56,9 +56,11 @@ class EventLogWriter:
         """Enter rows. training: name of settings, trials and code; an event log of another one is begun anew."""
         with suppress(OSError):
             if self._file is None:
-                known = self._begin(training)
+                has_rows = self._begin(training)
                 self._start_follower()
-                if known:  # the first rows are those of before: there they stand, with their times
+                if (
+                    has_rows
+                ):  # the first rows are those of before: there they stand, with their times
                     return
             self._line({"time": _now(), "rows": [_blank_as_null(row) for row in rows]})
 
@@ -75,16 +77,16 @@ class EventLogWriter:
     def _begin(self, training: str) -> bool:
         """Open the file; whether it already holds rows of this training."""
         self.path.parent.mkdir(exist_ok=True)
-        known = read(self.path)
-        if known is not None and known.training != training:
+        earlier = read(self.path)
+        if earlier is not None and earlier.training != training:
             self.path.unlink()  # a process that still follows it keeps what it has open
-            known = None
+            earlier = None
         self._file = self.path.open("ab", buffering=0)
         with suppress(BlockingIOError):
             fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if known is None:
+        if earlier is None:
             self._line({"training": training, "settings": self._settings})
-        return bool(known and known.rows)
+        return bool(earlier and earlier.rows)
 
     def _start_follower(self) -> None:
         if self._follower:

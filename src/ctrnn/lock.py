@@ -67,7 +67,9 @@ def out_hashes(entries: dict[str, Entry]) -> dict[str, str]:
 
 def files(entry: Entry, which: str) -> dict[str, str]:
     """Path -> hash of the `outs`, or of the `deps`, of an entry."""
-    return {one["path"]: str(one.get(one.get("hash", "md5"), "")) for one in entry.get(which, [])}
+    return {
+        file["path"]: str(file.get(file.get("hash", "md5"), "")) for file in entry.get(which, [])
+    }
 
 
 def as_text(entries: dict[str, Entry]) -> str:
@@ -80,18 +82,18 @@ def settings(entries: dict[str, Entry]) -> dict[str, Any]:
 
     Raises LockError where two stages used different values.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     users: dict[str, str] = {}
     for name, entry in entries.items():
         for key, value in entry.get("params", {}).get("params.yaml", {}).items():
             value = numbers(value)
-            if found.setdefault(key, value) != value:
+            if values.setdefault(key, value) != value:
                 raise LockError(
-                    f"dvc.lock holds results of different settings: {users[key]} used {key} = {found[key]!r}, {name} "
+                    f"dvc.lock holds results of different settings: {users[key]} used {key} = {values[key]!r}, {name} "
                     f"{value!r}; {remedy(name)}"
                 )
             users[key] = name
-    return found
+    return values
 
 
 def remedy(name: str) -> str:
@@ -103,9 +105,9 @@ def remedy(name: str) -> str:
 def numbers(value: Any) -> Any:
     """The value with its numbers: DVC writes 1e-08, which PyYAML reads as a text."""
     if isinstance(value, dict):
-        return {key: numbers(one) for key, one in value.items()}
+        return {key: numbers(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [numbers(one) for one in value]
+        return [numbers(inner) for inner in value]
     like_one = isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value)
     return float(value) if like_one else value
 
@@ -117,8 +119,8 @@ def _entries(path: Path, names: list[str]) -> dict[str, Entry]:
         if not path.is_file():
             raise OSError  # a pipe would be waited for
         stages = (yaml.load(path.read_bytes(), Loader=FAST) or {}).get("stages") or {}
-        found = {name: stages[name] for name in names if name in stages}
-        TypeAdapter(dict[str, _Entry]).validate_python(found)
+        entries = {name: stages[name] for name in names if name in stages}
+        TypeAdapter(dict[str, _Entry]).validate_python(entries)
     except (
         OSError,
         yaml.YAMLError,
@@ -130,9 +132,9 @@ def _entries(path: Path, names: list[str]) -> dict[str, Entry]:
             f"{path} is damaged; take it from git (git checkout dvc.lock), or remove it, and run make repro"
         ) from None
     for name in names:
-        if name not in found:
+        if name not in entries:
             raise LockError(f"{path} has no entry {name}; run dvc repro {name} first")
-    return found
+    return entries
 
 
 class _File(BaseModel):

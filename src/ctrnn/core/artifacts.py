@@ -46,9 +46,9 @@ def error(path: Path, fault: str) -> ArtifactError:
     remedy = "take a copy of it that is whole, or train the network again"
     if {"artifacts", "reports"} & set(path.absolute().parts):
         remedy = "make repro makes it again"
-    complaint = ArtifactError(f"{path} {fault}; {remedy}")
-    complaint.fault = fault
-    return complaint
+    made = ArtifactError(f"{path} {fault}; {remedy}")
+    made.fault = fault
+    return made
 
 
 def folder(stage: str, task: str, root: str | Path = ".") -> Path:
@@ -149,16 +149,16 @@ def write_weights(
     `digest` in this JSON is that of the arrays and of all else in it.
     """
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    told = json.dumps({**settings, "digest": _digest(contiguous, settings)}, sort_keys=True)
+    header = json.dumps({**settings, "digest": _digest(contiguous, settings)}, sort_keys=True)
     # One metadata key only: safetensors writes several in an order that changes from run to run.
-    replace(path, safetensors.numpy.save(contiguous, {"settings": told}))
+    replace(path, safetensors.numpy.save(contiguous, {"settings": header}))
 
 
 def read_weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays, read-only, and settings that `write_weights` wrote."""
 
     def parse(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        arrays = {name: locked(one) for name, one in safetensors.numpy.load(content).items()}
+        arrays = {name: locked(array) for name, array in safetensors.numpy.load(content).items()}
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         return arrays, dict(json.loads(header["__metadata__"]["settings"]))
 
@@ -219,8 +219,10 @@ def _compare(path: Path, content: bytes) -> None:
     if not sums.is_file():
         return
     lines = (line.split("  ", 1) for line in sums.read_text(errors="replace").splitlines())
-    told = {Path(name).name: (digest, Path(name).parts) for digest, *rest in lines for name in rest}
-    digest, place = told.get(path.name, ("", ()))
+    entries = {
+        Path(name).name: (digest, Path(name).parts) for digest, *rest in lines for name in rest
+    }
+    digest, place = entries.get(path.name, ("", ()))
     if digest != _sha256(content):
         raise error(path, f"is damaged: its digest is not the one in {SUMS} beside it")
     here = path.absolute().parts[-4:]
@@ -233,10 +235,10 @@ DIGITS = 6  # of a reported number: more than that, LAPACK does not give alike o
 
 def mean_sd(values: Sequence[float | None]) -> dict[str, Any]:
     """Mean and standard deviation (n - 1; null below two values) over networks, and the values themselves."""
-    known = [value for value in values if value is not None]
+    numbers = [value for value in values if value is not None]
     return {
-        "mean": float(np.mean(known)) if known else None,
-        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        "mean": float(np.mean(numbers)) if numbers else None,
+        "sd": float(np.std(numbers, ddof=1)) if len(numbers) > 1 else None,
         "per_network": list(values),
     }
 

@@ -32,10 +32,10 @@ def read_with_settings(path: Path) -> tuple[Network, dict[str, Any]]:
         network = NetworkSettings.model_validate(settings["network"])
         own = settings["task"]["name"], settings.get("kind"), settings["training"]["network"]
     except ValidationError as wrong:
-        complaint = format_validation_error(
+        sentence = format_validation_error(
             wrong, NetworkSettings, "network", keys_of(NetworkSettings, "network")
         ).replace(";", ",")
-        raise artifacts.error(path, f"has settings that are not allowed ({complaint})") from None
+        raise artifacts.error(path, f"has settings that are not allowed ({sentence})") from None
     except (KeyError, TypeError):
         raise artifacts.error(path, "does not have the settings of a network") from None
     if fault := _fault(arrays, network) or _owner_fault(path, *own):

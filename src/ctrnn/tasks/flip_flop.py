@@ -46,11 +46,11 @@ class FlipFlop(Task[FlipFlopSettings]):
         """+1, -1 or 0 for none; they follow from the noise seed, but for the last sign of each bit."""
         size = (len(self.onsets), self.settings.n_bits)
         draws = [generator(int(seed), "pulses").random(size) for seed in rows["noise_seed"]]
-        some = np.stack(draws, axis=1) - 0.5  # where |draw| is small there is a pulse
-        exists = np.abs(some) < self.settings.pulse_share / 2
+        centred = np.stack(draws, axis=1) - 0.5  # where |draw| is small there is a pulse
+        exists = np.abs(centred) < self.settings.pulse_share / 2
         exists[0] = True
         last = np.cumsum(exists[::-1], axis=0)[::-1] * exists == 1
-        return np.where(last, self.answer(rows), np.sign(some) * exists).astype(np.float32)
+        return np.where(last, self.answer(rows), np.sign(centred) * exists).astype(np.float32)
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The pulses."""

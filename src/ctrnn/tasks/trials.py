@@ -61,19 +61,19 @@ def check_trials(task: Task, batch_size: int) -> None:
     """Raises ParamsError where the trials of a task, or of a step of its curriculum, cannot be made or trained on."""
     steps = [type(task)(task.settings.at(step)) for step in task.settings.curriculum]
     where = f"tasks.{task.name}"
-    for i, one in enumerate([task, *steps]):
+    for i, stage in enumerate([task, *steps]):
         key = f"{where}.curriculum.{i - 1}.settings" if i else where
-        if (one.channels, one.outputs) != (task.channels, task.outputs):
+        if (stage.channels, stage.outputs) != (task.channels, task.outputs):
             raise ParamsError(
                 f"{key} = {shown(task.settings.curriculum[i - 1].settings)} changes the channels or outputs; "
                 "change other settings"
             )
-        n_conditions = len(one.conditions())
+        n_conditions = len(stage.conditions())
         for split in SPLITS:
-            require_balance(one, split, n_conditions, key)
-        if one.settings.train_trials < batch_size:
+            require_balance(stage, split, n_conditions, key)
+        if stage.settings.train_trials < batch_size:
             raise ParamsError(
-                f"{key}.train_trials = {one.settings.train_trials} is less than train.batch_size = "
+                f"{key}.train_trials = {stage.settings.train_trials} is less than train.batch_size = "
                 f"{batch_size}; give at least one batch of trials"
             )
 
@@ -129,5 +129,5 @@ def one_of_each(batch: Batch) -> Batch:
     """The first trial of every condition."""
     rows = batch.conditions.reset_index(drop=True)
     first = rows.groupby("condition").head(1).sort_values("condition")
-    some = first.index.to_numpy()
-    return Batch(batch.inputs[:, some], batch.targets[:, some], batch.mask[:, some], first)
+    columns = first.index.to_numpy()
+    return Batch(batch.inputs[:, columns], batch.targets[:, columns], batch.mask[:, columns], first)

@@ -46,29 +46,29 @@ def fit(entries: Mapping[str, Entry], root: Path, outs: tuple[str, ...] = DATA) 
                 )
 
 
-def made_with(where: Path, kept: Any, told: Any, stage: str, key: str = "") -> None:
+def made_with(where: Path, kept: Any, noted: Any, stage: str, key: str = "") -> None:
     """Raises LockError where settings that a stage kept with its results are not those of its entry in dvc.lock.
 
-    kept, told: sections or values; what only one of them has is of other code, and does not count.
+    kept, noted: sections or values; what only one of them has is of other code, and does not count.
     """
-    if isinstance(kept, Mapping) and isinstance(told, Mapping):
-        for name in kept.keys() & told.keys():
-            made_with(where, kept[name], told[name], stage, f"{key}.{name}".strip("."))
-    elif kept != told:
+    if isinstance(kept, Mapping) and isinstance(noted, Mapping):
+        for name in kept.keys() & noted.keys():
+            made_with(where, kept[name], noted[name], stage, f"{key}.{name}".strip("."))
+    elif kept != noted:
         raise LockError(
-            f"{where} was made with {key} = {kept!r}, and dvc.lock says {told!r}: params.yaml was edited while {stage} "
-            f"ran; run dvc repro --force --single-item {stage}, then make repro"
+            f"{where} was made with {key} = {kept!r}, and dvc.lock says {noted!r}: params.yaml was edited while "
+            f"{stage} ran; run dvc repro --force --single-item {stage}, then make repro"
         )
 
 
 def same_code(entries: Mapping[str, Entry], root: Path) -> bool:
     """Whether the code of the checkout is still that which made the results."""
-    told = {
+    digests = {
         path: digest
         for entry in entries.values()
         for path, digest in lock.files(entry, "deps").items()
     }
-    code = {path: digest for path, digest in told.items() if not path.startswith(DATA)}
+    code = {path: digest for path, digest in digests.items() if not path.startswith(DATA)}
     try:
         return all(hash_of(root / path, root) == digest for path, digest in code.items())
     except LockError:
@@ -88,7 +88,7 @@ def hash_of(path: Path, root: Path) -> str:
         {"md5": hash_of(file, root), "relpath": file.relative_to(path).as_posix()}
         for file in _files(path, root)
     ]
-    listed.sort(key=lambda one: one["relpath"])
+    listed.sort(key=lambda entry: entry["relpath"])
     return hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
@@ -127,5 +127,5 @@ def _cache(root: Path) -> Path:
     """DVC's cache, to which artifacts are links where cache.type says so. It takes DVC a second to tell."""
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    told = done.stdout.strip()
-    return Path(told).resolve() if told and not done.returncode else root / ".dvc" / "cache"
+    folder = done.stdout.strip()
+    return Path(folder).resolve() if folder and not done.returncode else root / ".dvc" / "cache"

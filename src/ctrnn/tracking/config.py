@@ -91,12 +91,12 @@ class StoreConfig:
         """
         file = self.checkout / "mlflow.id"
         here = {"path": str(self.checkout), "inode": self.checkout.stat().st_ino}
-        known = _read_identity(file)
-        if known.items() >= here.items():
-            return known["owner"], known["before"]
-        if known and here["path"] != known["path"] and here["inode"] != known["inode"]:
-            known = {"owner": _hash(f"{known['owner']} {file}"), "before": known["owner"]}
-        new = {"owner": _hash(uuid4().hex), "before": None, **known, **here}
+        identity = _read_identity(file)
+        if identity.items() >= here.items():
+            return identity["owner"], identity["before"]
+        if identity and here["path"] != identity["path"] and here["inode"] != identity["inode"]:
+            identity = {"owner": _hash(f"{identity['owner']} {file}"), "before": identity["owner"]}
+        new = {"owner": _hash(uuid4().hex), "before": None, **identity, **here}
         draft = file.with_name(f"mlflow.id.{os.getpid()}")
         draft.write_text(json.dumps(new))
         draft.replace(file)
@@ -301,8 +301,8 @@ def _read_identity(file: Path) -> dict[str, Any]:
         owner = _hash(f"{text} {file}")
         return {"owner": owner, "before": None, "path": str(file.parent), "inode": None}
     try:
-        known = json.loads(text)
-        return {key: known[key] for key in ("owner", "before", "path", "inode")}
+        content = json.loads(text)
+        return {key: content[key] for key in ("owner", "before", "path", "inode")}
     except (ValueError, TypeError, KeyError):
         return {}
 

@@ -25,7 +25,7 @@ def tags(root: str | Path, backend: str, same_code: bool = True) -> dict[str, st
     same_code: whether the results are of the checkout's code; no commit can be told where they are not.
     """
     commit = _git(root, "rev-parse", "HEAD") if same_code else ""
-    found = {
+    texts = {
         "git.commit": commit or "none",
         "git.dirty": str(bool(_git(root, "status", "--porcelain", "--", *_SOURCES))).lower(),
         "dvc.experiment": os.environ.get("DVC_EXP_NAME", ""),
@@ -39,7 +39,7 @@ def tags(root: str | Path, backend: str, same_code: bool = True) -> dict[str, st
         "mlflow.source.type": "LOCAL",
         "mlflow.user": _user(),
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in texts.items() if value}
 
 
 def processor() -> str:
@@ -107,7 +107,7 @@ def write(
 
 def _what(params: Params, analyzed: Mapping[str, Any]) -> str:
     network, n = params.network, params.train.n_networks
-    counts = sorted({one["units"] for one in analyzed["weights"]["inhibitory"]["after"]})
+    counts = sorted({counted["units"] for counted in analyzed["weights"]["inhibitory"]["after"]})
     inhibitory = " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
     tau = f"tau {network.tau:g}" + (
         "" if network.tau_inh is None else f" (inhibitory {network.tau_inh:g})"

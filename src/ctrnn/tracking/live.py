@@ -92,22 +92,22 @@ class Logger:
                     self.run = self._open(client, self.waiting)
                     self.waiting = self._some(self.waiting)
                 runs.log_points(client, self.run, self.waiting[:AT_ONCE])
-        except UserError as complaint:
-            print(complaint, flush=True)  # into the log beside the event log
+        except UserError as error:
+            print(error, flush=True)  # into the log beside the event log
             self._not_before = time.monotonic() + PAUSE
             return
         del self.waiting[:AT_ONCE]
 
     def _some(self, points: list[MetricPoint]) -> list[MetricPoint]:
         """Of each curve a point every EVERY milliseconds; all those whose time nothing has kept."""
-        some = []
+        kept = []
         for point in points:
             if point.time is not None:
                 if point.time < self._shown.get(point.name, 0) + EVERY:
                     continue
                 self._shown[point.name] = point.time
-            some.append(point)
-        return some
+            kept.append(point)
+        return kept
 
     def close(self, status: str) -> None:
         """Say how training ended, unless publish was faster, or training has been started again."""
@@ -120,8 +120,8 @@ class Logger:
                 over = run.info.status == "RUNNING" and not event_log.is_locked(self._path)
                 if over and runs.KEY not in run.data.tags:
                     runs.end(client, run_id, status)
-        except UserError as complaint:
-            print(complaint, flush=True)  # the next command ends the run
+        except UserError as error:
+            print(error, flush=True)  # the next command ends the run
 
     @contextmanager
     def _store(self) -> Iterator[MlflowClient]:
@@ -160,6 +160,6 @@ class Logger:
             name = payload.run_name(task, settings)
             run = client.create_run(experiment, start, tags=tags, run_name=name)
         flat = payload.as_texts(settings.of_training(task))
-        told = [Param(key, value[: runs.LONGEST]) for key, value in flat.items()]
-        client.log_batch(run.info.run_id, params=told, synchronous=True)
+        settings_of_run = [Param(key, value[: runs.LONGEST]) for key, value in flat.items()]
+        client.log_batch(run.info.run_id, params=settings_of_run, synchronous=True)
         return run

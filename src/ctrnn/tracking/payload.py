@@ -226,10 +226,10 @@ def collect(task: str, present: Params, root: Path, in_stage: bool = False) -> P
     training = read_json(files["training.json"])
     same_code = in_stage or checks.same_code(entries, root)
     if same_code:  # else a seed may follow otherwise from that of params.yaml
-        kept = {"seeds": [one["seed"] for one in training["networks"]]}
-        told = {"seeds": made.network_seeds}
-        checks.made_with(files["training.json"], kept, told, f"train@{task}")
-    trained_for = [one["iterations"] for one in training["networks"]]
+        kept = {"seeds": [network["seed"] for network in training["networks"]]}
+        locked = {"seeds": made.network_seeds}
+        checks.made_with(files["training.json"], kept, locked, f"train@{task}")
+    trained_for = [network["iterations"] for network in training["networks"]]
     iterations = {"mean": fmean(trained_for), "per_network": trained_for}
     key = lock.content_key(entries)
     history = _with_times(read_table(files["history.csv"]), event_log.path(task, made, root))
@@ -298,12 +298,12 @@ def _check_settings(task: str, made: Params, root: Path) -> None:
     for stage in ("evaluate", "analyze"):
         kept = {stage: read_json(path := folders[stage] / "settings.json")}
         checks.made_with(path, kept, made.model_dump(), f"{stage}@{task}")
-    told = made.of_training(task)
-    told["tasks"][task]["name"] = task
+    locked = made.of_training(task)
+    locked["tasks"][task]["name"] = task
     for i in range(made.train.n_networks):
         for stem in ("initial", "network"):
             _, kept = read_weights(path := folders["train"] / f"{stem}-{i}.safetensors")
-            checks.made_with(path, {**kept, "tasks": {task: kept["task"]}}, told, f"train@{task}")
+            checks.made_with(path, {**kept, "tasks": {task: kept["task"]}}, locked, f"train@{task}")
 
 
 def run_name(task: str, params: Params) -> str:
@@ -338,12 +338,12 @@ def as_texts(settings: Mapping[str, Any]) -> dict[str, str]:
 def _with_times(history: pd.DataFrame, event_log_of_training: Path) -> list[event_log.Row]:
     """Rows of history.csv, with the time of each where the event log tells it."""
     events = event_log.read(event_log_of_training)
-    known = events.rows if events else {}
+    logged = events.rows if events else {}
     rows = [
         {str(column): value for column, value in row.items()} for row in history.to_dict("records")
     ]
     for row in rows:
-        row["time"] = known.get((row["iteration"], row["network"]), {}).get("time")
+        row["time"] = logged.get((row["iteration"], row["network"]), {}).get("time")
     return rows
 
 

@@ -68,7 +68,7 @@ def register(
     where = config.resolve(root)
     client = store.open_store(where)
     number = store.experiment_id(client, where, experiment_name(experiment))
-    files = sorted(one for one in folder.iterdir() if one.is_file() and not one.is_symlink())
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:32]
     with store.sentences(where), store.locked(where):
         for run in runs.find(client, number, digest):
@@ -77,9 +77,9 @@ def register(
             client.delete_run(run.info.run_id)  # of a report that was killed
         run = client.create_run(number, tags={runs.KEY: digest}, run_name=name)
         run_id = str(run.info.run_id)
-        told = [Param(key, value[: runs.LONGEST]) for key, value in settings.items()]
+        parameters = [Param(key, value[: runs.LONGEST]) for key, value in settings.items()]
         points = [Metric(key, value, run.info.start_time, 0) for key, value in metrics.items()]
-        client.log_batch(run_id, metrics=points, params=told, synchronous=True)
+        client.log_batch(run_id, metrics=points, params=parameters, synchronous=True)
         runs.upload(client, run_id, {path.name: path for path in files})
         client.set_terminated(run_id, "FINISHED")
     return run_id

@@ -74,11 +74,11 @@ def _finished(client: MlflowClient, experiment: str) -> Iterator[Run]:
     """One page after the other: a run in MLflow's form takes ten times the memory of its row."""
     page: str | None = None
     while page is None or page:
-        some = client.search_runs(
+        listed = client.search_runs(
             [experiment], "attributes.status = 'FINISHED'", max_results=PAGE, page_token=page
         )
-        yield from some
-        page = some.token or ""
+        yield from listed
+        page = listed.token or ""
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -103,8 +103,8 @@ def _long(client: MlflowClient, run: Run) -> dict[str, Any]:
         return {}
     with TemporaryDirectory() as folder:
         path = Path(client.download_artifacts(run.info.run_id, "params.yaml", folder))
-        told = lock.numbers(yaml.load(path.read_bytes(), Loader=lock.FAST))
-    whole = payload.as_texts(told)
+        settings = lock.numbers(yaml.load(path.read_bytes(), Loader=lock.FAST))
+    whole = payload.as_texts(settings)
     renamed = names_of_now()
     return {renamed.get(key, key): _value(whole[key]) for key in cut}
 

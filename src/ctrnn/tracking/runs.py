@@ -116,11 +116,11 @@ def opened_by_training(
 
     It may have others: of the training of other code, or, on a graphics processor, of one that rounded otherwise.
     """
-    told = {(point.name, point.step, point.value) for point in points}
+    published = {(point.name, point.step, point.value) for point in points}
     for run in unfinished(client, experiment, where.owner):
         if event_log_of(run, where) == event_log and KEY not in run.data.tags:
             has = ((m.key, m.step, m.value) for m in _recorded(client, run))
-            if all(point in told for point in has):
+            if all(point in published for point in has):
                 return run
     return None
 
@@ -132,11 +132,11 @@ def _the_run(
 
     Doubles, which machines that share a server can make, are deleted.
     """
-    known = {run.info.run_id for run in find(client, experiment, payload.key)}
-    if not known:
+    run_ids = {run.info.run_id for run in find(client, experiment, payload.key)}
+    if not run_ids:
         opened = opened_by_training(client, experiment, where, payload.event_log, payload.curves)
         if opened:
-            known = {opened.info.run_id}
+            run_ids = {opened.info.run_id}
             client.set_tag(opened.info.run_id, KEY, payload.key)
         else:
             event_log = event_log_tag(payload.event_log, where)
@@ -146,7 +146,7 @@ def _the_run(
     first, *duplicates = find(client, experiment, payload.key)
     for duplicate in duplicates:
         client.delete_run(duplicate.info.run_id)
-    return first, first.info.run_id not in known
+    return first, first.info.run_id not in run_ids
 
 
 def _fill(client: MlflowClient, run: Run, payload: Payload) -> None:
@@ -154,8 +154,8 @@ def _fill(client: MlflowClient, run: Run, payload: Payload) -> None:
     from mlflow.entities import Param, RunTag
 
     run_id = run.info.run_id
-    told = payload.params.items()
-    params = [Param(k, v[:LONGEST]) for k, v in told if k not in run.data.params]
+    parameters = payload.params.items()
+    params = [Param(k, v[:LONGEST]) for k, v in parameters if k not in run.data.params]
     tags = {**payload.tags, "mlflow.note.content": payload.description}
     for params_part in _parts(params, 100):
         client.log_batch(run_id, params=params_part, synchronous=True)

@@ -82,8 +82,8 @@ def _take_over(connection: sqlite3.Connection, folder: str, owner: str, before: 
 
 def _same(address: str, other: str) -> bool:
     """Whether both are one folder, seen by two paths."""
-    one, two = path(address), path(other)
-    return one.exists() and two.exists() and one.samefile(two)
+    first, second = path(address), path(other)
+    return first.exists() and second.exists() and first.samefile(second)
 
 
 def path(address: str) -> Path:
@@ -232,9 +232,9 @@ def _version(database: Path) -> str | None:
 def _check_sound(database: Path) -> None:
     """Raises TrackingError where SQLite finds the file damaged."""
     with _reading(database) as connection:
-        (found,) = connection.execute("pragma quick_check(1)").fetchone()
-        if found != "ok":
-            raise sqlite3.DatabaseError(found.splitlines()[-1])
+        (verdict,) = connection.execute("pragma quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict.splitlines()[-1])
 
 
 @contextmanager

@@ -67,8 +67,8 @@ def write(name: str, state: Checkpoint, store: Path = STORE) -> None:
     Raises CheckpointError where something else has the name of the store or of the file.
     """
     stream = io.BytesIO()
-    told = np.frombuffer(json.dumps({"name": name, "rest": state.rest}).encode(), np.uint8)
-    np.savez(stream, allow_pickle=False, told=told, **state.arrays)
+    header = np.frombuffer(json.dumps({"name": name, "rest": state.rest}).encode(), np.uint8)
+    np.savez(stream, allow_pickle=False, told=header, **state.arrays)
     content = stream.getvalue()
     current, before = _files(name, store)
     # A name of its own: points of a sweep may train the same network at once.
@@ -102,10 +102,10 @@ def read(name: str, store: Path = STORE) -> Checkpoint | None:
             if hashlib.sha256(content[DIGEST:]).digest() == content[:DIGEST]:
                 with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as stored:
                     arrays = {array: stored[array] for array in stored.files}
-                told = json.loads(arrays.pop("told").tobytes())
-                if told["name"] == name:
-                    return Checkpoint(arrays, told["rest"])
-                print(f"train: {path} is a copy of {told['name']} and is not used", flush=True)
+                header = json.loads(arrays.pop("told").tobytes())
+                if header["name"] == name:
+                    return Checkpoint(arrays, header["rest"])
+                print(f"train: {path} is a copy of {header['name']} and is not used", flush=True)
     return None
 
 
@@ -114,13 +114,13 @@ def prune(store: Path = STORE, limit: int = LIMIT) -> None:
 
     Another training may rename or delete any of the files meanwhile.
     """
-    found = []
+    files = []
     for file in store.iterdir():
         with suppress(FileNotFoundError):
-            found.append((file.stat(), file))
-    found.sort(key=lambda one: one[0].st_mtime, reverse=True)
+            files.append((file.stat(), file))
+    files.sort(key=lambda entry: entry[0].st_mtime, reverse=True)
     total, now = 0, time.time()
-    for status, file in found:
+    for status, file in files:
         total += status.st_size
         if total > limit or (file.suffix == ".part" and now - status.st_mtime > LEFT):
             file.unlink(missing_ok=True)
