@@ -11,6 +11,8 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
+from ctrnn import params
+from ctrnn.errors import ParamsError
 from ctrnn.tasks.task import TaskSettings
 from tests.pipeline.imports import ROOT
 
@@ -41,6 +43,14 @@ REFUSED = [
     ".",
     "",
     "a/b",
+    "../train/xor",
+    "../analyze/xor",
+    "y/../../train/xor",
+    "../../artifacts/train/xor",
+    "../../artifacts/train/xor/SHA256SUMS",
+    "../../artifacts/train/xor/network-0.safetensors",
+    "../../../project/artifacts/train/xor/SHA256SUMS",
+    "../../reports/train/xor",
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of DVC's own imports
@@ -77,6 +87,13 @@ def repro(folder: Path, names: list[str]) -> None:
         repo.reproduce(on_error="keep-going")
 
 
+@pytest.mark.parametrize("name", sorted({*SHELL, *PATHS, *REFUSED, "./xor", "y/../xor", " xor"}))
+def test_no_such_name_is_a_task(name: str) -> None:
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    with pytest.raises(ParamsError, match=r"^tasks\..* is not a task; .*$"):
+        params.check({**raw, "tasks": {name: raw["tasks"]["xor"]}})
+
+
 def test_no_shell_reads_the_name_of_a_task(folder: Path) -> None:
     (
         folder / ".dvcignore"
@@ -100,9 +117,10 @@ def test_a_forced_checkout_removes_nothing_where_the_name_of_a_task_is_a_path(
     folder: Path, name: str
 ) -> None:
     places = ("artifacts/generate/xor", "artifacts/train/xor", "reports/figures/xor")
-    kept = [folder / place / "kept" for place in places]
+    files = ("SHA256SUMS", "network-0.safetensors")
+    kept = [folder / place / file for place in places for file in files]
     for path in kept:
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     name_tasks(folder, [name, "go_nogo"])
     with Repo(str(folder)) as repo, pytest.raises((DvcException, AssertionError)):
