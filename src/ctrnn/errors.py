@@ -232,9 +232,12 @@ def _schema(section: type[BaseModel], path: Sequence[Any]) -> dict[str, Any]:
     for part in path:
         choices = _choices(at, root)
         schemas = (
-            choice.get("properties", {}).get(part) or choice.get("items") for choice in choices
+            choice.get("properties", {}).get(part)
+            or choice.get("items")
+            or choice.get("additionalProperties")
+            for choice in choices
         )
-        at = next(filter(None, schemas), {})
+        at = next((one for one in schemas if isinstance(one, dict)), {})
     return _follow(at, root)
 
 

@@ -370,6 +370,11 @@ def test_a_long_value_is_cut(raw: dict[str, Any]) -> None:
 STEPS = "whole numbers at least 0 and at most 2147483647"
 NUMBER = "a whole number at least 1 and at most 2147483647"
 TAU = "a number at least 1e-09 and at most 1000000000"
+FINITE = "number{} at least -1e+30 and at most 1e+30"
+VALUE = (
+    f"a {FINITE.format('')} or a section of its own or a list, not empty, of at most 46340 "
+    f"{FINITE.format('s')}"
+)
 
 
 @pytest.mark.parametrize(
@@ -387,6 +392,9 @@ TAU = "a number at least 1e-09 and at most 1000000000"
         ("network.tau", 1e300, TAU),
         ("network.dt", 1e-300, TAU),
         ("tasks.mante", 3, "a section of its own"),
+        ("network.parameters.g_w", None, VALUE),
+        ("network.parameters.g_w", [], VALUE),
+        ("network.parameters", None, "a section of its own"),
     ],
 )  # fmt: skip
 def test_what_is_allowed_is_told_in_words(
