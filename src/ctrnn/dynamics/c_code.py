@@ -1,20 +1,24 @@
-"""The elementwise part of the kernel, printed from a model's equations: `model.h`, which `kernel.c` includes.
+"""The elementwise part of the kernel, printed from a model's equations: two headers that `kernel.c` includes.
 
-Each function works on the vectors of two neighbouring places, line by line for both, since the operations of one vector
-wait for each other. Sums are chains of fused multiply-adds in a fixed order, so that all compilers make the same bits.
+`equations.h` has the equations as the model's file has them, for the kernel's scalar reference. `model.h` is the fast
+form. Each of its functions works on the vectors of two neighbouring places, line by line for both, since the operations
+of one vector wait for each other. Sums are chains of fused multiply-adds in a fixed order, so that all compilers make
+the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy
 from sympy import Add, Expr, Integer, Mul, Number, Pow, Symbol
 
 from ctrnn.dynamics.derive import (
     ARGUMENT,
+    CURRENT,
     D_R,
     D_S,
+    NOISE,
     RATE,
     VALUE,
     after,
@@ -30,6 +34,73 @@ CALLS = {
     "tanh": "hyperbolic_tangent",
     "softplus": "softplus",
 }
+SCALAR_CALLS = {
+    "logistic": "scalar_logistic",
+    "softplus": "scalar_softplus",
+    "positive": "scalar_positive",
+    "is_positive": "scalar_is_positive",
+}
+
+
+def scalar_header(model: str, activation: str) -> str:
+    """The text of `equations.h`: a unit's equations and their partial derivatives, a number at a time.
+
+    Nothing is shared, fused or computed ahead, so that little can be wrong here that could be wrong in `model.h` too.
+
+    Args:
+        model: Name of a file in `dynamics/models/`.
+        activation: Name of a line of `activations.py`.
+
+    Returns:
+        C that defines STATES, PARAMETERS and the functions unit_start, unit_step, unit_rate, unit_sent and unit_slopes.
+
+    """
+    e = equations(model, activation)
+    y, later = list(e.y.values()), list(e.after.values())
+    rate = e.fired.xreplace({VALUE: e.f(e.argument)})
+    places = {
+        **{symbol: Symbol(f"p[{i}]") for i, symbol in enumerate(e.p.values())},
+        **{symbol: Symbol(f"y[{i}]") for i, symbol in enumerate(y)},
+        CURRENT: Symbol("current"),
+        NOISE: Symbol("xi"),
+        RATE: Symbol("r"),
+    }
+
+    def c(expression: Expr) -> str:
+        return str(sympy.ccode(expression.xreplace(places), user_functions=SCALAR_CALLS))
+
+    def lines(place: str, expressions: Iterable[Expr]) -> list[str]:
+        return [f"    {place}[{i}] = {c(part)};" for i, part in enumerate(expressions)]
+
+    slopes = [
+        line
+        for i, part in enumerate(later)
+        for line in lines(f"d->next_y[{i}]", [sympy.diff(part, symbol) for symbol in y])
+    ]
+    return "\n".join([
+        f"/* From dynamics/models/{model}.py with the activation {activation}.",
+        f"   y: {', '.join(e.y)}; p: {', '.join(e.p)}. */",
+        f"enum {{ STATES = {len(y)}, PARAMETERS = {len(e.p)} }};",
+        "static void unit_start(const double *p, double *y) {",
+        *lines("y", e.start.values()),
+        "}",
+        "static void unit_step(const double *p, const double *y, double r, double current, double xi, double *next) {",
+        *lines("next", later),
+        "}",
+        f"static double unit_rate(const double *p, const double *y) {{ return {c(rate)}; }}",
+        f"static double unit_sent(const double *p, const double *y, double r) {{ return {c(e.sent)}; }}",
+        "typedef struct { double next_y[STATES][STATES], next_r[STATES], next_current[STATES], rate_y[STATES], "
+        "sent_y[STATES], sent_r; } Slopes;",
+        "static void unit_slopes(const double *p, const double *y, double r, Slopes *d) {",
+        *slopes,
+        *lines("d->next_r", [sympy.diff(part, RATE) for part in later]),
+        *lines("d->next_current", [sympy.diff(part, CURRENT) for part in later]),
+        *lines("d->rate_y", [sympy.diff(rate, symbol) for symbol in y]),
+        *lines("d->sent_y", [sympy.diff(e.sent, symbol) for symbol in y]),
+        f"    d->sent_r = {c(sympy.diff(e.sent, RATE))};",
+        "}",
+        "",
+    ])  # fmt: skip
 
 
 def header(model: str, activation: str) -> str:
@@ -40,7 +111,7 @@ def header(model: str, activation: str) -> str:
         activation: Name of a line of `activations.py`.
 
     Returns:
-        C that defines STATES, COEFFICIENTS, KEPT, SENDS_RATE, `ctrnn_coefficients` and the functions carry, fire,
+        C that defines COEFFICIENTS, KEPT, SENDS_RATE, `ctrnn_coefficients` and the functions carry, fire,
         transmit and adjoint; see `kernel.c`.
 
     Raises:
@@ -58,7 +129,7 @@ def header(model: str, activation: str) -> str:
     places = {ARGUMENT: "kept[b]", VALUE: "kept[b]", RATE: "r[b]", D_R: "d_r[b]", D_S: "d_s[b]"}
     return "\n".join([
         f"/* From dynamics/models/{model}.py with the activation {activation}; states: {', '.join(e.y)}. */",
-        f"enum {{ STATES = {len(y)}, COEFFICIENTS = {len(k)}, KEPT = {len(kept)}, SENDS_RATE = {int(e.sends_rate)} }};",
+        f"enum {{ COEFFICIENTS = {len(k)}, KEPT = {len(kept)}, SENDS_RATE = {int(e.sends_rate)} }};",
         f"static const int kept_state[] = {{{', '.join(map(str, kept or [0]))}}};",
         "/* In terms of the parameters: gain, noise, each coefficient, each state at the start. */",
         'const char *ctrnn_formulas(void) { return "' + "\\n".join(map(str, formulas)) + '"; }',

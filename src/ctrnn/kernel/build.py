@@ -181,7 +181,7 @@ def _build(command: list[str], flags: list[str], equations: tuple[str, str], nam
     """<name>-<digest>.so, compiled; after a power cut it is whole or not there. Raises RuntimeError as `library`."""
     with tempfile.TemporaryDirectory(dir=name.parent) as scratch:
         made = Path(scratch) / "kernel.so"
-        write_header(Path(scratch), *equations)
+        write_headers(Path(scratch), *equations)
         run = subprocess.run(
             [*command, *flags, f"-I{scratch}", str(SOURCE), "-o", str(made), "-lm"],
             capture_output=True,
@@ -201,11 +201,12 @@ def _build(command: list[str], flags: list[str], equations: tuple[str, str], nam
     return target
 
 
-def write_header(folder: Path, model: str, activation: str) -> None:
-    """Write `model.h`, which `kernel.c` includes."""
-    from ctrnn.dynamics.c_code import header  # imports sympy, which takes longer than all else here
+def write_headers(folder: Path, model: str, activation: str) -> None:
+    """Write `equations.h` and `model.h`, which `kernel.c` includes."""
+    from ctrnn.dynamics import c_code  # imports sympy, which takes longer than all else here
 
-    (folder / "model.h").write_text(header(model, activation))
+    (folder / "equations.h").write_text(c_code.scalar_header(model, activation))
+    (folder / "model.h").write_text(c_code.header(model, activation))
 
 
 def _digest(path: Path) -> str:

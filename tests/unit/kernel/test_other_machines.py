@@ -28,7 +28,7 @@ def replay(
 ) -> str:
     """What replay.c prints for a model."""
     program = folder / f"replay-{isa}"
-    build.write_header(folder, *equations)
+    build.write_headers(folder, *equations)
     flags = [*STRICT, *build.FLAGS[isa], f"-I{folder}"]
     subprocess.run(
         [*compiler, *flags, str(HERE / "replay.c"), "-o", str(program), "-lm"], check=True
