@@ -42,7 +42,7 @@ def test_the_page_of_settings_has_the_keys_of_what_may_be_a_section() -> None:
     assert {key for key in keys_of(Params) if not key.startswith("tasks.")} - {
         "tasks", "network", "train", "train.trainable", "train.penalties", "evaluate", "analyze",
         "analyze.fixed_points", "analyze.roles", "analyze.lesions", "analyze.generalisation",
-        "report", "publish",
+        "analyze.memory", "report", "publish",
     } <= rows  # fmt: skip
     assert "train.early_abandon.after" in rows and "network.p_rec.ei" in rows
 

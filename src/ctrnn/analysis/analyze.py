@@ -32,6 +32,12 @@ def section_of(module: ModuleType) -> type[Section] | None:
     )
 
 
+def _default(kind: type[Section]) -> Any:
+    """The section where all its settings have defaults, so that it may be left out; else it is required."""
+    required = any(field.is_required() for field in kind.model_fields.values())
+    return ... if required else kind()
+
+
 if TYPE_CHECKING:
 
     class AnalyzeSettings(SharedSettings):
@@ -46,7 +52,9 @@ else:
         __doc__="Section `analyze`.",
         __module__=__name__,
         **{
-            name: (kind, ...) for name, module in analyses().items() if (kind := section_of(module))
+            name: (kind, _default(kind))
+            for name, module in analyses().items()
+            if (kind := section_of(module))
         },
     )
 

@@ -10,13 +10,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from ctrnn import analysis
+from ctrnn.analysis import memory
 from ctrnn.analysis.analyze import CHOICE, same_blas, same_everywhere
+from ctrnn.network import get_backend, initialise
+from ctrnn.tasks import get_task, trial_table
 from tests.settings import FILE, settings
 from tests.unit.analysis import known
 from tests.unit.analysis.test_analyze import SMALL, opened
@@ -39,9 +43,22 @@ def digests() -> dict[str, str]:
     done = opened(settings(**{key.replace(".", "__"): v for key, v in small.items()}), "mante")
     arrays = {f"{stem}/{name}": a for stem, some in done.arrays.items() for name, a in some.items()}
     arrays["time constants"] = points([0] * 2000, [0.0] * 2000, slope=1e-3).time_constants
+    arrays |= slow_states_of_dmts(small)
     content = {name: np.ascontiguousarray(array).tobytes() for name, array in arrays.items()}
     content["metrics"] = json.dumps(done.metrics).encode()
     return {name: hashlib.md5(part).hexdigest() for name, part in content.items()}
+
+
+@same_blas()
+def slow_states_of_dmts(small: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Decoded from synapses, and answered once they are shuffled, by a network that has not learned."""
+    changes = {**small, "network.model": "short_term_plasticity"}
+    params = settings(**{key.replace(".", "__"): value for key, value in changes.items()})
+    task = get_task("dmts", params.tasks)
+    networks = [initialise(params.network, 2, 1, 1)]
+    test, backend = task.render(trial_table(task, "test", 1)), get_backend(params.train)
+    arrays, _ = memory.compute(known.recording(task, networks, params, backend, test))
+    return arrays
 
 
 def test_avx2_alone_changes_no_bit() -> None:
