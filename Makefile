@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup init repro test lint format publish ui bench results docs docs-pictures verify relock lock clean
+.PHONY: help setup init repro alone test lint format publish ui bench results docs docs-pictures verify relock lock clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -36,8 +36,13 @@ init: $(STAMP)
 	@PYTHONPATH=src python -m ctrnn.repair $(ALONE)
 	@PYTHONPATH=src python -m ctrnn.tracking init
 
-repro relock: ALONE := --alone
-repro: init  ## run the pipeline: what a change affects, and nothing else
+relock: ALONE := --alone
+AGAIN := $(MAKE)
+repro: $(STAMP)  ## run the pipeline: what a change affects, and nothing else
+	@PYTHONPATH=src python -m ctrnn.repair --alone $(AGAIN) --no-print-directory alone
+
+alone:  # what repro does while it keeps others out
+	@PYTHONPATH=src python -m ctrnn.tracking init
 	dvc repro
 	@echo
 	@PYTHONPATH=src python -m ctrnn.tracking publish  # a stage that the lock calls unchanged may be new to this store

@@ -5,6 +5,8 @@ then refuses to go on. It restores files from its cache without a look at what i
 a task that params.yaml no longer names where they are, while the report depends on whole folders of results.
 
 Results of such a task are removed, which DVC's cache holds. All else that is in the way is moved to .dvc/tmp/aside.
+
+With --alone a command may follow, which goes on in this process and keeps a second `make repro` out until its end.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser, Error
 from contextlib import ExitStack, contextmanager, suppress
@@ -59,6 +62,23 @@ def undisturbed(root: Path) -> Iterator[None]:
                 f"another DVC command works in this checkout; wait for its end, or end it with kill {process}"
             )
         yield
+
+
+def keep_others_out(root: Path) -> None:
+    """Take the lock of `make repro`, which this process, and what it becomes by exec, holds until its end.
+
+    DVC's own locks leave gaps: before it starts, and where results are published after it. Raises BusyError where
+    another process holds the lock.
+    """
+    path = root / ".dvc" / "tmp" / "repro.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock_file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    os.set_inheritable(lock_file, True)
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock_file)
+        raise BusyError("another make repro works in this checkout; wait for its end") from None
 
 
 def at_work(locks: Path) -> Iterator[int]:
@@ -210,11 +230,18 @@ if __name__ == "__main__":
     parser.add_argument(
         "--alone", action="store_true", help="before a run: fail where it cannot be"
     )
-    alone = parser.parse_args().alone
-    quiet = () if alone else (BusyError,)
-    with exit_on_user_error("repair"), suppress(*quiet), undisturbed(Path()):
-        settings = params.read()
-        if alone:
-            memory.check(settings)
-        for sentence in repair(Path(), settings):
-            print(sentence)
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="to go on with; after --alone")
+    given = parser.parse_args()
+    quiet = () if given.alone else (BusyError,)
+    with exit_on_user_error("repair"):
+        with suppress(*quiet), undisturbed(Path()):
+            if given.alone:
+                keep_others_out(Path())
+            settings = params.read()
+            if given.alone:
+                memory.check(settings)
+            for sentence in repair(Path(), settings):
+                print(sentence)
+        if given.command:
+            sys.stdout.flush()
+            os.execvp(given.command[0], given.command)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,3 +109,54 @@ def test_what_may_be_half_written_is_left_where_it_is(
     with ends:
         runpy.run_path(str(REPOSITORY / "src" / "ctrnn" / "repair.py"), run_name="__main__")
     assert (root / "dvc.lock").read_text() == LOCK[:5]
+
+
+@pytest.fixture
+def checkout(locks: Path) -> Path:
+    """A folder with settings and DVC's lock files."""
+    root = locks.parents[2]
+    shutil.copy(REPOSITORY / "params.yaml", root)
+    return root
+
+
+def alone(checkout: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """What `make repro` runs in a checkout, with a command that goes on."""
+    return subprocess.run(
+        [sys.executable, "-m", "ctrnn.repair", "--alone", *command],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_second_make_repro_is_kept_out_by_one_sentence(checkout: Path) -> None:
+    with (checkout / ".dvc" / "tmp" / "repro.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = alone(checkout, "touch", "came")
+    assert second.returncode == 1
+    assert second.stderr == (
+        "repair: another make repro works in this checkout; wait for its end\n"
+    )
+    assert not (checkout / "came").exists()
+
+
+TRY = "import fcntl; fcntl.flock(open('.dvc/tmp/repro.lock'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+
+
+def test_what_goes_on_keeps_others_out_until_its_end(checkout: Path) -> None:
+    assert "BlockingIOError" in alone(checkout, sys.executable, "-c", TRY).stderr
+    assert alone(checkout, "true").returncode == 0
+
+
+def test_all_that_make_repro_runs_keeps_others_out() -> None:
+    said = subprocess.run(
+        ["make", "--dry-run", "--old-file=.venv/.set-up", "repro"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.findall("python.*|dvc .*", said) == [
+        "python -m ctrnn.repair --alone make --no-print-directory alone"
+    ]
