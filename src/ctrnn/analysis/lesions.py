@@ -5,7 +5,7 @@ A silenced unit's outgoing weights are set to zero, recurrent and to the readout
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -56,10 +56,11 @@ def compute(recording: Recording) -> Result:
     trials = first_trials(recording.test, settings.trials_per_condition)
     selectivity, _ = recording.once(roles.compute)
     each, intact = [], []
+    populations = {sign for network in recording.after for sign in network.wiring.sign.tolist()}
     networks = list(zip(recording.after, recording.seeds, selectivity["d_prime"], strict=True))
     for network, seed, d_prime in tqdm(networks, desc="lesions", unit="network"):
         by_name = dict(zip(selectivity["variables"].tolist(), d_prime, strict=True))
-        each.append(lesions(task, trials, network, by_name, seed, settings, backend))
+        each.append(lesions(task, trials, network, by_name, seed, settings, backend, populations))
         noise = key(seed, "analyze", "lesions")
         (outputs,) = backend.outputs([network], [Trials(trials.inputs, noise)])
         intact.append(accuracies(task, outputs, trials.conditions))
@@ -90,19 +91,21 @@ def lesions(
     seed: int,
     settings: LesionSettings,
     backend: Backend,
+    populations: Container[float] = (1, -1),
 ) -> Lesions:
     """Silence growing shares of the excitatory units, of the inhibitory ones, and of all units by their selectivity.
 
     Of excitatory and inhibitory units, a random share; for each variable of `d_prime`, the units of largest |d'|, whose
     share is of all units. Controls are units outside the group: `same_size` as many, `same_weight` as many as have
-    the same summed size of outgoing recurrent weights.
+    the same summed size of outgoing recurrent weights. populations: signs of those that are groups, which may have no
+    unit in this network where a network beside it has one.
     """
     sign, outgoing = network.wiring.sign, np.abs(network.W_eff).sum(axis=0, dtype=np.float64)
     ranked = {
         f"{name}-selective": np.lexsort((-np.round(np.abs(d), 6),)) for name, d in d_prime.items()
     }
-    pools = {"excitatory": np.flatnonzero(sign == 1), "inhibitory": np.flatnonzero(sign == -1)}
-    pools = {name: pool for name, pool in pools.items() if len(pool)}
+    signs = {"excitatory": 1, "inhibitory": -1}
+    pools = {name: np.flatnonzero(sign == s) for name, s in signs.items() if s in populations}
     groups = (*pools, *ranked)
     sets, n_units = [], np.zeros((len(groups), len(settings.doses)), np.int64)
     for g, name in enumerate(groups):

@@ -105,6 +105,16 @@ def test_networks_that_cannot_learn_are_analysed_without_a_warning(
     assert "lacks" in analysis.metrics
 
 
+def test_a_population_that_some_networks_lack_is_silenced_in_those_that_have_it(
+    params: Params,
+) -> None:
+    odd = params.network.model_copy(update={"n_units": 5, "inhibitory_count": "random"})
+    lesions = opened(params.model_copy(update={"network": odd}), "go_nogo").arrays["lesions"]
+    assert lesions["groups"].tolist()[:2] == ["excitatory", "inhibitory"]
+    assert lesions["n_units"][:, 1, -1].tolist() == [2, 0]  # half of three, and of none
+    assert (lesions["accuracy"][1, 1, :, 0] == lesions["intact"][1]).all()
+
+
 def test_the_metrics_of_mante_have_a_value_per_network(mante: Analysis) -> None:
     report = mante.metrics
     for context in ("motion", "colour"):
