@@ -70,6 +70,7 @@ ui: init  ## open the runs in MLflow, on this machine only; PORT=5001 takes anot
 
 bench: $(STAMP)  ## time a training step against its contenders (the extra `bench` adds some)
 	PYTHONPATH=src:. python benchmarks/training_step.py --growth $(ARGS)
+	PYTHONPATH=src:. python benchmarks/derived_kernel.py
 	PYTHONPATH=src:. python benchmarks/time_to_criterion.py
 
 results: $(STAMP)  ## run the missing experiments of docs/explanation/results.md (hours for all); ARGS="gain relu" picks some

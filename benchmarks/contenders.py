@@ -34,6 +34,7 @@ class Size:
     threads: int = 1
     density: float = 0.2
     networks: int = 1
+    model: str = "rate"  # of the backends; the other contenders know no other
 
 
 def problem(size: Size) -> tuple[list[Any], list[Any]]:
@@ -42,8 +43,9 @@ def problem(size: Size) -> tuple[list[Any], list[Any]]:
     from ctrnn.network.backends import SupervisedTrials
     from ctrnn.network.initialise import initialise
 
-    changed = {"n_units": size.n, "p_rec": size.density}
-    settings = params.read("params.yaml").network.model_copy(update=changed)
+    changed = {"n_units": size.n, "p_rec": size.density, "model": size.model}
+    settings = params.read("params.yaml").network
+    settings = type(settings)(**{**settings.model_dump(), **changed, "parameters": {}})
     rng = np.random.default_rng(0)
     batch = SupervisedTrials(
         inputs=rng.standard_normal((size.T, size.trials, CHANNELS)).astype(np.float32),

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import matplotlib.pyplot as plt
 from benchmarks import record
 from benchmarks.contenders import CONTENDERS, Size
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 NAMES = tuple(CONTENDERS)
 GROWTH: dict[str, list[Any]] = {  # one dimension at a time, the others as in Size
     "T": [100, 200, 500, 1000, 2000],
@@ -39,19 +40,31 @@ Row = dict[str, Any]
 
 
 class Contender:
-    """A contender's process; `missing` says what it lacks."""
+    """A contender's process; `missing` says what it lacks.
 
-    def __init__(self, name: str, size: Size) -> None:
-        command = [sys.executable, str(HERE / "contenders.py"), name, json.dumps(asdict(size))]
-        pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(size.threads))
-        if size.threads == 1:
+    size: fields of `Size`. checkout: whose code it is. environment: what is set beside the present variables.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: Mapping[str, Any],
+        checkout: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        script = checkout / "benchmarks" / "contenders.py"
+        threads = size.get("threads", 1)
+        pinned = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+        if threads == 1:
             pinned["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+        pinned["PYTHONPATH"] = os.pathsep.join([str(checkout / "src"), str(checkout)])
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, str(script), name, json.dumps(size)],
+            cwd=checkout,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **pinned},
+            env={**os.environ, **pinned, **(environment or {})},
         )
         self.costs: list[dict[str, float]] = []
         self.missing = self._answer().get("missing")
@@ -75,7 +88,7 @@ class Contender:
 
 def measure(names: list[str], size: Size, rounds: int) -> list[Row]:
     """Medians of `rounds` interleaved steps of every contender that is installed, as rows."""
-    contenders = {name: Contender(name, size) for name in names}
+    contenders = {name: Contender(name, asdict(size)) for name in names}
     for name, contender in contenders.items():
         if contender.missing:
             print(f"{name} is left out: {contender.missing}")
@@ -109,7 +122,7 @@ def fma_peak() -> float:
         program = Path(folder) / "peak"
         strict = [flag for flag in build.STRICT if flag not in ("-fPIC", "-shared")]
         flags = [*strict, *build.FLAGS[build.isa()]]
-        source = HERE / "fma_peak.c"
+        source = ROOT / "benchmarks" / "fma_peak.c"
         subprocess.run(
             [*build.compiler(), *flags, str(source), "-o", str(program), "-lm"], check=True
         )
