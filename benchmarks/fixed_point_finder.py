@@ -123,7 +123,7 @@ def main(checkout: Path) -> None:
             dynamics = dynamics_of(network)
             for epoch in task.constant_inputs():
                 random = generator(seed, "analyze", "fixed_points", epoch.name)
-                visited = visited_states(dynamics, epoch, test, task.settings.stim_on, random)
+                visited = visited_states(dynamics, epoch, test, task.steps.stim_on, random)
                 n_starts = settings.analyze.fixed_points.starts
                 starts = visited[random.choice(len(visited), n_starts, replace=False)]
                 inputs = np.array(epoch.inputs)

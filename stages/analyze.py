@@ -9,10 +9,10 @@ from ctrnn.errors import run_stage
 
 def main(name: str) -> None:
     """Write artifacts/analyze/<task>/ and reports/analyze/<task>.json."""
-    settings = params.load("seed", "tasks", "train", "analyze")
+    settings = params.load("seed", "tasks", "network", "train", "analyze")
     weights, folder = artifacts.folder("train", name), artifacts.folder("analyze", name)
     result = analyze(Recording(
-        tasks.get_task(name, settings.tasks),
+        tasks.get_task(name, settings.tasks, settings.network.dt),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks, "initial"),
         network.read_population(weights, settings.train.n_networks),

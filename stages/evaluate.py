@@ -7,10 +7,10 @@ from ctrnn.errors import run_stage
 
 def main(name: str) -> None:
     """Write artifacts/evaluate/<task>/ and reports/evaluate/<task>.json."""
-    settings = params.load("seed", "tasks", "train", "evaluate")
+    settings = params.load("seed", "tasks", "network", "train", "evaluate")
     weights, folder = artifacts.folder("train", name), artifacts.folder("evaluate", name)
     result = evaluation.evaluate(
-        tasks.get_task(name, settings.tasks),
+        tasks.get_task(name, settings.tasks, settings.network.dt),
         tasks.read_test(artifacts.folder("generate", name)),
         network.read_population(weights, settings.train.n_networks),
         settings.network_seeds,

@@ -7,8 +7,8 @@ from ctrnn.errors import run_stage
 
 def main(name: str) -> None:
     """Write artifacts/generate/<task>/."""
-    settings = params.load("seed", "tasks")
-    task = tasks.get_task(name, settings.tasks)
+    settings = params.load("seed", "tasks", "network")
+    task = tasks.get_task(name, settings.tasks, settings.network.dt)
     tasks.save(artifacts.folder("generate", name), task, settings.seed)
 
 

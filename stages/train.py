@@ -14,7 +14,7 @@ FOLLOWER = (sys.executable, "-m", "ctrnn.tracking", "live")
 def main(name: str) -> None:
     """Write artifacts/train/<task>/."""
     settings = params.load("seed", "tasks", "network", "train", "publish")  # the last: live curves
-    task = tasks.get_task(name, settings.tasks)
+    task = tasks.get_task(name, settings.tasks, settings.network.dt)
     trials = artifacts.folder("generate", name)
     with event_log.EventLogWriter(name, settings, FOLLOWER) as entries:
         trained = loop.train(

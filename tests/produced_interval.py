@@ -31,20 +31,20 @@ class ProducedInterval(Task[ProducedIntervalSettings]):
         return pd.DataFrame({"interval": INTERVALS})
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
-        inputs = np.zeros((self.settings.T, len(rows), 1), np.float32)
-        inputs[self.settings.stim_on : self.settings.stim_off, :, 0] = rows["interval"] / 20
+        inputs = np.zeros((self.steps.T, len(rows), 1), np.float32)
+        inputs[self.steps.stim_on : self.steps.stim_off, :, 0] = rows["interval"] / 20
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         return rows["interval"].to_numpy(np.float32)
 
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
-        since = np.arange(self.settings.T)[:, None] - self.settings.stim_off
+        since = np.arange(self.steps.T)[:, None] - self.steps.stim_off
         rising: np.ndarray = np.clip(since / rows["interval"].to_numpy(), 0, 1)
         return rising[..., None].astype(np.float32)
 
     def score(self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame) -> Score:
-        after = outputs[self.settings.stim_off :, :, 0] > self.settings.threshold
+        after = outputs[self.steps.stim_off :, :, 0] > self.settings.threshold
         produced = np.where(after.any(axis=0), 2 * after.argmax(axis=0), np.nan).astype(np.float32)
         right = np.abs(produced - self.answer(rows)) <= TOLERANCE * self.answer(rows)
         return Score(produced, produced, right)

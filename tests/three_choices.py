@@ -36,9 +36,9 @@ class ThreeChoices(Task[ThreeChoicesSettings]):
         return pd.DataFrame(list(product(SIDES, sizes)), columns=["side", "size"])
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
-        inputs = np.zeros((self.settings.T, len(rows), 3), np.float32)
+        inputs = np.zeros((self.steps.T, len(rows), 3), np.float32)
         evidence = self.answer(rows) * rows["size"].to_numpy()[:, None]
-        inputs[self.settings.stim_on : self.settings.stim_off] = evidence
+        inputs[self.steps.stim_on : self.steps.stim_off] = evidence
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, "trial output"]:

@@ -57,7 +57,7 @@ class Model:
         """
         settings = self.task.settings
         try:
-            task = type(self.task)(settings.varied(**changes))
+            task = self.task.with_settings(settings.varied(**changes))
         except ValidationError as error:
             where = f"tasks.{self.task.name}"
             sentence = format_validation_error(error, type(settings), where, params.every_key())
@@ -155,7 +155,7 @@ def _model(path: Path) -> Model:
     own = {key: value for key, value in settings["task"].items() if key != "name"}
     native = {"backend": "native", "device": "cpu", "threads": None, "checkpoint_every": 0}
     try:
-        task = TASKS[name](params.check_task(name, own))
+        task = TASKS[name](params.check_task(name, own), network.wiring.settings.dt)
         train = TrainSettings.model_validate(
             TrainSettings.with_names_of_now(settings["train"]) | native
         )

@@ -173,13 +173,13 @@ def test_a_longer_delay_makes_the_trials_longer(dmts: notebook.Model) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"delay": 100, "T": 300}, r"^tasks\.dmts\.T = 300 ends before step 360 = .* delay 100 "),
+        ({"delay": 100, "T": 300}, r"^tasks\.dmts\.T = 300 ends before 360 ms = .* delay 100 "),
         (
             {"delay": 1.5},
-            r"^tasks\.dmts\.delay = 1\.5 is not allowed; give a whole number at least 0",
+            r"^tasks\.dmts\.delay = 1\.5 ms is no whole number of steps of network\.dt = 1 ms; give 1 or 2",
         ),
-        ({"delay": "x"}, r"^tasks\.dmts\.delay = 'x' is not allowed; give a whole number"),
-        ({"delay": -300}, r"^tasks\.dmts\.delay = -300 is not allowed; give a whole number"),
+        ({"delay": "x"}, r"^tasks\.dmts\.delay = 'x' is not allowed; give a number"),
+        ({"delay": -300}, r"^tasks\.dmts\.delay = -300 is not allowed; give a number"),
         ({"test_trials": 5}, r"test_trials = 5 cannot be balanced over 4 conditions"),
     ],
 )

@@ -86,8 +86,8 @@ def test_an_unknown_pair_of_populations_names_the_nearest(raw: dict[str, Any]) -
     ("settings", "said"),
     [
         ({"dealy": 5}, ".dealy is not a setting; did you mean {0}.delay?"),
-        ({"delay": -1}, ".delay = -1 is not allowed; give a whole number at least 0"),
-        ({"stim_dur": 400}, ".T = 300 ends before step 970 = stim_on 50 + stim_dur 400 + "),
+        ({"delay": -1}, ".delay = -1 is not allowed; give a number at least 0"),
+        ({"stim_dur": 400}, ".T = 300 ends before 970 ms = stim_on 50 + stim_dur 400 + "),
         ({"curriculum": []}, ".curriculum is not a setting of a step; give the steps in one list"),
     ],
 )
@@ -148,8 +148,8 @@ def test_an_unknown_key_of_a_task_names_the_nearest(raw: dict[str, Any]) -> None
         ("train.trainable.W_in", "no", "true or false"),
         ("tasks.mante.evidence", [], "a list, not empty, of"),
         ("tasks.mante.evidence", [0.5, -1], "a number above 0"),
-        ("tasks.xor.stim_on", -1, "a whole number at least 0"),
-        ("tasks.xor.response_dur", 0, "a whole number at least 1"),
+        ("tasks.xor.stim_on", -1, "a number at least 0"),
+        ("tasks.xor.response_dur", 0, "a number above 0"),
         ("seed", -1, "a whole number at least 0"),
         ("network", 3, "a section of its own"),
     ],
@@ -267,11 +267,11 @@ def test_a_time_constant_shorter_than_a_step_is_refused(raw: dict[str, Any], key
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("tasks.mante.stim_dur", 451, "500 ends before step 751 = stim_on 50 + stim_dur 451 + response_delay 0 + "),
-        ("tasks.go_nogo.response_dur", 26, "100 ends before step 101 = stim_on 50 + stim_dur 25 + response_delay 0 + "),
-        ("tasks.dmts.delay", 100, "300 ends before step 360 = stim_on 50 + stim_dur 50 + delay 100 + stim_dur 50 + "),
-        ("tasks.dmts.delay", 50, "300 ends before step 310 = stim_on 50 + stim_dur 50 + delay 50 + stim_dur 50 + "),
-        ("tasks.xor.response_delay", 140, "300 ends before step 400 = stim_on 50 + stim_dur 50 + delay 10 + "),
+        ("tasks.mante.stim_dur", 451, "500 ends before 751 ms = stim_on 50 + stim_dur 451 + response_delay 0 + "),
+        ("tasks.go_nogo.response_dur", 26, "100 ends before 101 ms = stim_on 50 + stim_dur 25 + response_delay 0 + "),
+        ("tasks.dmts.delay", 100, "300 ends before 360 ms = stim_on 50 + stim_dur 50 + delay 100 + stim_dur 50 + "),
+        ("tasks.dmts.delay", 50, "300 ends before 310 ms = stim_on 50 + stim_dur 50 + delay 50 + stim_dur 50 + "),
+        ("tasks.xor.response_delay", 140, "300 ends before 400 ms = stim_on 50 + stim_dur 50 + delay 10 + "),
     ],
 )  # fmt: skip
 def test_times_that_do_not_fit_into_the_trial_are_all_named(
@@ -281,7 +281,7 @@ def test_times_that_do_not_fit_into_the_trial_are_all_named(
     text = sentence(changed(raw, key, value))
     assert text.startswith(f"{section}.T = {told}")
     assert f"{name} {value}" in text
-    assert re.search(r"step (\d+) = .*; give a T of at least \1, or shorter times$", text)
+    assert re.search(r"before (\d+) ms = .*; give a T of at least \1, or shorter times$", text)
 
 
 def test_thresholds_in_the_wrong_order_are_refused(raw: dict[str, Any]) -> None:
@@ -367,7 +367,7 @@ def test_a_long_value_is_cut(raw: dict[str, Any]) -> None:
     assert len(text) < 200
 
 
-STEPS = "whole numbers at least 0 and at most 2147483647"
+STEPS = "numbers at least 0 and at most 2147483647"
 NUMBER = "a whole number at least 1 and at most 2147483647"
 TAU = "a number at least 1e-09 and at most 1000000000"
 FINITE = "number{} at least -1e+30 and at most 1e+30"
@@ -387,7 +387,7 @@ VALUE = (
         ("network.n_units", 1_000_000, "a whole number at least 1 and at most 46340"),
         ("network.n_units", 2**70, "a whole number at least 1 and at most 46340"),
         ("train.n_networks", 2**70, NUMBER),
-        ("tasks.mante.T", 2**70, NUMBER),
+        ("tasks.mante.T", 2**70, "a number above 0 and at most 2147483647"),
         ("analyze.roles.permutations", 2**70, NUMBER),
         ("network.tau", 1e300, TAU),
         ("network.dt", 1e-300, TAU),

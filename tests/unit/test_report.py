@@ -355,7 +355,7 @@ def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
         "no input: bistable in 1 of 2, one stable point in 1. Unstable dimensions of the saddles (1): 1, which",
         "Distinct states slower than q = 0.1: 30–40; below q = 1e-20 1–3 are left, and none is a line attractor",
         "(saddle in 1 of 2, stable in 1): stimulus overlaps most, 0.20. Linear predictions are within 1.0%",
-        "each is strongest at step: choice 20–30.",
+        "each is strongest at, in ms: choice 20–30.",
         "inhibitory units: choice 60.0% and none. Of 20 units, 0 are silent and 1 saturated.",
         "as a multiple of those onto units of the same: excitatory 0.50, inhibitory 3.00.",
         "excitatory 90.0% (as many others 80.0%); inhibitory 90.0%",

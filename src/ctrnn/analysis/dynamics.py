@@ -146,6 +146,11 @@ class Dynamics:
         return float(self.alpha.min())
 
     @property
+    def dt(self) -> float:
+        """Length of a step, ms."""
+        return float(self.parameters["dt"][0])
+
+    @property
     def push(self) -> Float[np.ndarray, "state channel"]:
         """What a step adds to the state, per unit of each input."""
         gain = self.alpha[: len(self.W)] * self._gain
@@ -269,7 +274,7 @@ def dynamics_of(network: Network) -> Dynamics:
         b_out=weights["b_out"],
         parameters={name: p.astype(np.float64) for name, p in wiring.parameters.items()},
         activation=wiring.settings.activation,
-        sigma_post=wiring.settings.sigma_post,
+        sigma_post=wiring.sigma_post,
         model=wiring.settings.model,
     )
 

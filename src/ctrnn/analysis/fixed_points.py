@@ -27,13 +27,13 @@ from ctrnn.tasks import Batch, ConstantInput, Task
 # Trials seen under an input, whose states count as visited: half of them with noise, half without.
 TRIALS = 32
 KINDS = ("stable", "saddle", "slow", "outside")
-LONGEST = 1e6  # steps: time constants beyond it are given as this
+LONGEST = 1e6  # ms: time constants beyond it are given as this
 LEADING = 6  # modes of a point that are kept
 MEASURES = {
     "stable_points": ("fixed_points/[^/]+/stable/{}", "stable fixed points an input"),
     "saddles": ("fixed_points/[^/]+/saddle/{}", "saddles an input"),
     "slow_points": ("fixed_points/[^/]+/slow/{}", "slow points an input"),
-    "time_constant": ("fixed_points/[^/]+/time_constant/{}", "slowest time constant, steps"),
+    "time_constant": ("fixed_points/[^/]+/time_constant/{}", "slowest time constant, ms"),
 }
 
 
@@ -81,7 +81,7 @@ def portraits(
     def run(job: tuple[tuple[Network, int], ConstantInput]) -> Portrait:
         (network, seed), epoch = job
         random = generator(seed, "analyze", "fixed_points", epoch.name)
-        return portrait(dynamics_of(network), epoch, test, task.settings.stim_on, settings, random)
+        return portrait(dynamics_of(network), epoch, test, task.steps.stim_on, settings, random)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         done = list(tqdm(pool.map(run, jobs), desc="fixed points", total=len(jobs), unit="search"))
@@ -143,7 +143,7 @@ def point_arrays(
 ) -> dict[str, np.ndarray]:
     """fixed_points.npz: a row per point, with its network, its epoch and kind by number, and projected rates.
 
-    rates_per_tau and time_constants (steps) are those of the leading modes; q of fixed points is given as 0, since what
+    rates_per_tau and time_constants (ms) are those of the leading modes; q of fixed points is given as 0, since what
     is left of it is rounding. overlap, error [network, epoch, channel]: of `Linearisation`. linearised [network, epoch]
     is the row of the point, -1 without any.
     """
@@ -211,7 +211,7 @@ def point_metrics(
             "time_constant": [
                 None
                 if portrait.at is None
-                else _steps(portrait.points.time_constants[portrait.at, 0])
+                else _clipped(portrait.points.time_constants[portrait.at, 0])
                 for portrait in row
             ],
             "linear_error": [
@@ -251,5 +251,5 @@ def _kind(portrait: Portrait) -> str | None:
     return None if portrait.at is None else KINDS[kind_of(portrait.points)[portrait.at]]
 
 
-def _steps(time_constant: float) -> float:
+def _clipped(time_constant: float) -> float:
     return float(np.clip(time_constant, -LONGEST, LONGEST))

@@ -11,23 +11,29 @@ from jaxtyping import Float
 from pydantic import Field
 
 from ctrnn.analysis.recording import Recording, Result, accuracies, measures, new_trials, responses
-from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Section, Step
+from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Section, Time
 from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network
 from ctrnn.tasks import Task
-from ctrnn.tasks.task import MOST_STRENGTHS
+from ctrnn.tasks.task import MOST_STRENGTHS, whole_steps
 
 
 class GeneralisationSettings(Section):
     """Section `analyze.generalisation`: values of settings outside training, for the tasks that have the setting."""
 
     trials_per_condition: Count
-    delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
-    response_delay: Annotated[list[Step], Field(max_length=MOST_IN_LIST)]
+    delay: Annotated[list[Time], Field(max_length=MOST_IN_LIST)]
+    response_delay: Annotated[list[Time], Field(max_length=MOST_IN_LIST)]
     stim_dur: Annotated[list[Positive], Field(max_length=MOST_IN_LIST)]
     evidence: Annotated[list[Positive], Field(max_length=MOST_STRENGTHS)]
     noise: Annotated[list[NotNegative], Field(max_length=MOST_IN_LIST)]
     bootstraps: Count
+
+    def check(self, task: Task[Any]) -> None:
+        """Raises ParamsError where a time that the task is tested with is no whole number of its steps."""
+        for name in set(task.varied_settings()) & {"delay", "response_delay"}:
+            for i, time in enumerate(getattr(self, name)):
+                whole_steps(time, task.dt, f"analyze.generalisation.{name}.{i}")
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,9 @@ def generalisation(
 def with_setting(task: Task[Any], setting: str, value: float) -> Task[Any]:
     """The task with another value of a time; that of stim_dur is a share of the trained one."""
     trained = getattr(task.settings, setting)
-    steps = max(1, round(value * trained)) if setting == "stim_dur" else type(trained)(value)
-    return type(task)(task.settings.varied(**{setting: steps}))
+    if setting == "stim_dur":
+        value = max(1, round(value * trained / task.dt)) * task.dt
+    return task.with_settings(task.settings.varied(**{setting: value}))
 
 
 def noisier(network: Network, factor: float) -> Network:

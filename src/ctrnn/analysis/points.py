@@ -73,8 +73,8 @@ class FixedPoints:
     x: states. q: |F|^2 / 2, F per tau. outputs: z there. modes: eigenvalues of one step's derivative, by falling size.
     distance: to the nearest visited state, as a share of the visited region's radius. starts: how many of the visited
     states led there. fixed: q is below the smallest tolerance; else the point is slow. per_tau: steps' share of tau.
-    survivors: distinct states at which q first fell below each tolerance. radius: root mean square distance of
-    visited states from their mean.
+    dt: of a step, ms. survivors: distinct states at which q first fell below each tolerance. radius: root mean square
+    distance of visited states from their mean.
     """
 
     x: Float[np.ndarray, "point unit"]
@@ -88,6 +88,7 @@ class FixedPoints:
     survivors: Int[np.ndarray, " tolerance"]
     radius: float
     per_tau: float
+    dt: float
 
     @property
     def unstable(self) -> Int[np.ndarray, " point"]:
@@ -101,9 +102,9 @@ class FixedPoints:
 
     @property
     def time_constants(self) -> Float[np.ndarray, "point unit"]:
-        """Steps in which a mode decays by a factor e; negative where it grows."""
+        """Times in which modes decay by a factor e, ms; negative where they grow."""
         with np.errstate(divide="ignore"):
-            return -1 / log(np.abs(self.modes))
+            return -self.dt / log(np.abs(self.modes))
 
     @property
     def counted(self) -> np.ndarray:
@@ -174,6 +175,7 @@ def fixed_points(
         survivors=np.array(survivors, np.int64),
         radius=radius,
         per_tau=dynamics.per_tau,
+        dt=dynamics.dt,
     )
 
 

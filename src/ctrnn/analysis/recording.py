@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ctrnn.core.config import Count, Section
+from ctrnn.core.config import Count, Length, Section
 from ctrnn.core.rng import key, network_seeds
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task, right_side, table_of
+from ctrnn.tasks.task import whole_steps
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class SharedSettings(Section):
     trials_per_condition: Count
     n_components: Count
     weight_bins: Count
-    time_bin: Count
+    time_bin: Length
     denoise_components: Count
 
 
@@ -98,8 +99,9 @@ class Recording:
 
     def _record(self, networks: Sequence[Network]) -> list[NetworkRecording]:
         settings = self.settings
+        width = whole_steps(settings.time_bin, self.task.dt, "analyze.time_bin")
         return record(
-            self.task, self.test, networks, self.seeds, settings.trials_per_condition, settings.time_bin, self.backend
+            self.task, self.test, networks, self.seeds, settings.trials_per_condition, width, self.backend
         )  # fmt: skip
 
 

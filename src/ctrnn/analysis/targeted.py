@@ -160,7 +160,7 @@ def compute(recording: Recording) -> Result:
 
     Returns:
         variables: names. projections: [network, variable, condition, time]. strength: [network, variable, bin]. peak:
-        steps [network, variable]. And the metric late_selection, where contexts choose between kinds of evidence.
+        ms [network, variable]. And the metric late_selection, where contexts choose between kinds of evidence.
     """
     each = recording.once(designs)
     names = regressors(each)

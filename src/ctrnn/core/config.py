@@ -1,18 +1,20 @@
 """Sections of params.yaml: strict types, no unknown key, immutable. Each room brings the sections that it uses.
 
-Every setting is required, so that what a run used is what stands in the file. Times are in time steps of `network.dt`
-where nothing else is said. `modules_with` finds the modules that a room goes over, so that nobody keeps a list of them.
+Every setting is required, so that what a run used is what stands in the file. Times are in ms, each a whole number of
+time steps of `network.dt`. `modules_with` finds the modules that a room goes over, so that nobody keeps a list of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # Networks calculate with 32-bit floats, which end at 3e38; arrays are counted with 64-bit integers.
 LARGEST = 1e30
@@ -24,7 +26,42 @@ Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 NotNegative = Annotated[float, Field(ge=0, le=LARGEST)]
 Duration = Annotated[float, Field(ge=1e-9, le=1e9)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
-Step = Annotated[int, Field(ge=0, le=MOST)]
+
+
+@dataclass(frozen=True)
+class InSteps:
+    """Marks a setting that is another number in time steps than in ms. power: of dt that it is divided by."""
+
+    power: float
+
+
+def _plain(value: float) -> float:
+    """A whole number as an int, as it is written in params.yaml; sums of others without the rounding of floats."""
+    return int(value) if value == int(value) else round(value, 9)
+
+
+Time = Annotated[float, Field(ge=0, le=MOST), AfterValidator(_plain), InSteps(1)]  # ms
+Length = Annotated[float, Field(gt=0, le=MOST), AfterValidator(_plain), InSteps(1)]  # ms
+# Standard deviation of white noise at steps of 1 ms: a step of dt has 1/sqrt(dt) of it, so that a sum over time has the
+# same whatever dt is.
+WhiteNoise = Annotated[float, Field(ge=0, le=LARGEST), InSteps(0.5)]
+
+
+def steps(time: float, dt: float) -> int | None:
+    """How many time steps a time takes, both as they are written; None where they are no whole number.
+
+    Args:
+        time: ms.
+        dt: Length of a step, ms.
+    """
+    n = Fraction(repr(time)) / Fraction(repr(dt))
+    return int(n) if n.denominator == 1 else None
+
+
+def multiples(time: float, dt: float) -> str:
+    """The times next to one that is no whole number of time steps, in words."""
+    n = Fraction(repr(time)) // Fraction(repr(dt))
+    return " or ".join(f"{float(Fraction(repr(dt)) * k):g}" for k in (n, n + 1))
 
 
 class Section(BaseModel):

@@ -30,9 +30,9 @@ class Results:
     analysis_arrays: arrays of each analysis by its name. evaluation, analysis: metrics of reports/evaluate and
     reports/analyze. networks: a dict per network, with seed, iterations, converged and accuracies. history: rows of
     history.csv. test: table of the test trials. inputs, targets, labels: one trial of every condition. samples: arrays
-    of outputs.npz. channels, outputs: names. window: steps of the response window. seen: whether trials of a condition
-    are seen under each constant input. has_every_curve: generalisation leaves nothing out. left_out: what analyses left
-    out of the task, as a sentence that follows another one.
+    of outputs.npz. channels, outputs: names. window: steps of the response window. dt: length of a step, ms. seen:
+    whether trials of a condition are seen under each constant input. has_every_curve: generalisation leaves nothing
+    out. left_out: what analyses left out of the task, as a sentence that follows another one.
     """
 
     analysis_arrays: Mapping[str, dict[str, np.ndarray]]
@@ -48,6 +48,7 @@ class Results:
     channels: tuple[str, ...]
     outputs: tuple[str, ...]
     window: slice
+    dt: float
     evidence_unit: str
     seen: Bool[np.ndarray, "epoch condition"]
     has_every_curve: bool

@@ -25,6 +25,7 @@ def plot(
     sign: Float[np.ndarray, "network unit"],
     group_weights: Float[np.ndarray, "network post_group pre_group"],
     variable: str,
+    dt: float = 1.0,
 ) -> Figure:
     """Currents of every unit, currents over a trial (mean over units, a line per network), and weights between groups.
 
@@ -45,7 +46,8 @@ def plot(
     each.set_title("every unit, mean over trials", loc="left")
     inward = over_time.plot(excitation_in_time.T, color=style.EXCITATORY, lw=1)
     outward = over_time.plot(-inhibition_in_time.T, color=style.INHIBITORY, lw=1, ls="--")
-    over_time.set(xlabel="time (steps)", ylabel="size of current")
+    over_time.set_ylabel("size of current")
+    style.time_axis(over_time, dt)
     over_time.set_title("mean over units", loc="left")
     handles += [inward[0], outward[0]]
     columns = style.columns_for(entries)
@@ -83,6 +85,7 @@ def draw(results: Results) -> Figure | None:
         **{name: stored[name] for name in currents},
         group_weights=stored["group_weights"][:, 0],
         variable=str(stored["variables"][0]),
+        dt=results.dt,
     )
 
 

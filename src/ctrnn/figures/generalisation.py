@@ -15,8 +15,8 @@ TITLE = "Outside training"
 PLACE = 3
 HELD = 0.9  # share of correct trials at which a task counts as done
 UNITS = {
-    "delay": "delay (steps)",
-    "response_delay": "response delay (steps)",
+    "delay": "delay (ms)",
+    "response_delay": "response delay (ms)",
     "stim_dur": "stimulus duration / trained",
     "noise": "noise / trained",
 }

@@ -24,11 +24,12 @@ def plot(
     labels: Sequence[str],
     window: slice,
     names: Sequence[str],
+    dt: float = 1.0,
 ) -> Figure:
     """A panel per network and output: the output on every sample trial, by condition; targets are dotted.
 
     labels [sample]: condition of each trial; window: steps of the response window, shaded; names: of the outputs, which
-    stand in the titles where there are several.
+    stand in the titles where there are several; dt: length of a step, ms.
     """
     n_outputs = outputs.shape[-1]
     n_panels = len(outputs) * n_outputs
@@ -59,7 +60,7 @@ def plot(
         if place % columns == 0:
             axes.set_ylabel("output")
         if place + columns >= n_panels:
-            axes.set_xlabel("time (steps)")
+            style.time_axis(axes, dt)
             axes.tick_params(labelbottom=True)
     style.legend_below(figure, grid[0, 0], n_legend)
     return figure
@@ -68,7 +69,7 @@ def plot(
 def draw(results: Results) -> Figure:
     """Outputs of every network on the trials of outputs.npz."""
     outputs, targets = results.samples["outputs"], results.samples["targets"]
-    return plot(outputs, targets, _labels(results), results.window, results.outputs)
+    return plot(outputs, targets, _labels(results), results.window, results.outputs, results.dt)
 
 
 def caption(results: Results) -> str:

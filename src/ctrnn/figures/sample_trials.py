@@ -28,11 +28,12 @@ def plot(
     channels: Sequence[str],
     window: slice,
     outputs: Sequence[str],
+    dt: float = 1.0,
     most: int = MOST,
 ) -> Figure:
     """A panel per trial: its input channels, under them its targets, the response window shaded.
 
-    labels [trial]: titles, broken at spaces; channels, outputs: their names; window: steps of the response
+    labels [trial]: titles, broken at spaces; channels, outputs: their names; window: steps of dt (ms), of the response
     window. Several channels are drawn in lanes of one scale, each with its zero as a thin line; several outputs are
     named in a legend. Of more than `most` trials, that many are drawn, evenly spread.
     """
@@ -71,7 +72,7 @@ def plot(
             above.set_ylabel("input" if n_channels == 1 else f"input\n(a lane is {2 * top:.2g})")
             below.set_ylabel("target")
         if place + columns >= n_trials:
-            below.set_xlabel("time (steps)")
+            style.time_axis(below, dt)
             below.tick_params(labelbottom=True)
     low, high = float(targets.min()), float(targets.max())
     for below in grid[1::2].flat:
@@ -107,7 +108,8 @@ def _inputs(
 def draw(results: Results) -> Figure:
     """A trial of each condition, or of MOST of them."""
     return plot(
-        results.inputs, results.targets, results.labels, results.channels, results.window, results.outputs
+        results.inputs, results.targets, results.labels, results.channels, results.window, results.outputs,
+        results.dt,
     )  # fmt: skip
 
 

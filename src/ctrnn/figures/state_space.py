@@ -19,6 +19,7 @@ def plot(
     projections: Float[np.ndarray, "network condition time component"],
     explained_variance: Float[np.ndarray, "network component"],
     conditions: Sequence[str],
+    dt: float = 1.0,
 ) -> Figure:
     """A row per network: the trajectory of each condition in components 1-2 and 1-3.
 
@@ -38,7 +39,10 @@ def plot(
         for axes, (i, k) in zip(row, planes, strict=True):
             x = projections[network, ..., i] if i >= 0 else None
             style.trajectories(axes, x, projections[network, ..., k], conditions)
-            axes.set_xlabel(names[i] if i >= 0 else "time (steps)")
+            if i < 0:
+                style.time_axis(axes, dt)
+            else:
+                axes.set_xlabel(names[i])
             axes.set_ylabel(names[k])
         row[0].set_title(f"network {network}", loc="left")
     style.legend_below(figure, grid[0, 0], columns)
@@ -48,7 +52,8 @@ def plot(
 def draw(results: Results) -> Figure:
     """Trajectories of every network."""
     stored = results.analysis_arrays["state_space"]
-    return plot(stored["projections"], stored["explained_variance"], stored["conditions"].tolist())
+    names = stored["conditions"].tolist()
+    return plot(stored["projections"], stored["explained_variance"], names, results.dt)
 
 
 def caption(results: Results) -> str:

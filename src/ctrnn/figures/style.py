@@ -129,6 +129,13 @@ def lines(labels: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
+def time_axis(axes: Axes, dt: float) -> None:
+    """Name an x axis, on which a step is 1, and number it in ms; dt: length of a step, ms."""
+    axes.set_xlabel("time (ms)")
+    if dt != 1:
+        axes.xaxis.set_major_formatter(lambda step, _: f"{dt * step:g}")
+
+
 def trajectories(
     axes: Axes,
     x: Float[np.ndarray, "condition time"] | None,

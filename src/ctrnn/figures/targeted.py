@@ -23,6 +23,7 @@ def plot(
     projections: Float[np.ndarray, "network variable condition time"],
     variables: Sequence[str],
     conditions: Sequence[str],
+    dt: float = 1.0,
 ) -> Figure:
     """A row per network (the first three): the axis of each variable against that of the first, the choice.
 
@@ -34,7 +35,10 @@ def plot(
     for axes, (i, k) in zip(every, product(range(n_networks), others), strict=True):
         x = projections[i, 0] if k >= 0 else None
         style.trajectories(axes, x, projections[i, k], conditions)
-        axes.set_xlabel("time (steps)" if k < 0 else f"{variables[0]} axis")
+        if k < 0:
+            style.time_axis(axes, dt)
+        else:
+            axes.set_xlabel(f"{variables[0]} axis")
         axes.set_ylabel(f"{variables[max(k, 0)]} axis")
         if k == others[0]:
             axes.set_title(f"network {i}", loc="left")
@@ -47,7 +51,7 @@ def draw(results: Results) -> Figure | None:
     stored = results.analysis_arrays["targeted"]
     names = stored["variables"].tolist()
     labels = results.analysis_arrays["state_space"]["conditions"].tolist()
-    return plot(stored["projections"], names, labels) if names else None
+    return plot(stored["projections"], names, labels, results.dt) if names else None
 
 
 def caption(results: Results) -> str:
@@ -62,7 +66,7 @@ def caption(results: Results) -> str:
     )
     if not own or not choice:
         peaks = ", ".join(f"{name} {span(stored['peak'][:, k])}" for k, name in enumerate(names))
-        return f"Axes of the task's variables; each is strongest at step: {peaks}.{left_out}"
+        return f"Axes of the task's variables; each is strongest at, in ms: {peaks}.{left_out}"
     is_late = np.median(own) > LATE > np.median(choice)
     verdict = (
         "it enters and is not integrated: late selection" if is_late else "selection is not late"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -23,7 +24,7 @@ class Wiring:
     """What is fixed for the life of a network; its arrays are read-only.
 
     mask is the sparse pattern of the recurrent weights; sign is +1 for an excitatory, -1 for an inhibitory
-    presynaptic unit; tau is the time constant of each unit, in the unit of dt.
+    presynaptic unit; tau is the time constant of each unit, ms.
     """
 
     mask: Bool[np.ndarray, "post pre"]
@@ -59,13 +60,29 @@ class Wiring:
         `stationary`: sigma sqrt(alpha (2 - alpha)), with which x of an unconnected unit has standard deviation
         sigma whatever tau is: x_t = (1 - alpha) x_{t-1} + s xi keeps the variance s^2 / (alpha (2 - alpha)). Song,
         Yang & Wang (2016, PLoS Comput Biol 12:e1004792) give its first order in alpha, sigma sqrt(2 alpha), which is
-        5% too much at tau = 5. In a network x has more: the recurrence amplifies it, and the noise on rates, which is
-        sigma_post at every step, comes in through the weights. `tutorial`: alpha sigma.
+        5% too much at tau = 5. In a network x has more: the recurrence amplifies it, and the noise on rates comes in
+        through the weights. `tutorial`: alpha sigma.
         """
         sigma, alpha = self.settings.sigma_pre, self.alpha.astype(np.float64)
         stationary = self.settings.noise_scaling == "stationary"
         per_step = np.sqrt(alpha * (2 - alpha)) if stationary else alpha
         return locked((sigma * per_step).astype(np.float32))
+
+    @property
+    def sigma_post(self) -> float:
+        """Standard deviation of the noise on the rates in a step.
+
+        `stationary`: white noise that has sigma_post at steps of 1 ms, sigma_post / sqrt(dt / ms), so that what of it
+        reaches x does not depend on dt: with weight w, w sigma_post / sqrt(2 tau / ms) to first order in alpha.
+        `tutorial`: sigma_post whatever dt is.
+        """
+        settings = self.settings
+        stationary = settings.noise_scaling == "stationary"
+        return settings.sigma_post / math.sqrt(settings.dt) if stationary else settings.sigma_post
+
+    def at(self, dt: float) -> Wiring:
+        """The same wiring at another time step, ms."""
+        return replace(self, settings=self.settings.model_copy(update={"dt": dt}))
 
     @cached_property
     def parameters(self) -> Mapping[str, Float[np.ndarray, " unit"]]:

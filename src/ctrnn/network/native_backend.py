@@ -94,7 +94,7 @@ def prepared(wiring: Wiring) -> kernel.PreparedNetwork:
             mask=wiring.mask,
             sign=wiring.sign,
             parameters=wiring.parameters,
-            sigma_post=settings.sigma_post,
+            sigma_post=wiring.sigma_post,
             model=settings.model,
             activation=settings.activation,
             dale=settings.dale,

@@ -73,7 +73,7 @@ class ReferenceBackend:
             mask=torch.tensor(wiring.mask),
             sign=self._tensor(wiring.sign),
             parameters={name: self._tensor(array) for name, array in wiring.parameters.items()},
-            sigma_post=settings.sigma_post,
+            sigma_post=wiring.sigma_post,
             activation=settings.activation,
             dale=settings.dale,
             model=settings.model,

@@ -139,7 +139,7 @@ class TorchBackend:
             eta = torch.zeros_like(drive)
         else:
             drive = torch.addcmul(drive, self._normal(drive.shape, generators), parameters["sigma"])
-            eta = self._normal(drive.shape, generators).mul_(settings.sigma_post)
+            eta = self._normal(drive.shape, generators).mul_(networks[0].wiring.sigma_post)
         R: Tensor = Rates.apply(A, drive, eta, own, start, coefficients)
         return R, apply(weights["W_out"], R) + weights["b_out"].unsqueeze(1)
 

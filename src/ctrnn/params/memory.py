@@ -58,7 +58,7 @@ def check(params: Params, memory: float | None = None, disk: float | None = None
     """The settings. Raises ParamsError where a stage of a task needs more bytes than there are (None: here)."""
     memory = memory_here() if memory is None else memory
     disk = shutil.disk_usage(Path()).total if disk is None else disk
-    tasks = [get_task(name, params.tasks) for name in params.tasks]
+    tasks = [get_task(name, params.tasks, params.network.dt) for name in params.tasks]
     for need in itertools.chain.from_iterable(needs(task, params) for task in tasks):
         _refuse(need, need.bytes + PROCESS, memory, "memory")
     written = [part for task in tasks for part in files(task, params)]
@@ -78,7 +78,7 @@ def _refuse(need: Need, wanted: float, there_is: float, what: str) -> None:
 def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     """What each stage of a task holds at once; several of `analyze`, which does one thing after the other."""
     name, settings, train, analyze = task.name, task.settings, params.train, params.analyze
-    T, U, N, o = settings.T, params.network.n_units, train.n_networks, len(task.outputs)
+    T, U, N, o = task.steps.T, params.network.n_units, train.n_networks, len(task.outputs)
     step = 4 * len(task.channels) + 5 * o  # bytes of a step of a rendered trial
     wide = 4 * max(len(task.channels), o)  # of its largest array
     n_conditions, test = len(task.conditions()), settings.test_trials
@@ -104,9 +104,9 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
         f"generate@{name}", [*tables, part(T * test * (step + 2 * wide), "T", "test_trials")]
     )
 
-    steps = [settings.at(curriculum_step) for curriculum_step in settings.curriculum]
-    checked = sum(stage.T * stage.validation_trials for stage in (settings, *steps))
-    longest = max(stage.T for stage in (settings, *steps))
+    stages = [task.steps, *(task.with_settings(settings.at(s)).steps for s in settings.curriculum)]
+    checked = sum(stage.T * stage.validation_trials for stage in stages)
+    longest = max(stage.T for stage in stages)
     batch = train.batch_size
     at_once = min(train.threads or usable_cores(), N * -(-batch // 32))
     if train.backend == "native":  # a slice of 32 trials in every thread
@@ -141,7 +141,7 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     )
 
     k = min(analyze.trials_per_condition, test // n_conditions)
-    bins = max(1, T // analyze.time_bin)
+    bins = max(1, int(settings.T // analyze.time_bin))
     averages, binned = n_conditions * T * U * 4, bins * n_conditions * k * U * 4
     opened = [shown, part(2 * N * (averages + binned), "T", networks, units)]
     trials = n_conditions * k
@@ -193,17 +193,17 @@ def _length(task: Task[Any], setting: str, value: float) -> int:
     """Steps of a trial with another value of a time; that of stim_dur is a share of the trained one."""
     settings = task.settings
     if setting in ("evidence", "noise"):
-        return int(settings.T)
-    steps = round(value * settings.stim_dur) if setting == "stim_dur" else value
-    longer = settings.model_copy(update={setting: steps}).window.stop - settings.window.stop
-    return int(settings.T + longer)
+        return int(task.steps.T)
+    time = value * settings.stim_dur if setting == "stim_dur" else value
+    longer = settings.model_copy(update={setting: time}).window.stop - settings.window.stop
+    return int(task.steps.T + longer / task.dt)
 
 
 def files(task: Task[Any], params: Params) -> list[Part]:
     """The largest files of a task: rendered trials, and weights."""
     name, settings = task.name, task.settings
     T, test, U, N = (
-        settings.T,
+        task.steps.T,
         settings.test_trials,
         params.network.n_units,
         params.train.n_networks,

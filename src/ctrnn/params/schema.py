@@ -15,8 +15,8 @@ from ctrnn.errors import ParamsError, format_validation_error, keys_of, nearest,
 from ctrnn.evaluation import EvaluateSettings
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.report.settings import ReportSettings
-from ctrnn.tasks import TASKS, check_trials, get_task
-from ctrnn.tasks.task import TaskSettings
+from ctrnn.tasks import check_trials, get_task, settings_of
+from ctrnn.tasks.task import TaskSettings, whole_steps
 from ctrnn.tracking.settings import PublishSettings
 from ctrnn.training.settings import TrainSettings
 
@@ -42,8 +42,7 @@ class Params(Section):
 
     def task(self, name: str) -> TaskSettings:
         """Settings of a task. Raises ParamsError where params.yaml has no such section."""
-        settings: TaskSettings = get_task(name, self.tasks).settings
-        return settings
+        return settings_of(name, self.tasks)
 
     def of_training(self, task: str) -> dict[str, Any]:
         """What decides the training of a task, by the keys of params.yaml."""
@@ -83,8 +82,11 @@ def check(raw: Mapping[str, Any]) -> Params:
         raise ParamsError(f"tasks = {shown(tasks)} names no task; give at least one of {names}")
     checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
-    for name, task in params.tasks.items():
-        check_trials(TASKS[name](task), params.train.batch_size)
+    for name in params.tasks:
+        task = get_task(name, params.tasks, params.network.dt)
+        check_trials(task, params.train.batch_size)
+        params.analyze.generalisation.check(task)
+    whole_steps(params.analyze.time_bin, params.network.dt, "analyze.time_bin")
     return params
 
 

@@ -55,7 +55,7 @@ def read(name: str, params: Params, root: Path) -> Results:
         artifacts.folder(stage, name, root)
         for stage in ("generate", "train", "evaluate", "analyze")
     )
-    task, trials = get_task(name, params.tasks), read_test(generated)
+    task, trials = get_task(name, params.tasks, params.network.dt), read_test(generated)
     example = one_of_each(trials)
     by_condition = trials.conditions.groupby("condition", sort=True).head(1)
     evaluation = artifacts.read_json(artifacts.metrics_path("evaluate", name, root))
@@ -75,7 +75,8 @@ def read(name: str, params: Params, root: Path) -> Results:
         samples=artifacts.read_arrays(evaluated / "outputs.npz"),
         channels=task.channels,
         outputs=task.outputs,
-        window=task.settings.window,
+        window=task.steps.window,
+        dt=task.dt,
         evidence_unit=task.evidence_unit,
         seen=np.stack(
             [e.picks(by_condition.sort_values("condition")) for e in task.constant_inputs()]

@@ -316,7 +316,7 @@ def allocate_cores(points: Sequence[Point]) -> tuple[int, int, float]:
 
 def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
     """Median seconds of a step of training of all networks of a point on a task."""
-    task = tasks.get_task(name, settings.tasks)
+    task = tasks.get_task(name, settings.tasks, settings.network.dt)
     backend = network.get_backend(settings.train.model_copy(update={"threads": threads}))
     table = tasks.trial_table(task, "train", settings.seed)
     batch = task.render(table.head(settings.train.batch_size))

@@ -37,6 +37,7 @@ __all__ = [
     "read_test",
     "right_side",
     "save",
+    "settings_of",
     "table_of",
     "trial_table",
 ]
@@ -45,9 +46,17 @@ ALL = (GoNogo, Dmts, Mante, Xor, PerceptualDecision, WorkingMemory, FlipFlop, Ma
 TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in ALL}
 
 
-def get_task(name: str, settings: Mapping[str, TaskSettings]) -> Task[Any]:
-    """The task of that name, with its section of `tasks`. Raises ParamsError where params.yaml has no such section."""
+def get_task(name: str, settings: Mapping[str, TaskSettings], dt: float = 1.0) -> Task[Any]:
+    """The task of that name, with its section of `tasks`, at steps of dt (ms).
+
+    Raises ParamsError where params.yaml has no such section, or a time is no whole number of steps.
+    """
+    own: Any = settings_of(name, settings)
+    return TASKS[name](own, dt)
+
+
+def settings_of(name: str, settings: Mapping[str, TaskSettings]) -> TaskSettings:
+    """The section of a task. Raises ParamsError where params.yaml has no such section."""
     if name not in settings:
         raise ParamsError(f"tasks.{name} is not in params.yaml; {nearest(name, settings)}")
-    own: Any = settings[name]
-    return TASKS[name](own)
+    return settings[name]

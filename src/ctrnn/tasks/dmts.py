@@ -28,7 +28,7 @@ class Dmts(Task[DmtsSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """A pulse on each channel, one after the other."""
-        times = self.settings
+        times = self.steps
         inputs = np.zeros((times.T, len(rows), 2), np.float32)
         inputs[times.stim_on : times.stim_on + times.stim_dur, :, 0] = rows["sample"].to_numpy()
         inputs[times.second_on : times.stim_off, :, 1] = rows["test"].to_numpy()

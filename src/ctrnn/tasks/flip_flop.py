@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from pydantic import Field
 
-from ctrnn.core.config import Count, Positive, Share
+from ctrnn.core.config import Length, Positive, Share
 from ctrnn.core.rng import generator
 from ctrnn.tasks.task import OneStimulus, Task
 
@@ -22,21 +22,21 @@ class FlipFlopSettings(OneStimulus, task="flip_flop"):
     """Section `tasks.flip_flop`; the pulses are what `stim_on` and `stim_dur` time."""
 
     n_bits: Annotated[int, Field(ge=1, le=12)]  # 2^n_bits conditions
-    pulse_dur: Count
+    pulse_dur: Length
     pulse_size: Positive
-    pulse_every: Count
+    pulse_every: Length
     pulse_share: Share
 
 
 class FlipFlop(Task[FlipFlopSettings]):
-    """At the first step of the pulses every bit is set; every `pulse_every` steps each may be set anew."""
+    """At the first step of the pulses every bit is set; every `pulse_every` ms each may be set anew."""
 
     name = "flip_flop"
 
-    def __init__(self, settings: FlipFlopSettings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: FlipFlopSettings, dt: float = 1.0) -> None:
+        super().__init__(settings, dt)
         self.channels = self.outputs = tuple(f"bit_{i + 1}" for i in range(settings.n_bits))
-        self.onsets = range(settings.stim_on, settings.stim_off, settings.pulse_every)
+        self.onsets = range(self.steps.stim_on, self.steps.stim_off, self.steps.pulse_every)
 
     def conditions(self) -> pd.DataFrame:
         """Columns bit_1, bit_2, ...: the state after the last pulse, +1 or -1."""
@@ -54,9 +54,9 @@ class FlipFlop(Task[FlipFlopSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The pulses."""
-        inputs = np.zeros((self.settings.T, len(rows), len(self.channels)), np.float32)
+        inputs = np.zeros((self.steps.T, len(rows), len(self.channels)), np.float32)
         for onset, signs in zip(self.onsets, self.pulses(rows), strict=True):
-            inputs[onset : onset + self.settings.pulse_dur] = self.settings.pulse_size * signs
+            inputs[onset : onset + self.steps.pulse_dur] = self.settings.pulse_size * signs
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, "trial output"]:
@@ -65,7 +65,7 @@ class FlipFlop(Task[FlipFlopSettings]):
 
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
         """The state at every step from the first pulse to the end of the trial."""
-        targets = np.zeros((self.settings.T, len(rows), len(self.outputs)), np.float32)
+        targets = np.zeros((self.steps.T, len(rows), len(self.outputs)), np.float32)
         for onset, signs in zip(self.onsets, self.pulses(rows), strict=True):
             targets[onset:] = np.where(signs == 0, targets[onset], signs)
         return targets
@@ -74,5 +74,5 @@ class FlipFlop(Task[FlipFlopSettings]):
         """As in every task, but for the steps of a pulse: an output cannot jump, and is not asked to."""
         mask = super().mask(rows)
         for onset in self.onsets:
-            mask[onset : onset + self.settings.pulse_dur] = False
+            mask[onset : onset + self.steps.pulse_dur] = False
         return mask

@@ -41,8 +41,8 @@ class GoNogo(Task[GoNogoSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """A pulse on go trials."""
-        inputs = np.zeros((self.settings.T, len(rows), 1), np.float32)
-        inputs[self.settings.stim_on : self.settings.stim_off] = self.answer(rows)[:, None]
+        inputs = np.zeros((self.steps.T, len(rows), 1), np.float32)
+        inputs[self.steps.stim_on : self.steps.stim_off] = self.answer(rows)[:, None]
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:

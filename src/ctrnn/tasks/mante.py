@@ -16,7 +16,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from pydantic import Field
 
-from ctrnn.core.config import NotNegative, Positive
+from ctrnn.core.config import Positive, WhiteNoise
 from ctrnn.kernel import normals
 from ctrnn.tasks.task import MOST_STRENGTHS, ConstantInput, OneStimulus, Task
 
@@ -27,11 +27,11 @@ class ManteSettings(OneStimulus, task="mante"):
     """Section `tasks.mante`."""
 
     evidence: Annotated[list[Positive], Field(min_length=1, max_length=MOST_STRENGTHS)]
-    evidence_sd: NotNegative
+    evidence_sd: WhiteNoise
 
 
 class Mante(Task[ManteSettings]):
-    """Evidence N(mean, evidence_sd^2) at every step of the stimulus, independent between the channels.
+    """Evidence N(mean, evidence_sd^2) at every ms of the stimulus, independent between the channels.
 
     The context, 1 on its channel, is on for the whole trial.
     """
@@ -40,7 +40,7 @@ class Mante(Task[ManteSettings]):
     channels = ("motion", "colour", "context_motion", "context_colour")
 
     def conditions(self) -> pd.DataFrame:
-        """Columns context, motion and colour; the latter two are the mean evidence per step, with its sign."""
+        """Columns context, motion and colour; the latter two are the mean evidence, with its sign."""
         return self.graded(self.settings.evidence)
 
     def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
@@ -60,7 +60,7 @@ class Mante(Task[ManteSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """Evidence and context; a trial's noise follows from its noise seed alone."""
-        times = self.settings
+        times = self.steps
         inputs = np.zeros((times.T, len(rows), 4), np.float32)
         noise = normals(rows["noise_seed"].to_numpy(np.uint64), 2 * times.stim_dur)
         noise = noise.reshape(len(rows), times.stim_dur, 2).transpose(1, 0, 2)

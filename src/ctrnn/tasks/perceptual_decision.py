@@ -14,7 +14,7 @@ import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
-from ctrnn.core.config import NotNegative
+from ctrnn.core.config import WhiteNoise
 from ctrnn.kernel import normals
 from ctrnn.tasks.task import MOST_STRENGTHS, OneStimulus, Task
 
@@ -25,11 +25,11 @@ class PerceptualDecisionSettings(OneStimulus, task="perceptual_decision"):
     coherences: Annotated[
         list[Annotated[float, Field(gt=0, le=1)]], Field(min_length=1, max_length=MOST_STRENGTHS)
     ]
-    evidence_sd: NotNegative
+    evidence_sd: WhiteNoise
 
 
 class PerceptualDecision(Task[PerceptualDecisionSettings]):
-    """Evidence N(coherence, evidence_sd^2) at every step of the stimulus, coherence with the sign of the side."""
+    """Evidence N(coherence, evidence_sd^2) at every ms of the stimulus, coherence with the sign of the side."""
 
     name = "perceptual_decision"
     channels = ("motion",)
@@ -43,12 +43,12 @@ class PerceptualDecision(Task[PerceptualDecisionSettings]):
         return pd.DataFrame({"coherence": [sign * size for size in sizes for sign in (1, -1)]})
 
     def evidence(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The coherence, which is the mean evidence per step."""
+        """The coherence, which is the mean evidence."""
         return rows[["coherence"]].reset_index(drop=True)
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The evidence; a trial's noise follows from its noise seed alone."""
-        times = self.settings
+        times = self.steps
         inputs = np.zeros((times.T, len(rows), 1), np.float32)
         noise = normals(rows["noise_seed"].to_numpy(np.uint64), times.stim_dur).T
         evidence = rows["coherence"].to_numpy(np.float32) + np.float32(times.evidence_sd) * noise

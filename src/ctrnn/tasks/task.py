@@ -16,7 +16,19 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from pydantic import Field, ValidationInfo, model_validator
 
-from ctrnn.core.config import Count, NotNegative, Section, Share, Step
+from ctrnn.core.config import (
+    MOST,
+    Count,
+    InSteps,
+    Length,
+    NotNegative,
+    Section,
+    Share,
+    Time,
+    multiples,
+    steps,
+)
+from ctrnn.errors import ParamsError
 
 MOST_STRENGTHS = 100  # of evidence, of which some tasks show every combination
 
@@ -33,7 +45,7 @@ class TaskSettings(Section):
 
     registry: ClassVar[dict[str, type[TaskSettings]]] = {}
 
-    T: Count
+    T: Length
     loss_over: Literal["trial", "baseline_and_response"]
     train_trials: Count
     validation_trials: Count
@@ -44,6 +56,28 @@ class TaskSettings(Section):
         """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
         return type(self).model_validate({**self.model_dump(), "curriculum": [], **step.settings})
 
+    def in_steps(self, dt: float, where: str) -> Self:
+        """The same settings with times in steps, and white noise as that of a step.
+
+        Args:
+            dt: Length of a step, ms.
+            where: Dotted key of the section.
+
+        Raises:
+            ParamsError: A time is no whole number of steps.
+
+        """
+        changed: dict[str, Any] = {}
+        # T last: it changes with a delay, say, which is the one to name.
+        for name, info in sorted(type(self).model_fields.items(), key=lambda item: item[0] == "T"):
+            for mark in info.metadata:
+                value = getattr(self, name)
+                if isinstance(mark, InSteps) and mark.power == 1:
+                    changed[name] = whole_steps(value, dt, f"{where}.{name}")
+                elif isinstance(mark, InSteps):
+                    changed[name] = value / dt**mark.power
+        return self.model_copy(update=changed)
+
     def __init_subclass__(cls, task: str | None = None, **kwargs: Any) -> None:
         """Enter the settings of `task` into the registry that `load` reads."""
         super().__init_subclass__(**kwargs)
@@ -51,12 +85,26 @@ class TaskSettings(Section):
             TaskSettings.registry[task] = cls
 
 
+def whole_steps(time: float, dt: float, key: str) -> int:
+    """Steps of dt (ms) in a time (ms). Raises ParamsError, which names the key, where they are no whole number."""
+    n = steps(time, dt)
+    if n is None:
+        raise ParamsError(
+            f"{key} = {time:g} ms is no whole number of steps of network.dt = {dt:g} ms; give {multiples(time, dt)}"
+        )
+    if n > MOST:
+        raise ParamsError(
+            f"{key} = {time:g} ms has more than {MOST} steps of network.dt = {dt:g} ms; give a longer network.dt"
+        )
+    return n
+
+
 # Context of a validation that does not ask whether the trial is long enough.
 ANY_LENGTH = "any length"
 
 
 class OneStimulus(TaskSettings):
-    """A stimulus, then a response window; times in steps.
+    """A stimulus, then a response window; times in ms, or in steps where they are those of `Task.steps`.
 
     varied_times: those that networks are tested outside of. course: all, in the order in which they pass.
     """
@@ -64,20 +112,20 @@ class OneStimulus(TaskSettings):
     varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
     course: ClassVar[tuple[str, ...]] = ("stim_on", "stim_dur", "response_delay", "response_dur")
 
-    stim_on: Step
-    stim_dur: Count
-    response_delay: Step
-    response_dur: Count
+    stim_on: Time
+    stim_dur: Length
+    response_delay: Time
+    response_dur: Length
     threshold: NotNegative  # a mean output beyond it, over the response window, is an answer
 
     @property
-    def stim_off(self) -> int:
-        """First step after the last stimulus."""
+    def stim_off(self) -> float:
+        """End of the last stimulus; in steps, the first one after it."""
         return self.stim_on + self.stim_dur
 
     @property
     def window(self) -> slice:
-        """Steps of the response window."""
+        """The response window."""
         start = self.stim_off + self.response_delay
         return slice(start, start + self.response_dur)
 
@@ -96,33 +144,34 @@ class OneStimulus(TaskSettings):
     def _fits(self, info: ValidationInfo) -> Self:
         if info.context == ANY_LENGTH:
             return self
-        if self.window.stop > self.T:
+        stop = round(self.window.stop, 9)
+        if stop > self.T:
             added = " + ".join(f"{key} {getattr(self, key)}" for key in self.course)
             raise ValueError(
-                f"T = {self.T} ends before step {self.window.stop} = {added}; "
-                f"give a T of at least {self.window.stop}, or shorter times"
+                f"T = {self.T} ends before {stop} ms = {added}; "
+                f"give a T of at least {stop}, or shorter times"
             )
         return self
 
 
 class TwoStimuli(OneStimulus):
-    """Two stimuli of the same length with a delay between them, then a response window; times in steps."""
+    """Two stimuli of the same length with a delay between them, then a response window; times as in `OneStimulus`."""
 
     varied_times: ClassVar[tuple[str, ...]] = ("delay", "response_delay", "stim_dur")
     course: ClassVar[tuple[str, ...]] = (
         "stim_on", "stim_dur", "delay", "stim_dur", "response_delay", "response_dur",
     )  # fmt: skip
 
-    delay: Step
+    delay: Time
 
     @property
-    def second_on(self) -> int:
+    def second_on(self) -> float:
         """Onset of the second stimulus."""
         return self.stim_on + self.stim_dur + self.delay
 
     @property
-    def stim_off(self) -> int:
-        """First step after the second stimulus."""
+    def stim_off(self) -> float:
+        """End of the second stimulus; in steps, the first one after it."""
         return self.second_on + self.stim_dur
 
 
@@ -172,7 +221,10 @@ class Score:
 
 
 class Task(ABC, Generic[S]):
-    """A task with its settings. A batch is a pure function of rows of the trial table.
+    """A task with its settings, at a time step. A batch is a pure function of rows of the trial table.
+
+    settings: as params.yaml has them, times in ms. dt: length of a step, ms. steps: the same settings with times in
+    steps and white noise as that of a step, for what is made step by step.
 
     A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
     not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`,
@@ -188,10 +240,15 @@ class Task(ABC, Generic[S]):
     channels: tuple[str, ...]
     outputs: tuple[str, ...] = ("answer",)
     answers: ClassVar[tuple[float, ...] | None] = (-1.0, 1.0)
-    evidence_unit: str = "mean evidence per step"  # of `graded` and `evidence`
+    evidence_unit: str = "mean evidence"  # of `graded` and `evidence`
 
-    def __init__(self, settings: S) -> None:
-        self.settings = settings
+    def __init__(self, settings: S, dt: float = 1.0) -> None:
+        self.settings, self.dt = settings, dt
+        self.steps: Any = settings.in_steps(dt, f"tasks.{self.name}")
+
+    def with_settings(self, settings: S) -> Self:
+        """The same task with other settings."""
+        return type(self)(settings, self.dt)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Leave no answers to a subclass that judges outputs in its own way and names none."""
@@ -220,16 +277,16 @@ class Task(ABC, Generic[S]):
 
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
         """The right output at every step: the answer during the response window, else 0."""
-        targets = np.zeros((self.settings.T, len(rows), len(self.outputs)), np.float32)
-        targets[self.settings.window] = self.answer(rows).reshape(len(rows), -1)
+        targets = np.zeros((self.steps.T, len(rows), len(self.outputs)), np.float32)
+        targets[self.steps.window] = self.answer(rows).reshape(len(rows), -1)
         return targets
 
     def mask(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial output"]:
         """Where the loss counts: over the whole trial, or over baseline and response window only."""
         whole = self.settings.loss_over == "trial"
-        mask = np.full((self.settings.T, len(rows), len(self.outputs)), whole)
-        mask[: self.settings.stim_on] = True
-        mask[self.settings.window] = True
+        mask = np.full((self.steps.T, len(rows), len(self.outputs)), whole)
+        mask[: self.steps.stim_on] = True
+        mask[self.steps.window] = True
         return mask
 
     def constant_inputs(self) -> tuple[ConstantInput, ...]:
@@ -289,7 +346,7 @@ class Task(ABC, Generic[S]):
         must be right.
         """
         answer = self.answer(rows)
-        response = outputs[self.settings.window].mean(axis=0).reshape(answer.shape)
+        response = outputs[self.steps.window].mean(axis=0).reshape(answer.shape)
         choice = self.choice(response)
         correct = (choice == answer).reshape(len(rows), -1).all(axis=1)
         return Score(response, choice, correct)

@@ -59,8 +59,10 @@ def require_balance(task: Task, split: str, conditions: int, where: str) -> None
 
 def check_trials(task: Task, batch_size: int) -> None:
     """Raises ParamsError where the trials of a task, or of a step of its curriculum, cannot be made or trained on."""
-    steps = [type(task)(task.settings.at(step)) for step in task.settings.curriculum]
     where = f"tasks.{task.name}"
+    for i, step in enumerate(task.settings.curriculum):
+        task.settings.at(step).in_steps(task.dt, f"{where}.curriculum.{i}.settings")
+    steps = [task.with_settings(task.settings.at(step)) for step in task.settings.curriculum]
     for i, stage in enumerate([task, *steps]):
         key = f"{where}.curriculum.{i - 1}.settings" if i else where
         if (stage.channels, stage.outputs) != (task.channels, task.outputs):

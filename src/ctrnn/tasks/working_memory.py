@@ -34,8 +34,8 @@ class WorkingMemory(Task[WorkingMemorySettings]):
     name = "working_memory"
     channels = ("vibration",)
 
-    def __init__(self, settings: WorkingMemorySettings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: WorkingMemorySettings, dt: float = 1.0) -> None:
+        super().__init__(settings, dt)
         self.low, self.high = min(settings.frequencies), max(settings.frequencies) + settings.step
         self.hertz = (self.high - self.low) / 2
         self.evidence_unit = f"f1 - f2, in units of {self.hertz:g} Hz"
@@ -61,7 +61,7 @@ class WorkingMemory(Task[WorkingMemorySettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The two pulses."""
-        times = self.settings
+        times = self.steps
         low, high = self.low, self.high
         scaled = (2 * rows[["f1", "f2"]].to_numpy() - low - high) / (high - low)
         inputs = np.zeros((times.T, len(rows), 1), np.float32)

@@ -29,7 +29,7 @@ class Xor(Task[XorSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The two pulses."""
-        times = self.settings
+        times = self.steps
         inputs = np.zeros((times.T, len(rows), 1), np.float32)
         inputs[times.stim_on : times.stim_on + times.stim_dur] = rows[["first"]].to_numpy()
         inputs[times.second_on : times.stim_off] = rows[["second"]].to_numpy()

@@ -109,13 +109,13 @@ def _what(params: Params, analyzed: Mapping[str, Any]) -> str:
     network, n = params.network, params.train.n_networks
     counts = sorted({counted["units"] for counted in analyzed["weights"]["inhibitory"]["after"]})
     inhibitory = " to ".join(str(count) for count in dict.fromkeys([counts[0], counts[-1]]))
-    tau = f"tau {network.tau:g}" + (
-        "" if network.tau_inh is None else f" (inhibitory {network.tau_inh:g})"
+    tau = f"tau {network.tau:g} ms" + (
+        "" if network.tau_inh is None else f" (inhibitory {network.tau_inh:g} ms)"
     )
     dale = "Dale's principle held" if network.dale else "Dale's principle off"
     return (
         f"{n} network{'s' * (n > 1)} (seed {params.seed}; that of each is below) of {network.n_units} "
-        f"{network.activation} units, {inhibitory} inhibitory; {tau}, dt {network.dt:g}, "
+        f"{network.activation} units, {inhibitory} inhibitory; {tau}, dt {network.dt:g} ms, "
         f"density {_density(network.p_rec)}, {dale}."
     )
 

@@ -35,7 +35,7 @@ def build_curriculum(
     """A stage per step of the curriculum, with trials drawn anew, and last the task with the trials given."""
     stages = []
     for step in task.settings.curriculum:
-        easier = type(task)(task.settings.at(step))
+        easier = task.with_settings(task.settings.at(step))
         tables = [trial_table(easier, split, seed) for split in ("train", "validation")]
         stages.append(CurriculumStage(easier, tables[0], easier.render(tables[1]), step.until))
     return [*stages, CurriculumStage(task, trials, task.render(validation), None)]

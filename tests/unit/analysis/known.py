@@ -43,7 +43,11 @@ def dynamics(W, b_rec=None, activation: str = "sigmoid", n_channels: int = 1) ->
 def parameters(alpha: np.ndarray, noise: float | np.ndarray = 0.0) -> dict[str, np.ndarray]:
     """Of units whose dt / tau is alpha."""
     n = len(alpha)
-    return {"dt": alpha, "tau": np.ones(n), "sigma": np.broadcast_to(np.asarray(noise, float), n)}
+    return {
+        "dt": np.ones(n),
+        "tau": 1 / alpha,
+        "sigma": np.broadcast_to(np.asarray(noise, float), n),
+    }
 
 
 def line() -> Dynamics:

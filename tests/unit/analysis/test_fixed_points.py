@@ -51,6 +51,7 @@ def points(
         survivors=np.array([4, n]),
         radius=1.0,
         per_tau=alpha,
+        dt=1.0,
     )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def test_every_variable_is_drawn_against_the_choice_or_the_choice_against_time(
     names = ["choice", "motion", "colour", "context"][:n]
     figure = targeted.plot(numbers(2, n, 2, 9).astype(np.float32), names, ["a=1", "a=2"])
     assert len(panels(figure)) == n_panels
-    assert panels(figure)[0].get_xlabel() == ("time (steps)" if n == 1 else "choice axis")
+    assert panels(figure)[0].get_xlabel() == ("time (ms)" if n == 1 else "choice axis")
 
 
 def test_selection_shows_every_network_at_every_channel() -> None:

@@ -149,7 +149,7 @@ def test_a_legend_of_many_conditions_names_some_of_them_evenly_spread() -> None:
     ("n_components", "names"),
     [
         (3, [("PC 1 (25% of variance)", "PC 2 (25% of variance)"), ("PC 1 (25% of variance)", "PC 3 (25% of variance)")]),  # noqa: E501
-        (1, [("time (steps)", "PC 1 (25% of variance)")]),
+        (1, [("time (ms)", "PC 1 (25% of variance)")]),
     ],
 )  # fmt: skip
 def test_state_space_names_its_components(n_components: int, names: list[tuple[str, str]]) -> None:

@@ -76,7 +76,7 @@ def test_a_trial_ends_as_much_later_as_its_window(changes: dict[str, int], longe
 def test_a_trial_may_end_with_its_window_and_not_before() -> None:
     stop = task("xor").settings.window.stop
     assert stop == task("xor", tasks__xor__T=stop).settings.T
-    with pytest.raises(ValueError, match="ends before step \\d+ = stim_on"):
+    with pytest.raises(ValueError, match="ends before \\d+ ms = stim_on"):
         task("xor", tasks__xor__T=stop - 1)
 
 
