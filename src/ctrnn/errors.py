@@ -258,6 +258,8 @@ def _words(schema: dict[str, Any]) -> str:
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
             return " or ".join(_words(inner) for inner in schema[choice])
+    if "const" in schema:
+        return str(schema["const"])
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     if schema.get("type") == "array":

@@ -153,15 +153,19 @@ def _model(path: Path) -> Model:
     network, settings = read_with_settings(path)
     name, channels = settings["task"]["name"], network.weights["W_in"].shape[1]
     own = {key: value for key, value in settings["task"].items() if key != "name"}
+    dt = network.wiring.settings.dt
     native = {"backend": "native", "device": "cpu", "threads": None, "checkpoint_every": 0}
     try:
-        task = TASKS[name](params.check_task(name, own), network.wiring.settings.dt)
+        task = TASKS[name](params.check_task(name, own), dt)
         train = TrainSettings.model_validate(
             TrainSettings.with_names_of_now(settings["train"]) | native
         )
     except (UserError, KeyError, TypeError, ValidationError) as wrong:
         fault = f"holds settings that this version does not know ({' '.join(str(wrong).split())})"
         raise artifacts.error(path, fault.replace(";", ",")) from None
+    if dt != 1 and "coarse_dt" not in settings["train"]:
+        fault = f"is from a version whose times were in steps, here of network.dt = {dt:g}, and are in ms now"
+        raise artifacts.error(path, fault)
     if (channels, len(network.weights["W_out"])) != (len(task.channels), len(task.outputs)):
         raise artifacts.error(path, f"holds a network that does not fit the task {name}")
     return Model(network, task, settings, get_backend(train))

@@ -147,6 +147,7 @@ def test_this_machine_has_some_memory() -> None:
 BY_PAIR = {"ee": 0.1, "ei": 0.2, "ie": 0.3, "ii": 0.6}
 LONGER = {"settings": {"T": 600, "stim_dur": 20, "validation_trials": 40}, "until": 0.9}
 LARGE: dict[str, Any] = {
+    "train__coarse_dt": None,
     "network__n_units": 50,
     "network__p_rec": BY_PAIR,
     "tasks__mante__curriculum": [LONGER],
@@ -156,6 +157,7 @@ LARGE: dict[str, Any] = {
     "analyze__generalisation__evidence": [0.1, 0.2],
 }
 SMALL: dict[str, Any] = {
+    "train__coarse_dt": None,
     "network__n_units": 7,
     "network__p_rec": 0.25,
     "tasks__flip_flop__test_trials": 16,

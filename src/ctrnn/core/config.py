@@ -58,10 +58,15 @@ def steps(time: float, dt: float) -> int | None:
     return int(n) if n.denominator == 1 else None
 
 
+def duration(steps: int, dt: float) -> float:
+    """So many time steps of dt, ms, in ms: without the rounding of floats, as both are written."""
+    return float(Fraction(repr(dt)) * steps)
+
+
 def multiples(time: float, dt: float) -> str:
     """The times next to one that is no whole number of time steps, in words."""
     n = Fraction(repr(time)) // Fraction(repr(dt))
-    return " or ".join(f"{float(Fraction(repr(dt)) * k):g}" for k in (n, n + 1))
+    return " or ".join(f"{duration(k, dt):g}" for k in (n, n + 1))
 
 
 class Section(BaseModel):

@@ -20,6 +20,7 @@ from ctrnn.kernel import usable_cores
 from ctrnn.network.settings import PairDensities
 from ctrnn.params.schema import Params
 from ctrnn.tasks import Task, get_task
+from ctrnn.training.settings import coarse_step
 
 PROCESS = 200e6  # bytes of Python and its libraries
 ROW = 300  # of a trial in a table
@@ -107,6 +108,8 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     stages = [task.steps, *(task.with_settings(settings.at(s)).steps for s in settings.curriculum)]
     checked = sum(stage.T * stage.validation_trials for stage in stages)
     longest = max(stage.T for stage in stages)
+    if coarse_dt := coarse_step(task, params.network, params.train):
+        checked += checked * task.dt / coarse_dt
     batch = train.batch_size
     at_once = min(train.threads or usable_cores(), N * -(-batch // 32))
     if train.backend == "native":  # a slice of 32 trials in every thread

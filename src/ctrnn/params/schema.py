@@ -18,7 +18,7 @@ from ctrnn.report.settings import ReportSettings
 from ctrnn.tasks import check_trials, get_task, settings_of
 from ctrnn.tasks.task import TaskSettings, whole_steps
 from ctrnn.tracking.settings import PublishSettings
-from ctrnn.training.settings import TrainSettings
+from ctrnn.training.settings import TrainSettings, coarse_step
 
 S = TypeVar("S", bound=Section)
 
@@ -82,9 +82,11 @@ def check(raw: Mapping[str, Any]) -> Params:
         raise ParamsError(f"tasks = {shown(tasks)} names no task; give at least one of {names}")
     checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
+    _refuse_times_in_steps(params)
     for name in params.tasks:
         task = get_task(name, params.tasks, params.network.dt)
         check_trials(task, params.train.batch_size)
+        coarse_step(task, params.network, params.train)
         params.analyze.generalisation.check(task)
     whole_steps(params.analyze.time_bin, params.network.dt, "analyze.time_bin")
     return params
@@ -117,6 +119,17 @@ def _refuse_names_of_before(raw: Mapping[str, Any]) -> None:
     if renamed:
         new_names = ", ".join(f"{old} is now {new}" for old, new in renamed)
         raise ParamsError(f"{new_names}; rename {'them' if len(renamed) > 1 else 'it'}")
+
+
+def _refuse_times_in_steps(params: Params) -> None:
+    """Times counted steps, whatever dt was, before there was a coarse_dt."""
+    dt, tau = params.network.dt, params.network.tau
+    if dt != 1 and "coarse_dt" not in params.train.model_fields_set:
+        raise ParamsError(
+            f"network.dt = {dt:g} and train.coarse_dt is missing, as in a file from when times counted steps; now they "
+            f"are in ms: write network.dt: 1, network.tau: {tau / dt:g} and other time constants divided by {dt:g} for "
+            "the same networks as before, or give all times in ms and add train.coarse_dt: null"
+        )
 
 
 def check_part(raw: Mapping[str, Any]) -> Params:

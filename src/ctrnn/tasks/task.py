@@ -56,12 +56,13 @@ class TaskSettings(Section):
         """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
         return type(self).model_validate({**self.model_dump(), "curriculum": [], **step.settings})
 
-    def in_steps(self, dt: float, where: str) -> Self:
+    def in_steps(self, dt: float, where: str, key: str = "network.dt") -> Self:
         """The same settings with times in steps, and white noise as that of a step.
 
         Args:
             dt: Length of a step, ms.
             where: Dotted key of the section.
+            key: Setting that dt is of.
 
         Raises:
             ParamsError: A time is no whole number of steps.
@@ -73,10 +74,16 @@ class TaskSettings(Section):
             for mark in info.metadata:
                 value = getattr(self, name)
                 if isinstance(mark, InSteps) and mark.power == 1:
-                    changed[name] = whole_steps(value, dt, f"{where}.{name}")
+                    changed[name] = whole_steps(value, dt, f"{where}.{name}", key)
                 elif isinstance(mark, InSteps):
                     changed[name] = value / dt**mark.power
         return self.model_copy(update=changed)
+
+    @classmethod
+    def times(cls) -> list[str]:
+        """Names of the settings that are times."""
+        fields = cls.model_fields.items()
+        return [name for name, info in fields if InSteps(1) in info.metadata]
 
     def __init_subclass__(cls, task: str | None = None, **kwargs: Any) -> None:
         """Enter the settings of `task` into the registry that `load` reads."""
@@ -85,16 +92,19 @@ class TaskSettings(Section):
             TaskSettings.registry[task] = cls
 
 
-def whole_steps(time: float, dt: float, key: str) -> int:
-    """Steps of dt (ms) in a time (ms). Raises ParamsError, which names the key, where they are no whole number."""
+def whole_steps(time: float, dt: float, key: str, of: str = "network.dt") -> int:
+    """Steps of dt (ms) in a time (ms).
+
+    Raises ParamsError, which names the keys of the time and of dt, where they are no whole number.
+    """
     n = steps(time, dt)
     if n is None:
         raise ParamsError(
-            f"{key} = {time:g} ms is no whole number of steps of network.dt = {dt:g} ms; give {multiples(time, dt)}"
+            f"{key} = {time:g} ms is no whole number of steps of {of} = {dt:g} ms; give {multiples(time, dt)}"
         )
     if n > MOST:
         raise ParamsError(
-            f"{key} = {time:g} ms has more than {MOST} steps of network.dt = {dt:g} ms; give a longer network.dt"
+            f"{key} = {time:g} ms has more than {MOST} steps of {of} = {dt:g} ms; give a longer {of}"
         )
     return n
 
@@ -249,6 +259,10 @@ class Task(ABC, Generic[S]):
     def with_settings(self, settings: S) -> Self:
         """The same task with other settings."""
         return type(self)(settings, self.dt)
+
+    def at(self, dt: float) -> Self:
+        """The same task at another time step, ms."""
+        return type(self)(self.settings, dt)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Leave no answers to a subclass that judges outputs in its own way and names none."""

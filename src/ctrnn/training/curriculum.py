@@ -1,5 +1,8 @@
 """The stages of a training, the steps of the task's `curriculum` and then the task itself, and what ends each.
 
+Where there is a coarse time step, all of these are gone through at it, and then the task once more at that of the
+network: early in training a network needs no fine time, and a trial of fewer steps takes less work.
+
 A curriculum starts with what is easy and goes on when it is known (Elman 1993, Cognition 48:71; Bengio et al. 2009).
 What the networks answer on validation trials ends a stage, never the batch that they are trained on.
 """
@@ -21,24 +24,45 @@ from ctrnn.training.settings import EarlyAbandon, TrainSettings
 
 @dataclass(frozen=True)
 class CurriculumStage:
-    """Trials to learn from and to be checked on. until: accuracy that ends it; None for the criterion of `train`."""
+    """Trials to learn from and to be checked on, at the time step of the task.
+
+    until: accuracy that ends it; None for the criterion of `train`. check_every: iterations between checks. verifies:
+    it follows the same task at a coarse time step, so that a check at its start counts.
+    """
 
     task: Task[Any]
     trials: pd.DataFrame
     validation: Batch
     until: float | None
+    check_every: int
+    verifies: bool = False
 
 
 def build_curriculum(
-    task: Task[Any], trials: pd.DataFrame, validation: pd.DataFrame, seed: int
+    task: Task[Any],
+    trials: pd.DataFrame,
+    validation: pd.DataFrame,
+    seed: int,
+    check_every: int,
+    coarse_dt: float | None,
 ) -> list[CurriculumStage]:
-    """A stage per step of the curriculum, with trials drawn anew, and last the task with the trials given."""
+    """A stage per step of the curriculum, with trials drawn anew, and then the task with the trials given.
+
+    With a coarse_dt (ms), all of these at that time step, and last the task at its own; there the first checks come
+    sooner, after iterations that take as much work as those between two checks before.
+    """
+    at_first = task if coarse_dt is None else task.at(coarse_dt)
     stages = []
     for step in task.settings.curriculum:
-        easier = task.with_settings(task.settings.at(step))
+        easier = at_first.with_settings(task.settings.at(step))
         tables = [trial_table(easier, split, seed) for split in ("train", "validation")]
-        stages.append(CurriculumStage(easier, tables[0], easier.render(tables[1]), step.until))
-    return [*stages, CurriculumStage(task, trials, task.render(validation), None)]
+        easy = easier.render(tables[1])
+        stages.append(CurriculumStage(easier, tables[0], easy, step.until, check_every))
+    stages.append(CurriculumStage(at_first, trials, at_first.render(validation), None, check_every))
+    if coarse_dt is not None:
+        sooner = max(1, round(check_every * task.dt / coarse_dt))
+        stages.append(CurriculumStage(task, trials, task.render(validation), None, sooner, True))
+    return stages
 
 
 @dataclass(frozen=True)

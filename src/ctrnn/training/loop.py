@@ -27,11 +27,12 @@ from ctrnn.training.curriculum import (
     check_networks,
     exceeds,
     is_abandoned,
-    meets_criterion,
 )
 from ctrnn.training.optimizer import clip, gradient_norm, with_weight_penalties
-from ctrnn.training.settings import TrainSettings
+from ctrnn.training.settings import TrainSettings, coarse_step
 from ctrnn.training.state import TrainState, init_or_restore
+
+COARSE_AT_MOST = 2000  # iterations at the coarse time step
 
 # Called with the name of the checkpoints of this training, and the rows of history that are new.
 OnStep = Callable[[str, Sequence[dict[str, Any]]], None]
@@ -78,7 +79,11 @@ def train(
 
     """
     trainable = settings.trainable.names
-    curriculum = build_curriculum(task, train_table, validation_table, seed)
+    coarse_dt = coarse_step(task, network, settings)
+    curriculum = build_curriculum(
+        task, train_table, validation_table, seed, settings.check_every, coarse_dt
+    )
+    last = len(curriculum) - 1
     name = checkpoint_name(task, (train_table, validation_table), network, settings)
     states = [
         init_or_restore(
@@ -125,7 +130,7 @@ def train(
                 )
                 for state, batch in ((state, next(state.batches)) for state in active)
             ]
-            networks = [state.network for state in active]
+            networks = [state.at(stage.task.dt) for state in active]
             results = backend.loss_and_gradients(networks, taught, trainable)
 
             for state, result in zip(active, results, strict=True):
@@ -136,29 +141,35 @@ def train(
                 clipped = clip(gradients, norm, settings.clip_norm)
                 weights = state.adam.step(state.network.weights, clipped)
                 state.network = Network(state.network.wiring, weights)
-                state.record(loss, norm)
+                state.record(loss, norm, stage.task.dt)
 
-            due = [state for state in active if state.iteration % settings.check_every == 0]
+            due = [s for s in active if (s.iteration - s.began) % stage.check_every == 0]
             check(stage, due, backend)
             for state in due:
                 assert state.last_check is not None
                 state.history[-1]["accuracy"] = state.last_check.accuracy
                 if stage.until is not None:
-                    if exceeds(state.last_check.accuracy, stage.until):
-                        state.start_stage(at + 1, curriculum, settings.batch_size)
-                    continue
-                met = meets_criterion(state.last_check, settings)
-                state.met_in_a_row = state.met_in_a_row + 1 if met else 0
-                state.converged = state.met_in_a_row >= settings.patience
-                state.given_up = is_abandoned(
-                    state.last_check, state.iteration, settings.early_abandon
-                )
+                    ended = exceeds(state.last_check.accuracy, stage.until)
+                else:
+                    state.count(state.last_check, settings)
+                    state.given_up = is_abandoned(
+                        state.last_check, state.iteration, settings.early_abandon
+                    )
+                    # What the coarse time step does not teach, the network's own may.
+                    ended = state.converged or state.iteration - state.began >= COARSE_AT_MOST
+                if ended and at < last:
+                    state.met_in_a_row, state.converged = 0, False
+                    state.start_stage(at + 1, curriculum, settings.batch_size)
+            arrived = [state for state in due if state.stage > at and curriculum[at + 1].verifies]
+            check(curriculum[last], arrived, backend)
+            for state in arrived:
+                assert state.last_check is not None
+                state.count(state.last_check, settings)
             on_step(name, [state.history[-1] for state in active])
             for state in active:
                 state.seconds += (time.monotonic() - began) / len(active)
 
-            ended = [state for state in active if state not in unfinished()]
-            save(ended)
+            save([state for state in active if state not in unfinished()])
             if stop or time.monotonic() - saved > settings.checkpoint_every:
                 save(unfinished())
                 saved = time.monotonic()
@@ -171,13 +182,15 @@ def train(
 
     # Networks that ended between two checks or before the last stage: the check tells how they ended, and is no part
     # of their training.
-    last = len(curriculum) - 1
+    final = curriculum[last]
     late = [
         state
         for state in states
-        if state.iteration % settings.check_every or state.history[-1]["lesson"] < last
+        if state.stage < last
+        or (state.iteration - state.began) % final.check_every
+        or (state.iteration == state.began and not final.verifies)
     ]
-    check(curriculum[last], late, backend)
+    check(final, late, backend)
     for state in states:
         print(f"train@{task.name}: {state.summary_line()}", flush=True)
         log_event(f"train@{task.name}", "trained", network=state.index, seconds=state.seconds)
@@ -194,7 +207,8 @@ def train(
 def check(stage: CurriculumStage, states: list[TrainState], backend: Backend) -> None:
     """Check networks on the stage's validation trials, with noise of their iterations."""
     if states:
-        networks, seeds = [state.network for state in states], [state.seed for state in states]
+        networks = [state.at(stage.task.dt) for state in states]
+        seeds = [state.seed for state in states]
         checks = check_networks(
             stage.task,
             stage.validation,

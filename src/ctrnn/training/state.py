@@ -9,17 +9,18 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ctrnn.core import artifacts
-from ctrnn.network import KINDS, Network, initialise
+from ctrnn.network import KINDS, Network, Wiring, initialise
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Batch, Task, batches
 from ctrnn.training.checkpoint import Checkpoint
-from ctrnn.training.curriculum import Check, CurriculumStage
+from ctrnn.training.curriculum import Check, CurriculumStage, meets_criterion
 from ctrnn.training.optimizer import Adam
 from ctrnn.training.settings import TrainSettings
 
@@ -30,7 +31,8 @@ HISTORY = (
     "accuracy",
     "gradient_norm",
     "vanished_synapses",
-    "lesson",  # 0, 1, ...: steps of the curriculum, then the task itself
+    "lesson",  # 0, 1, ...: steps of the curriculum, then the task itself, first at the coarse time step, if any
+    "dt",  # time step, ms
 )
 
 
@@ -44,6 +46,7 @@ class TrainState:
     network: Network
     adam: Adam
     stage: int = 0
+    began: int = 0  # iterations done when the stage began
     batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     history: list[dict[str, Any]] = field(default_factory=list)
     met_in_a_row: int = 0
@@ -62,11 +65,24 @@ class TrainState:
     ) -> None:
         """Take batches of a stage of the curriculum, rendered ahead in the background, from this iteration on."""
         self.stage = stage
+        self.began = sum(row["lesson"] < stage for row in self.history)
         own = curriculum[stage]
         rows = batches(own.trials, batch_size, self.seed, start=self.iteration)
         self.batches = ahead(map(own.task.render, rows))
 
-    def record(self, loss: float, gradient_norm: float) -> None:
+    @cached_property
+    def _wirings(self) -> dict[float, Wiring]:
+        """The wiring at every time step that it was asked for."""
+        own = self.start.wiring
+        return {own.settings.dt: own}
+
+    def at(self, dt: float) -> Network:
+        """The network at a time step, ms."""
+        if dt not in self._wirings:
+            self._wirings[dt] = self.start.wiring.at(dt)
+        return Network(self._wirings[dt], self.network.weights)
+
+    def record(self, loss: float, gradient_norm: float, dt: float) -> None:
         """Enter an iteration into the history; its accuracy is blank until a check."""
         row = (
             self.iteration + 1,
@@ -76,8 +92,14 @@ class TrainState:
             gradient_norm,
             self.network.zero_weight_fraction,
             self.stage,
+            dt,
         )
         self.history.append(dict(zip(HISTORY, row, strict=True)))
+
+    def count(self, check: Check, settings: TrainSettings) -> None:
+        """Count a check that meets the criterion, with those in a row before it: enough of them end training."""
+        self.met_in_a_row = self.met_in_a_row + 1 if meets_criterion(check, settings) else 0
+        self.converged = self.met_in_a_row >= settings.patience
 
     def summary(self) -> dict[str, Any]:
         """How training ended."""

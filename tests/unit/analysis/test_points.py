@@ -13,7 +13,7 @@ from ctrnn.analysis.dynamics import Dynamics, by_size, dynamics_of
 from ctrnn.analysis.points import FixedPoints, Search, distinct, fixed_points, search, verdict
 from ctrnn.dynamics.activations import ACTIVATIONS
 from ctrnn.dynamics.models import models
-from ctrnn.network import initialise
+from ctrnn.network import Network, initialise
 from tests.settings import network_settings
 from tests.unit.analysis import known
 
@@ -125,6 +125,42 @@ def test_the_jacobian_is_that_of_finite_differences(model: str, activation: str)
     np.testing.assert_allclose(dynamics.jacobian(x)[0], differences, atol=1e-5)
     moved = np.eye(dynamics.size) + dynamics.alpha[:, None] * differences
     np.testing.assert_allclose(dynamics.map_jacobian(x)[0], moved, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", models())
+def test_fixed_points_are_the_same_at_every_time_step(model: str) -> None:
+    """From the same starts; and their time constants are in ms, to first order those of continuous time."""
+    settings = network_settings(n_units=20, model=model, sigma_pre=0.5)
+    network = initialise(settings, 1, 1, seed=3)
+    wandering = dynamics_of(network).simulate(
+        np.zeros((200, 3, 1)), random=np.random.default_rng(0)
+    )
+    starts = wandering[::25].reshape(24, -1)
+    at = {
+        dt: found(dynamics_of(Network(network.wiring.at(dt), network.weights)), starts)
+        for dt in (0.5, 1, 2)
+    }
+    assert at[1].fixed.any()
+    for dt in (0.5, 2):
+        np.testing.assert_allclose(at[dt].x[at[dt].fixed], at[1].x[at[1].fixed], atol=1e-6)
+        np.testing.assert_allclose(
+            at[dt].rates[at[dt].fixed, 0], at[1].rates[at[1].fixed, 0], atol=0.1
+        )
+
+
+@pytest.mark.parametrize("dt", [0.5, 2])
+def test_x_is_as_noisy_at_every_time_step(dt: float) -> None:
+    """In a network at its start, whose recurrence amplifies noise of both kinds."""
+    settings = network_settings(n_units=60, sigma_pre=0.02, sigma_post=0.05)
+    network = initialise(settings, 1, 1, seed=3)
+
+    def spread(dt: float) -> float:
+        dynamics = dynamics_of(Network(network.wiring.at(dt), network.weights))
+        silent = np.zeros((round(400 / dt), 60, 1))
+        x = dynamics.simulate(silent, random=np.random.default_rng(0))
+        return float(x[round(100 / dt) :: round(20 / dt)].std())
+
+    assert spread(dt) == pytest.approx(spread(1), rel=0.05)
 
 
 def test_a_search_ends_where_no_step_lowers_the_speed() -> None:

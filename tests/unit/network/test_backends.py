@@ -228,9 +228,14 @@ def test_noise_on_x_is_what_its_scaling_says(
     assert sd == pytest.approx(expected_sd(tau), rel=0.02)
 
 
-@pytest.mark.parametrize("tau", [5, 20, 50])
-def test_noise_on_rates_reaches_x_through_the_weights_the_less_the_longer_tau_is(tau: int) -> None:
-    """x of unit 0 is a sum over 49 units, each a filter of white noise: variance s_post^2 w^2 alpha / (2 - alpha)."""
+@pytest.mark.parametrize(("tau", "dt"), [(5, 1), (20, 1), (50, 1), (20, 0.5), (20, 2)])
+def test_noise_on_rates_reaches_x_through_the_weights_the_less_the_longer_tau_is(
+    tau: int, dt: float
+) -> None:
+    """x of unit 0 sums over 49 units, each a filter of white noise: variance s^2 w^2 alpha / (2 - alpha).
+
+    s is the noise of a step, s_post / sqrt(dt), so that little of dt is left: 1 / (2 tau - dt).
+    """
     chosen = network_settings(
         n_units=50, tau=tau, sigma_pre=0, sigma_post=0.1, activation="relu", dale=False,
         balance_rows=False, p_rec=1.0,
@@ -240,13 +245,13 @@ def test_noise_on_rates_reaches_x_through_the_weights_the_less_the_longer_tau_is
     W[0, 1:] = 2
     b_rec = np.ones(50, np.float32)
     b_rec[0] = 5 - 2 * 49  # which leaves unit 0 at 5, far from relu's kink
-    network = Network(start.wiring, {**start.weights, "W_rec": W, "b_rec": b_rec})
-    trials = Trials(np.zeros((10 * tau, 640, 1), np.float32), 1)
+    network = Network(start.wiring.at(dt), {**start.weights, "W_rec": W, "b_rec": b_rec})
+    in_tau = round(tau / dt)
+    trials = Trials(np.zeros((10 * in_tau, 640, 1), np.float32), 1)
     (activity,) = NativeBackend(None).activity([network], [trials])
-    x = activity.rates[5 * tau :: tau, :, 0]
-    sd = np.sqrt(x.var(axis=1, dtype=np.float64).mean() - 0.1**2)  # less its own noise
-    alpha = 1 / tau
-    assert sd == pytest.approx(0.1 * 2 * np.sqrt(49 * alpha / (2 - alpha)), rel=0.06)
+    x = activity.rates[5 * in_tau :: in_tau, :, 0]
+    sd = np.sqrt(x.var(axis=1, dtype=np.float64).mean() - 0.1**2 / dt)  # less its own noise
+    assert sd == pytest.approx(0.1 * 2 * np.sqrt(49 / (2 * tau - dt)), rel=0.06)
 
 
 def test_a_device_that_is_not_there_is_one_sentence() -> None:
