@@ -80,7 +80,8 @@ def test_a_section_has_exactly_its_settings_of_exactly_their_kinds() -> None:
         (config.NotNegative, 0.0, -1e-9, 1e30, 1.1e30),
         (config.Duration, 1e-9, 0.9e-9, 1e9, 1e9 + 1),
         (config.Count, 1, 0, 2**31 - 1, 2**31),
-        (config.Step, 0, -1, 2**31 - 1, 2**31),
+        (config.Time, 0, -1, 2**31 - 1, 2**31),
+        (config.Length, 1e-9, 0, 2**31 - 1, 2**31),
     ],
 )
 def test_a_kind_of_setting_goes_from_its_smallest_to_its_largest(

@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 one = TrainState(
                     index, 1 + index, start, replace(start, weights=weights), Adam(params.train)
                 )
-                one.record(0.5, 1.0)
+                one.record(0.5, 1.0, 1.0)
                 one.last_check = Check(0.5, 0.5)
                 states.append(one)
             state.save(artifacts.folder("train", name), task, states, params.network, params.train)
