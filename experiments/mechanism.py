@@ -55,7 +55,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "tau 50": {"network.tau": 50},
 }
 MEMORY = ("dmts", "xor")
-AFTER = (10, 50, 100, 200, 400)  # steps after the first pulse at which its trace is measured
+AFTER = (
+    10,
+    50,
+    100,
+    200,
+    400,
+)  # steps of 1 ms after the first pulse at which its trace is measured
 
 
 def main(n_networks: int, only: list[str]) -> None:
@@ -186,7 +192,7 @@ def made_line(found: dict[str, Any]) -> list[str]:
 def mante_table(found: dict[str, Any]) -> list[str]:
     """A row per variant."""
     rows = [
-        "| setting | networks | accuracy | iterations | verdicts, of networks x contexts | growth at the saddle, per tau | its time constant, steps | slowest mode of stable points, per tau | selection ratio at the saddle |",  # noqa: E501
+        "| setting | networks | accuracy | iterations | verdicts, of networks x contexts | growth at the saddle, per tau | its time constant, ms | slowest mode of stable points, per tau | selection ratio at the saddle |",  # noqa: E501
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, one in found["mante"].items():
@@ -255,14 +261,14 @@ def memory_table(found: dict[str, Any]) -> list[str]:
             f"**{name}**, {len(one['accuracy'])} networks. Without input: {verdicts(one)}; leading mode of the stable "
             f"points {span(stable)} per tau.",
             "",
-            "| delay, steps | " + " | ".join(f"{d:g}" for d in one["delay"]) + " |",
+            "| delay, ms | " + " | ".join(f"{d:g}" for d in one["delay"]) + " |",
             "|---" * (len(one["delay"]) + 1) + "|",
             *(
                 f"| {label} | " + " | ".join(f"{v:.2f}" for v in np.mean(one[key], axis=0)) + " |"
                 for label, key in (("correct", "correct"), ("on the right side", "right_side"))
             ),
             "",
-            "| steps after the first pulse | " + " | ".join(map(str, AFTER)) + " |",
+            "| ms after the first pulse | " + " | ".join(map(str, AFTER)) + " |",
             "|---" * (len(AFTER) + 1) + "|",
             "| its trace, median | "
             + " | ".join(f"{v:.3f}" for v in np.median(one["trace"], axis=0))

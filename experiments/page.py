@@ -252,7 +252,7 @@ def heat_maps(
     for axes, (task, grid) in zip(panels, values.items(), strict=True):
         image = draw_map(axes, grid, p_inhs, taus, (low, high), form)
         axes.set_title(task, loc="left")
-        axes.set_xlabel("tau (steps)")
+        axes.set_xlabel("tau (ms)")
     panels[0].set_ylabel("p_inh")
     figure.colorbar(image, ax=panels, shrink=0.9, label=" ")  # without one its numbers are cut off
     figure.suptitle(words, fontsize=8.5)
