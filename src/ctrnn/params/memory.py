@@ -20,7 +20,7 @@ from ctrnn.kernel import usable_cores
 from ctrnn.network.settings import PairDensities
 from ctrnn.params.schema import Params
 from ctrnn.tasks import Task, get_task
-from ctrnn.training.settings import coarse_step
+from ctrnn.training.coarse import coarse_step
 
 PROCESS = 200e6  # bytes of Python and its libraries
 ROW = 300  # of a trial in a table

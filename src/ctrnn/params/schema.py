@@ -18,7 +18,8 @@ from ctrnn.report.settings import ReportSettings
 from ctrnn.tasks import check_trials, get_task, settings_of
 from ctrnn.tasks.task import TaskSettings, whole_steps
 from ctrnn.tracking.settings import PublishSettings
-from ctrnn.training.settings import TrainSettings, coarse_step
+from ctrnn.training.coarse import coarse_step
+from ctrnn.training.settings import TrainSettings
 
 S = TypeVar("S", bound=Section)
 

@@ -21,6 +21,7 @@ from ctrnn.network import Backend, Network, SupervisedTrials
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.tasks import Task
 from ctrnn.training import checkpoint
+from ctrnn.training.coarse import coarse_step
 from ctrnn.training.curriculum import (
     CurriculumStage,
     build_curriculum,
@@ -29,7 +30,7 @@ from ctrnn.training.curriculum import (
     is_abandoned,
 )
 from ctrnn.training.optimizer import clip, gradient_norm, with_weight_penalties
-from ctrnn.training.settings import TrainSettings, coarse_step
+from ctrnn.training.settings import TrainSettings
 from ctrnn.training.state import TrainState, init_or_restore
 
 COARSE_AT_MOST = 2000  # iterations at the coarse time step

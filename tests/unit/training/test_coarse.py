@@ -11,7 +11,7 @@ import pytest
 from ctrnn.errors import ParamsError
 from ctrnn.tasks import get_task
 from ctrnn.training import loop
-from ctrnn.training.settings import coarse_step
+from ctrnn.training.coarse import coarse_step
 from ctrnn.training.state import TrainState
 from tests.settings import settings
 from tests.unit.training.test_checkpoint import PowerCutError, assert_same, power_cut, run
