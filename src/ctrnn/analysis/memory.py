@@ -165,7 +165,7 @@ def answers_after_shuffles(
     The states from which rates follow, or the slow ones, are those of another trial when the second stimulus begins.
     The noise is the same each time. Answers count by the side where the task has sides.
     """
-    onset = recording.task.settings.second_on
+    onset = recording.task.steps.second_on
 
     def run(inputs: np.ndarray, x: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         random, outputs = generator(seed, "analyze", "memory", "noise", len(inputs)), []
@@ -199,7 +199,7 @@ def states_of_networks(
         every = recording.backend.activity(recording.after, runs)
         for part, network, activity in zip(parts, recording.after, every, strict=True):
             seen = replay(slow, dynamics_of(network), activity.rates)
-            part.append(in_bins(seen, recording.settings.time_bin))
+            part.append(in_bins(seen, recording.time_bin))
     return [np.concatenate(part, axis=1) for part in parts]
 
 
@@ -209,8 +209,8 @@ def compute(recording: Recording) -> Result:
     The first stimulus is the first variable of the task's conditions.
 
     Returns:
-        sources: what is decoded, "rates" and the name of the slow states. steps: middle of every bin. delay: first
-        step, and first step after it. decoded, low, high: share of trials that are decoded and its interval [network,
+        sources: what is decoded, "rates" and the name of the slow states. times: middle of every bin, ms. delay: its
+        begin and end, ms. decoded, low, high: share of trials that are decoded and its interval [network,
         source, bin]. answered: [network, shuffled], see `answers_after_shuffles`. And the metrics memory, memory_p,
         memory_chance and memory_answers: of the last bin before the second stimulus.
     """
@@ -233,15 +233,17 @@ def compute(recording: Recording) -> Result:
     n = int(tests[0].sum())
     decoded = shares_decoded(features, classes, tests, settings.C)
     low, high = wilson(decoded, n)
-    width = min(recording.settings.time_bin, len(recording.test.inputs))
-    steps = (np.arange(decoded.shape[2]) + 0.5) * width
-    last = max(0, task.settings.second_on // width - 1)
+    width = min(recording.time_bin, len(recording.test.inputs))
+    times = (np.arange(decoded.shape[2]) + 0.5) * width * task.dt
+    last = max(0, task.steps.second_on // width - 1)
     chance = float(np.bincount(classes[tests[0]]).max()) / n
     at_end = {source: decoded[:, s, last].tolist() for s, source in enumerate(features)}
     arrays = {
         "sources": np.array(list(features)),
-        "steps": steps,
-        "delay": np.array([task.settings.stim_on + task.settings.stim_dur, task.settings.second_on]),
+        "times": times,
+        "delay": np.array(
+            [task.settings.stim_on + task.settings.stim_dur, task.settings.second_on], np.float64
+        ),
         "decoded": decoded,
         "low": low,
         "high": high,

@@ -73,6 +73,11 @@ class Recording:
         """Seed of every network, from which its random numbers follow."""
         return network_seeds(self.seed, len(self.after))
 
+    @property
+    def time_bin(self) -> int:
+        """Steps over which rates of single trials are averaged."""
+        return whole_steps(self.settings.time_bin, self.task.dt, "analyze.time_bin")
+
     @cached_property
     def rates_before(self) -> list[NetworkRecording]:
         """What every network does before training."""
@@ -98,11 +103,8 @@ class Recording:
         return result
 
     def _record(self, networks: Sequence[Network]) -> list[NetworkRecording]:
-        settings = self.settings
-        width = whole_steps(settings.time_bin, self.task.dt, "analyze.time_bin")
-        return record(
-            self.task, self.test, networks, self.seeds, settings.trials_per_condition, width, self.backend
-        )  # fmt: skip
+        n = self.settings.trials_per_condition
+        return record(self.task, self.test, networks, self.seeds, n, self.time_bin, self.backend)
 
 
 def record(

@@ -53,7 +53,6 @@ class Results:
     seen: Bool[np.ndarray, "epoch condition"]
     has_every_curve: bool
     left_out: str
-    activation: str
     accuracy_criterion: float
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from ctrnn.figures import Results, percent, style, times
@@ -20,15 +20,15 @@ SURE = 0.05  # probability by chance below which a stimulus counts as decoded
 @style.styled
 def plot(
     sources: Sequence[str],
-    steps: Float[np.ndarray, " bin"],
+    middles: Float[np.ndarray, " bin"],
     decoded: Float[np.ndarray, "network source bin"],
-    delay: Int[np.ndarray, " 2"],
+    delay: Float[np.ndarray, " 2"],
     chance: float,
     answered: Float[np.ndarray, "network shuffled"] | None = None,
 ) -> Figure:
     """Share of trials decoded over time; beside it right answers with nothing and each of the sources shuffled.
 
-    Thick lines are means over networks, thin ones single networks. steps: middle of each bin. The delay is shaded.
+    Thick lines are means over networks, thin ones single networks. middles: of the bins, ms. The delay is shaded.
     """
     labels = [NAMES[source] for source in sources]
     figure = style.blank(2.3 + style.legend_rows(len(labels) + 1, 3))
@@ -37,10 +37,10 @@ def plot(
     axes.axvspan(*delay, color=style.SKY, alpha=0.25, lw=0)
     axes.axhline(chance, color=style.GREY, lw=0.9, ls=":", label="chance")
     for s, (label, colour, dashes) in enumerate(zip(labels, COLOURS, DASHES, strict=False)):
-        axes.plot(steps, decoded[:, s].T, color=colour, lw=0.4, alpha=0.6)
+        axes.plot(middles, decoded[:, s].T, color=colour, lw=0.4, alpha=0.6)
         mean = decoded[:, s].mean(axis=0)
-        axes.plot(steps, mean, color=colour, ls=dashes, lw=1.4, label=label)
-    axes.set(ylim=(-0.03, 1.05), xlabel="time (steps)", ylabel="share of trials decoded")
+        axes.plot(middles, mean, color=colour, ls=dashes, lw=1.4, label=label)
+    axes.set(ylim=(-0.03, 1.05), xlabel="time (ms)", ylabel="share of trials decoded")
     for beside in others:
         assert answered is not None
         places = np.arange(answered.shape[1])
@@ -61,7 +61,7 @@ def draw(results: Results) -> Figure | None:
     chance, sources = results.analysis["memory_chance"], stored["sources"].tolist()
     return plot(
         sources,
-        stored["steps"],
+        stored["times"],
         stored["decoded"],
         stored["delay"],
         chance,
@@ -72,7 +72,7 @@ def draw(results: Results) -> Figure | None:
 def caption(results: Results) -> str:
     """What is decoded at the end of the delay, and what the answers need."""
     stored, metrics = results.analysis_arrays["memory"], results.analysis
-    last = max(0, int((stored["steps"] < stored["delay"][1]).sum()) - 1)
+    last = max(0, int((stored["times"] < stored["delay"][1]).sum()) - 1)
     parts = []
     for s, (source, decoded) in enumerate(metrics["memory"].items()):
         sure = sum(p < SURE for p in metrics["memory_p"][source])

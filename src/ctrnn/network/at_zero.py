@@ -45,17 +45,12 @@ def at_zero(model: str, activation: str, parameters: Mapping[str, np.ndarray]) -
     own, f = models()[model], np.vectorize(ACTIVATIONS[activation], otypes=[np.float64])
     values = {name: np.asarray(array, np.float64) for name, array in parameters.items()}
     p, n = SimpleNamespace(**values), len(values["tau"])
+    driven, *others = own.states
     formulas: dict[str, str] = {}
-    if (
-        len(own.states) > 1
-    ):  # importing sympy takes half a second: only where there is something to solve
+    if others:  # importing sympy takes half a second: only where there is something to solve
         from ctrnn.dynamics.derive import equations
 
-        symbols = equations(model, activation)
-        driven = symbols.driven
-        formulas = {name: str(e) for name, e in symbols.steady().items()}
-    else:
-        (driven,) = own.states
+        formulas = {name: str(e) for name, e in equations(model, activation).steady().items()}
 
     def steady(x: float) -> tuple[dict[str, Any], Any]:
         """The states and the rate where the driven state is held at x."""

@@ -83,7 +83,6 @@ def read(name: str, params: Params, root: Path) -> Results:
         ),
         has_every_curve=task.is_graded == task.has_curve,
         left_out=f" {analysis['left_out']}" if "left_out" in analysis else "",
-        activation=params.network.activation,
         accuracy_criterion=params.train.accuracy_criterion,
     )
 

@@ -8,6 +8,7 @@ iterations train only what is missing.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -27,6 +28,16 @@ from ctrnn.errors import UserError
 STORE = Path(".checkpoints")
 LIMIT = 2 * 1024**3  # bytes; the oldest go first
 LEFT = 3600  # seconds after which nobody writes a half-written file any more
+# Something else has the name of the store or of a file, or nobody may write there.
+IN_THE_WAY = (
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+)
 DIGEST = 32  # bytes of SHA-256 before the arrays
 
 PACKAGE = Path(__file__).parents[1]
@@ -82,7 +93,9 @@ def write(name: str, state: Checkpoint, store: Path = STORE) -> None:
         with suppress(FileNotFoundError):
             current.replace(before)
         new.replace(current)
-    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as refused:
+    except OSError as refused:
+        if refused.errno not in IN_THE_WAY:
+            raise
         with suppress(OSError):
             new.unlink()
         raise _cannot_keep(refused.filename2 or refused.filename, refused.strerror) from None

@@ -11,11 +11,11 @@ from ctrnn.figures import Results, memory
 
 STORED = {
     "sources": np.array(["rates", "synapses"]),
-    "steps": np.arange(5, 100, 10.0),
+    "times": np.arange(5, 100, 10.0),
     "decoded": np.tile([[[0.5], [0.9]]], (3, 1, 10)),
     "low": np.tile([[[0.4], [0.8]]], (3, 1, 10)),
     "high": np.tile([[[0.6], [0.97]]], (3, 1, 10)),
-    "delay": np.array([40, 60]),
+    "delay": np.array([40.0, 60.0]),
     "answered": np.array([[1.0, 0.9, 0.5]] * 3),
 }
 MEAN = {"sd": 0.1, "per_network": [0.5] * 3}
@@ -34,8 +34,8 @@ METRICS: dict[str, Any] = {
 def results(arrays: dict[str, np.ndarray], metrics: dict[str, Any]) -> Results:
     nothing, rows = np.zeros((1, 1, 1)), pd.DataFrame()
     return Results(
-        {"memory": arrays}, {}, metrics, [], rows, rows, nothing, nothing, [], {}, (), (), slice(1), "",
-        np.ones((1, 1), bool), has_every_curve=True, left_out="", activation="sigmoid", accuracy_criterion=1.0,
+        {"memory": arrays}, {}, metrics, [], rows, rows, nothing, nothing, [], {}, (), (), slice(1), 1.0, "",
+        np.ones((1, 1), bool), has_every_curve=True, left_out="", accuracy_criterion=1.0,
     )  # fmt: skip
 
 

@@ -342,6 +342,12 @@ def folder_for_before(store: Path) -> Path:
     return store
 
 
+def full_folders(store: Path) -> Path:
+    for name in ("a.state", "a.state-before"):
+        (store / name / "own").mkdir(parents=True)
+    return store
+
+
 def file(store: Path) -> Path:
     store.write_text("")
     return store
@@ -356,7 +362,7 @@ def for_nobody(store: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "take", [folder_for_current, folder_for_before, file, below_a_file, for_nobody]
+    "take", [folder_for_current, folder_for_before, full_folders, file, below_a_file, for_nobody]
 )
 def test_a_checkpoint_that_cannot_be_written_is_one_sentence_and_leaves_no_part(
     tmp_path: Path, take: Callable[[Path], Path]
