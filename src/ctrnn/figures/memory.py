@@ -72,7 +72,8 @@ def draw(results: Results) -> Figure | None:
 def caption(results: Results) -> str:
     """What is decoded at the end of the delay, and what the answers need."""
     stored, metrics = results.analysis_arrays["memory"], results.analysis
-    last = max(0, int((stored["times"] < stored["delay"][1]).sum()) - 1)
+    ends = stored["times"] + stored["times"][0]
+    last = max(0, int((ends <= stored["delay"][1]).sum()) - 1)
     parts = []
     for s, (source, decoded) in enumerate(metrics["memory"].items()):
         sure = sum(p < SURE for p in metrics["memory_p"][source])

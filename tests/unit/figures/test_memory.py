@@ -9,13 +9,14 @@ import pandas as pd
 
 from ctrnn.figures import Results, memory
 
+LAST = 5  # the bin that ends before the delay does
 STORED = {
     "sources": np.array(["rates", "synapses"]),
     "times": np.arange(5, 100, 10.0),
     "decoded": np.tile([[[0.5], [0.9]]], (3, 1, 10)),
-    "low": np.tile([[[0.4], [0.8]]], (3, 1, 10)),
-    "high": np.tile([[[0.6], [0.97]]], (3, 1, 10)),
-    "delay": np.array([40.0, 60.0]),
+    "low": np.tile([[[0.4], [0.8]]], (3, 1, 10)) * (np.arange(10) == LAST),
+    "high": np.tile([[[0.6], [0.97]]], (3, 1, 10)) * (np.arange(10) == LAST),
+    "delay": np.array([40.0, 67.0]),
     "answered": np.array([[1.0, 0.9, 0.5]] * 3),
 }
 MEAN = {"sd": 0.1, "per_network": [0.5] * 3}
