@@ -98,6 +98,13 @@ def analyze(name: str, root: Path, labels: list[str]) -> None:
     }
     artifacts.write_arrays(folder / "state_space.npz", space)
     open_up(folder, labels, random)
+    memory = {
+        "sources": np.array(["rates"]),
+        "times": np.array([5.0, 15.0]),
+        "delay": np.array([10.0, 20.0]),
+        **dict.fromkeys(("decoded", "low", "high"), np.full((2, 1, 2), 0.75)),
+    }
+    artifacts.write_arrays(folder / "memory.npz", memory)
     before = np.array([[5.0, 1.0j], [3.0, -1.0j]])
     artifacts.write_arrays(
         folder / "spectrum.npz", {"before": before, "after": 2 * before, "edge": np.array([4.0])}
@@ -142,6 +149,9 @@ MECHANISM = {
     "inhibition_over_excitation": mean_sd([0.9, 1.1]),
     "current_tracking": mean_sd([0.4, 0.6]),
     "generalisation": {"noise": {}},
+    "memory": {"rates": mean_sd([0.75, 0.75])},
+    "memory_p": {"rates": [0.01, 0.2]},
+    "memory_chance": 0.5,
     "similarity": {"before": mean_sd([0.9]), "after": mean_sd([0.7])},
 }
 

@@ -32,7 +32,8 @@ class Results:
     history.csv. test: table of the test trials. inputs, targets, labels: one trial of every condition. samples: arrays
     of outputs.npz. channels, outputs: names. window: steps of the response window. dt: length of a step, ms. seen:
     whether trials of a condition are seen under each constant input. has_every_curve: generalisation leaves nothing
-    out. left_out: what analyses left out of the task, as a sentence that follows another one.
+    out. left_out: what analyses left out of the task, as a sentence that follows another one. best_accuracy: that of
+    an ideal observer.
     """
 
     analysis_arrays: Mapping[str, dict[str, np.ndarray]]
@@ -54,6 +55,7 @@ class Results:
     has_every_curve: bool
     left_out: str
     accuracy_criterion: float
+    best_accuracy: float
 
 
 @cache

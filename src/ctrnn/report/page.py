@@ -84,6 +84,7 @@ def read(name: str, params: Params, root: Path) -> Results:
         has_every_curve=task.is_graded == task.has_curve,
         left_out=f" {analysis['left_out']}" if "left_out" in analysis else "",
         accuracy_criterion=params.train.accuracy_criterion,
+        best_accuracy=task.best_accuracy,
     )
 
 
@@ -164,8 +165,13 @@ def shortfall(results: Results, params: Params) -> str:
         f" None could converge: train.patience = {train.patience} checks, one every "
         f"{train.check_every} iterations, take {needed}, and train.max_iterations = {train.max_iterations}."
     )
+    bound = (
+        f" An ideal observer is right on {results.best_accuracy:.3f} of the trials, below train.accuracy_criterion = "
+        f"{train.accuracy_criterion:g}."
+    )
     return (
         f"Not converged: {', '.join(missed)}.{none * (needed > train.max_iterations)}"
+        f"{bound * (results.best_accuracy < train.accuracy_criterion)}"
         if missed
         else ""
     )

@@ -18,7 +18,13 @@ from pydantic import Field
 
 from ctrnn.core.config import Positive, WhiteNoise
 from ctrnn.kernel import normals
-from ctrnn.tasks.task import MOST_STRENGTHS, ConstantInput, OneStimulus, Task
+from ctrnn.tasks.task import (
+    MOST_STRENGTHS,
+    ConstantInput,
+    OneStimulus,
+    Task,
+    accuracy_of_integration,
+)
 
 CONTEXTS = ("motion", "colour")
 
@@ -71,6 +77,12 @@ class Mante(Task[ManteSettings]):
         motion = in_motion_context(rows)
         inputs[:, :, 2:] = np.stack([motion, ~motion], axis=1).astype(np.float32)
         return inputs
+
+    @property
+    def best_accuracy(self) -> float:
+        """That of who adds up the evidence that the context names."""
+        own = self.settings
+        return accuracy_of_integration(own.evidence, own.evidence_sd, own.stim_dur)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of the mean evidence on the channel that the context names."""

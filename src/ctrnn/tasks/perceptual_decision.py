@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ctrnn.core.config import WhiteNoise
 from ctrnn.kernel import normals
-from ctrnn.tasks.task import MOST_STRENGTHS, OneStimulus, Task
+from ctrnn.tasks.task import MOST_STRENGTHS, OneStimulus, Task, accuracy_of_integration
 
 
 class PerceptualDecisionSettings(OneStimulus, task="perceptual_decision"):
@@ -54,6 +54,12 @@ class PerceptualDecision(Task[PerceptualDecisionSettings]):
         evidence = rows["coherence"].to_numpy(np.float32) + np.float32(times.evidence_sd) * noise
         inputs[times.stim_on : times.stim_off] = evidence[..., None]
         return inputs
+
+    @property
+    def best_accuracy(self) -> float:
+        """That of who adds up the evidence."""
+        own = self.settings
+        return accuracy_of_integration(own.coherences, own.evidence_sd, own.stim_dur)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of the coherence."""

@@ -6,6 +6,7 @@ analyses is the constant inputs under which a network waits.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -316,6 +317,11 @@ class Task(ABC, Generic[S]):
         raise NotImplementedError
 
     @property
+    def best_accuracy(self) -> float:
+        """Share of trials that an ideal observer is right on: 1, unless noise on the inputs hides the answer."""
+        return 1.0
+
+    @property
     def is_graded(self) -> bool:
         """Whether evidence comes in strengths."""
         return self.graded((1.0,)) is not None
@@ -364,6 +370,23 @@ class Task(ABC, Generic[S]):
         choice = self.choice(response)
         correct = (choice == answer).reshape(len(rows), -1).all(axis=1)
         return Score(response, choice, correct)
+
+
+def accuracy_of_integration(strengths: Sequence[float], deviation: float, duration: float) -> float:
+    """Share of trials whose sign an observer tells who adds up all the evidence, which none can better.
+
+    The sum has mean e d and standard deviation s sqrt(d), and the wrong sign with probability Phi(-e sqrt(d) / s)
+    (Green & Swets 1966, Signal Detection Theory and Psychophysics).
+
+    Args:
+        strengths: Mean evidence e of the conditions, which are equally frequent.
+        deviation: s, of the evidence at steps of 1 ms.
+        duration: d, of the evidence, ms.
+    """
+    if not deviation:
+        return 1.0
+    z = [strength * math.sqrt(duration) / deviation for strength in strengths]
+    return sum(0.5 * math.erfc(-one / math.sqrt(2)) for one in z) / len(z)
 
 
 def right_side(

@@ -114,6 +114,17 @@ def exceeds(accuracy: float, criterion: float) -> bool:
     return accuracy > criterion or accuracy == 1
 
 
+def beyond_reach(task: Task[Any], settings: TrainSettings) -> str:
+    """A sentence where the criterion of accuracy lies above what an ideal observer reaches; else empty."""
+    best = task.best_accuracy
+    if settings.stop_criterion == "loss" or best >= settings.accuracy_criterion:
+        return ""
+    return (
+        f"an ideal observer is right on {best:.3f} of the trials, below train.accuracy_criterion = "
+        f"{settings.accuracy_criterion:g}"
+    )
+
+
 def meets_criterion(check: Check, settings: TrainSettings) -> bool:
     """Whether a check meets the criterion that `train.stop_criterion` names."""
     accurate = exceeds(check.accuracy, settings.accuracy_criterion)

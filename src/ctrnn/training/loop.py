@@ -24,6 +24,7 @@ from ctrnn.training import checkpoint
 from ctrnn.training.coarse import coarse_step
 from ctrnn.training.curriculum import (
     CurriculumStage,
+    beyond_reach,
     build_curriculum,
     check_networks,
     exceeds,
@@ -79,6 +80,8 @@ def train(
         KeyboardInterrupt: At Ctrl-C, SIGTERM and SIGHUP, after a checkpoint.
 
     """
+    if bound := beyond_reach(task, settings):
+        print(f"train@{task.name}: {bound}", flush=True)
     trainable = settings.trainable.names
     coarse_dt = coarse_step(task, network, settings)
     curriculum = build_curriculum(

@@ -36,7 +36,7 @@ def results(arrays: dict[str, np.ndarray], metrics: dict[str, Any]) -> Results:
     nothing, rows = np.zeros((1, 1, 1)), pd.DataFrame()
     return Results(
         {"memory": arrays}, {}, metrics, [], rows, rows, nothing, nothing, [], {}, (), (), slice(1), 1.0, "",
-        np.ones((1, 1), bool), has_every_curve=True, left_out="", accuracy_criterion=1.0,
+        np.ones((1, 1), bool), has_every_curve=True, left_out="", accuracy_criterion=1.0, best_accuracy=1.0,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ctrnn.errors import ParamsError
-from ctrnn.tasks import TASKS, Task, batches, get_task, right_side, trial_table
+from ctrnn.tasks import TASKS, Task, batches, get_task, right_side, table_of, trial_table
 from ctrnn.tasks.go_nogo import GoNogo
 from tests.settings import settings
 
@@ -475,3 +475,23 @@ def test_pulses_of_a_flip_flop_are_the_same_in_every_release() -> None:
     for onset, signs in zip(task.onsets, pulses, strict=True):
         assert (inputs[onset : onset + 20] == size * signs).all()
         assert not inputs[onset + 20 : onset + 50].any()
+
+
+def test_an_ideal_observer_adds_up_the_evidence_and_is_always_right_without_noise() -> None:
+    """Held against observers who do, on trials that are drawn; they are told the context and no answer."""
+    for name, changes in (
+        ("mante", {"tasks__mante__evidence": [0.05, 0.2], "tasks__mante__test_trials": 3200}),
+        ("perceptual_decision", {"tasks__perceptual_decision__stim_dur": 100}),
+    ):
+        noisy = {**changes, f"tasks__{name}__evidence_sd": 1.0}
+        task = get_task(name, settings(**noisy).tasks)
+        rows = table_of(name, task.conditions(), 100 * len(task.conditions()), "test", 1)
+        rows = rows[rows["context"] == "motion"] if name == "mante" else rows
+        decided = np.sign(task.inputs(rows)[:, :, 0].sum(axis=0, dtype=np.float64))
+        right = (decided == task.answer(rows)).mean()
+        assert task.best_accuracy == pytest.approx(right, abs=3 * 0.5 / np.sqrt(len(rows)))
+        assert 0.6 < task.best_accuracy < 0.95
+        quiet = settings(**changes, **{f"tasks__{name}__evidence_sd": 0.0})
+        assert get_task(name, quiet.tasks).best_accuracy == 1
+    assert get_task("dmts", settings().tasks).best_accuracy == 1
+    assert get_task("mante", settings().tasks).best_accuracy == pytest.approx(1)

@@ -21,6 +21,7 @@ from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
 from ctrnn.training.curriculum import (
     Check,
+    beyond_reach,
     build_curriculum,
     exceeds,
     is_abandoned,
@@ -534,3 +535,20 @@ def test_the_history_is_written_by_iteration_and_network(
 def test_a_training_that_ends_with_a_check_is_not_checked_again(tmp_path: Path) -> None:
     assert len(recorded(tmp_path / "a", train__max_iterations=10)[0].checked) == 2
     assert len(recorded(tmp_path / "b", train__max_iterations=11)[0].checked) == 3
+
+
+def test_a_criterion_beyond_an_ideal_observer_is_told_before_training(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weak = settings(**{**SMALL, "tasks__mante__evidence": [0.05], "train__max_iterations": 1})
+    task = get_task("mante", weak.tasks)
+    assert beyond_reach(task, weak.train) == (
+        "an ideal observer is right on 0.760 of the trials, below train.accuracy_criterion = 0.98"
+    )
+    table = trial_table(task, "train", 1)
+    store = Path(tempfile.mkdtemp())
+    train(task, table, table, 1, weak.network, weak.train, get_backend(weak.train), store)
+    assert capsys.readouterr().out.startswith("train@mante: an ideal observer is right on 0.760")
+    assert not beyond_reach(get_task("dmts", weak.tasks), weak.train)
+    by_loss = weak.train.model_copy(update={"stop_criterion": "loss"})
+    assert not beyond_reach(task, by_loss)
