@@ -19,6 +19,7 @@ from ctrnn.core.artifacts import ArtifactError
 from ctrnn.errors import ParamsError, UserError, format_validation_error
 from ctrnn.evaluation import by_output
 from ctrnn.network import Activity, Backend, Network, Trials, get_backend, read_with_settings
+from ctrnn.params import memory
 from ctrnn.tasks import TASKS, Batch, Task, trial_table
 from ctrnn.tracking import reading
 from ctrnn.training.settings import TrainSettings
@@ -26,6 +27,13 @@ from ctrnn.training.settings import TrainSettings
 
 class NotebookError(UserError, ValueError):
     """There is no such network or no checkout here, or a network is given what it cannot run."""
+
+
+@dataclass(frozen=True)
+class NewTrials(Batch):
+    """Trials of a task whose settings may differ from those of training; it scores them."""
+
+    task: Task[Any]
 
 
 @dataclass(frozen=True)
@@ -49,11 +57,11 @@ class Model:
             f"{training['validation_accuracy']:.3f} of validation trials correct"
         )
 
-    def trials(self, seed: int = 0, **changes: Any) -> Batch:
+    def trials(self, seed: int = 0, **changes: Any) -> NewTrials:
         """New trials, balanced over conditions. changes: settings of the task that differ from those of training.
 
         `test_trials` is their number. Trials are as much longer or shorter as the changes make them, unless T is given.
-        Raises ParamsError where a setting is not allowed.
+        Raises ParamsError where a setting is not allowed, or asks for more than the memory of this machine.
         """
         settings = self.task.settings
         try:
@@ -62,7 +70,9 @@ class Model:
             where = f"tasks.{self.task.name}"
             sentence = format_validation_error(error, type(settings), where, params.every_key())
             raise ParamsError(sentence) from None
-        return task.render(trial_table(task, "test", seed))
+        memory.check_task(task)
+        batch = task.render(trial_table(task, "test", seed))
+        return NewTrials(batch.inputs, batch.targets, batch.mask, batch.conditions, task)
 
     def run(self, trials: Any = None, seed: int | None = 0, **unknown: Any) -> Activity:
         """Rates [time, trial, unit] and outputs [time, trial, output] on trials, as `trials` and read_test give them.
@@ -91,12 +101,21 @@ class Model:
     def outcomes(self, trials: Batch, seed: int | None = 0) -> pd.DataFrame:
         """A row per trial: condition, `response` (mean output in the response window), `choice`, `correct`.
 
-        Of several outputs, response_<output> and choice_<output>.
+        Of several outputs, response_<output> and choice_<output>. The response window is that of the settings that
+        `trials` was given, of other trials that of training. Raises NotebookError where inputs end before it does.
         """
-        score = self.task.score(self.run(trials, seed).outputs, trials.conditions)
+        outputs = self.run(trials, seed).outputs
+        task = trials.task if isinstance(trials, NewTrials) else self.task
+        end = task.steps.window.stop
+        if len(outputs) < end:
+            raise NotebookError(
+                f"the inputs have {len(outputs)} steps, and the response window of {task.name} ends with step {end}; "
+                "give trials as long as that"
+            )
+        score = task.score(outputs, trials.conditions)
         return trials.conditions.assign(
-            **by_output("response", score.response, self.task.outputs),
-            **by_output("choice", score.choice, self.task.outputs),
+            **by_output("response", score.response, task.outputs),
+            **by_output("choice", score.choice, task.outputs),
             correct=score.correct,
         )
 

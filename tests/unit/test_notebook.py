@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import ctrnn
 from ctrnn import network, notebook, params, tasks
 from ctrnn.core import artifacts
 from ctrnn.errors import ParamsError, UserError
+from ctrnn.tasks import Batch
 from ctrnn.training import loop, state
 from tests.settings import settings
 from tests.tracked import REPOSITORY, fabricate, publish, record
@@ -168,6 +170,40 @@ def test_a_longer_delay_makes_the_trials_longer(dmts: notebook.Model) -> None:
     assert np.flatnonzero(trials.targets[:, 0, 0])[-1] == dmts.task.settings.window.stop - 1 + 90
     assert len(dmts.trials(delay=100, T=400, test_trials=4).inputs) == 400
     assert len(dmts.trials(stim_dur=20, test_trials=4).inputs) == dmts.task.settings.T - 60
+
+
+@pytest.mark.parametrize("delay", [0, 10, 100])
+def test_new_trials_are_scored_in_their_own_response_window(
+    dmts: notebook.Model, delay: int
+) -> None:
+    trials = dmts.trials(delay=delay, test_trials=4)
+    window = slice(
+        160 + delay, 260 + delay
+    )  # after two stimuli of 50 steps from step 50, and 10 more
+    assert (trials.targets[window] != 0).all()
+    response = dmts.run(trials).outputs[window, :, 0].mean(axis=0)
+    np.testing.assert_allclose(dmts.outcomes(trials)["response"], response, rtol=1e-5)
+    assert isinstance(dataclasses.replace(trials, inputs=trials.inputs), notebook.NewTrials)
+
+
+def test_trials_of_a_file_are_scored_in_the_window_of_training(dmts: notebook.Model) -> None:
+    made = dmts.trials(test_trials=4)
+    read = Batch(made.inputs, made.targets, made.mask, made.conditions)
+    pd.testing.assert_frame_equal(dmts.outcomes(read), dmts.outcomes(made))
+
+
+def test_inputs_that_end_before_the_response_have_no_outcome(dmts: notebook.Model) -> None:
+    trials = dmts.trials(test_trials=4)
+    cut = dataclasses.replace(trials, inputs=trials.inputs[:269])
+    said = r"^the inputs have 269 steps, and the response window of dmts ends with step 270; give"
+    with pytest.raises(notebook.NotebookError, match=said):
+        dmts.outcomes(cut)
+
+
+@pytest.mark.parametrize("key", ["test_trials", "T"])
+def test_trials_that_this_machine_cannot_hold_are_refused(dmts: notebook.Model, key: str) -> None:
+    with pytest.raises(ParamsError, match=rf"^tasks\.dmts\.{key} = 1000000000 needs about .* of"):
+        dmts.trials(**{key: 1_000_000_000})
 
 
 @pytest.mark.parametrize(

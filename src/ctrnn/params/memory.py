@@ -68,6 +68,12 @@ def check(params: Params, memory: float | None = None, disk: float | None = None
     return params
 
 
+def check_task(task: Task[Any]) -> None:
+    """Raises ParamsError where the tables and the rendered test trials of a task need more memory than there is."""
+    need = generating(task)
+    _refuse(need, need.bytes + PROCESS, memory_here(), "memory")
+
+
 def _refuse(need: Need, wanted: float, there_is: float, what: str) -> None:
     if wanted > there_is:
         raise ParamsError(
@@ -76,12 +82,26 @@ def _refuse(need: Need, wanted: float, there_is: float, what: str) -> None:
         )
 
 
+def generating(task: Task[Any]) -> Need:
+    """The tables of a task, and last its rendered test trials."""
+    name, settings, o = task.name, task.settings, len(task.outputs)
+    step = 4 * len(task.channels) + 5 * o  # bytes of a step of a rendered trial
+    wide = 4 * max(len(task.channels), o)  # of its largest array
+
+    def part(count: float, *keys: str) -> Part:
+        return Part(count, {f"tasks.{name}.{key}": getattr(settings, key) for key in keys})
+
+    splits = [f"{split}_trials" for split in ("train", "validation", "test")]
+    rendered = task.steps.T * settings.test_trials * (step + 2 * wide)
+    tables = [part(ROW * getattr(settings, trials), trials) for trials in splits]
+    return Need(f"generate@{name}", [*tables, part(rendered, "T", "test_trials")])
+
+
 def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     """What each stage of a task holds at once; several of `analyze`, which does one thing after the other."""
     name, settings, train, analyze = task.name, task.settings, params.train, params.analyze
     T, U, N, o = task.steps.T, params.network.n_units, train.n_networks, len(task.outputs)
     step = 4 * len(task.channels) + 5 * o  # bytes of a step of a rendered trial
-    wide = 4 * max(len(task.channels), o)  # of its largest array
     n_conditions, test = len(task.conditions()), settings.test_trials
     p = params.network.p_rec
     density = sum(p.model_dump().values()) / 4 if isinstance(p, PairDensities) else p
@@ -97,13 +117,9 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
         return float(max(at, default=0) if isinstance(at, list) else at)
 
     units, networks = "network.n_units", "train.n_networks"
-    tables = [
-        part(ROW * getattr(settings, f"{split}_trials"), f"{split}_trials")
-        for split in ("train", "validation", "test")
-    ]
-    yield Need(
-        f"generate@{name}", [*tables, part(T * test * (step + 2 * wide), "T", "test_trials")]
-    )
+    first = generating(task)
+    *tables, _ = first.parts
+    yield first
 
     stages = [task.steps, *(task.with_settings(settings.at(s)).steps for s in settings.curriculum)]
     checked = sum(stage.T * stage.validation_trials for stage in stages)
