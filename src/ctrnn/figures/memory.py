@@ -32,7 +32,7 @@ def plot(
     """
     labels = [NAMES[source] for source in sources]
     figure = style.blank(2.3 + style.legend_rows(len(labels) + 1, 3))
-    wide = (2, 1) if answered is not None else (1,)
+    wide = (3, 2) if answered is not None else (1,)
     (axes, *others) = figure.subplots(1, len(wide), width_ratios=wide, squeeze=False)[0]
     axes.axvspan(*delay, color=style.SKY, alpha=0.25, lw=0)
     axes.axhline(chance, color=style.GREY, lw=0.9, ls=":", label="chance")
@@ -48,7 +48,7 @@ def plot(
         beside.plot(places, answered.mean(axis=0), "_", color="black", ms=16, mew=1.6)
         beside.set_xticks(places, ["nothing", *labels])
         beside.set(xlim=(-0.5, len(places) - 0.5), ylim=(-0.03, 1.05))
-        beside.set(xlabel="shuffled before the second stimulus", ylabel="share of right answers")
+        beside.set(xlabel="shuffled at the end of the delay", ylabel="share of right answers")
     style.legend_below(figure, axes, 3)
     return figure
 
