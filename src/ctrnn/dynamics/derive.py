@@ -268,6 +268,27 @@ def equations(model: str, activation: str) -> Equations:
     )  # fmt: skip
 
 
+@cache
+def as_text(model: str, activation: str) -> str:
+    """The equations of a model with an activation, a line each, as they are run: for the docs and the note of a run.
+
+    States on the right are those of the step before, r the rate of before with its noise, I the synaptic current, xi a
+    standard normal; s is what synapses carry, where that is not r.
+    """
+    made = models()[model]
+    p = {name: Symbol(name) for name in (*GENERAL, *made.parameters)}
+    y, values = {name: Symbol(name) for name in made.states}, SimpleNamespace(**p)
+    f, r, x = Function("f"), Symbol("r"), Symbol("x")
+    sent = made.transmitted(y, r, values)
+    lines = {
+        **made.step(y, r, Symbol("I"), Symbol("xi"), values),
+        "r": made.rate(y, f, values),
+        **({} if sent == r else {"s": sent}),
+        "f(x)": ACTIVATIONS[activation](x),
+    }
+    return "\n".join(f"{name} = {sympy.sympify(e)}" for name, e in lines.items())
+
+
 def as_function(
     symbols: Iterable[Symbol],
     expressions: Iterable[Expr],

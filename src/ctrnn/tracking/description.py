@@ -90,10 +90,13 @@ def write(
 
     training: summary.json; evaluated, analyzed: the metrics files; tags: those of `tags`.
     """
+    from ctrnn.dynamics.derive import as_text  # here, since it takes half a second
+
     return "\n\n".join(
         [
             f"### {task}",
             _what(params, analyzed),
+            f"```\n{as_text(params.network.model, params.network.activation)}\n```",
             _learning(training, params),
             _table(training, evaluated),
             *_lacking(training, analyzed),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from ctrnn.core import artifacts
-from tests.pipeline.small import write_small
+from tests.pipeline.checkout import Checkout
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "how-to" / "change-the-dynamics.md").read_text()
@@ -25,22 +26,18 @@ TASK, UNITS = "go_nogo", 16
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project with the page's file and settings, after every stage but the report."""
-    folder = tmp_path_factory.mktemp("copy")
-    for part in ("src", "stages", "tests"):
-        shutil.copytree(ROOT / part, folder / part)
-    (folder / "src/ctrnn/dynamics/models/slow_current.py").write_text(FILE)
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    params = folder / "params.yaml"
-    shutil.copy(ROOT / "params.yaml", params)
-    write_small(params, {"network.n_units": UNITS, **flat(yaml.safe_load(SETTINGS))})
-    for stage in ("generate", "train", "evaluate", "analyze"):
-        run(folder, sys.executable, f"stages/{stage}.py", TASK)
-    return folder
-
-
-def flat(settings: dict[str, object]) -> dict[str, object]:
-    return {f"network.{key}": value for key, value in settings.items()}
+    """The project with the page's file and settings, after `make repro`."""
+    made = Checkout(tmp_path_factory.mktemp("copy"), (TASK,))
+    for part in ("tests", "pyproject.toml", "Makefile", "tools"):
+        source = ROOT / part
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, made.folder / part)
+    (made.folder / "src/ctrnn/dynamics/models/slow_current.py").write_text(FILE)
+    for key, value in {"n_units": UNITS, **yaml.safe_load(SETTINGS)}.items():
+        made.change(f"network.{key}", value)
+    (made.folder / ".venv").symlink_to(ROOT / ".venv")
+    made.run("make", "--old-file=.venv/.set-up", "repro")
+    return made.folder
 
 
 def run(folder: Path, *command: str) -> str:
@@ -61,6 +58,13 @@ def test_its_weights_hold_the_parameter(copy: Path) -> None:
     arrays, settings = artifacts.read_weights(path)
     assert arrays["tau_q"].tolist() == [30.0] * UNITS
     assert settings["network"]["model"] == "slow_current"
+
+
+def test_its_run_is_in_mlflow_with_its_equations(copy: Path) -> None:
+    with sqlite3.connect(copy / "mlflow.db") as store:
+        ((note,),) = store.execute("select value from tags where key = 'mlflow.note.content'")
+    assert "\nx = dt*(q - x)/tau + x\nr = f(x)\n" in note
+    assert (copy / "reports/index.html").stat().st_size
 
 
 def test_its_fixed_points_are_those_of_both_states(copy: Path) -> None:

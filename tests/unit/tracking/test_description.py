@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ctrnn.dynamics.derive import as_text
 from ctrnn.tracking import description
 from tests.settings import settings
 
@@ -67,7 +68,7 @@ def test_what_a_network_that_did_not_converge_lacks_is_told() -> None:
 def test_a_note_tells_the_networks_and_how_they_learned() -> None:
     text = written()
     assert text.startswith("### mante\n\n2 networks (")
-    assert "of 200 sigmoid units, 40 inhibitory; tau 20, dt 1, density 0.2" in text
+    assert "of 200 sigmoid units, 40 inhibitory; tau 20 ms, dt 1 ms, density 0.2" in text
     assert "Dale's principle held." in text
     assert "**1 of 2 converged**" in text
     assert "| 0 | 5 | yes | 10 | 0.9 | 0.8 |\n| 1 | 6 | no | 20 | 0.9 | 0.9877 |" in text
@@ -77,7 +78,7 @@ def test_a_note_tells_the_networks_and_how_they_learned() -> None:
 def test_a_note_tells_the_settings_that_are_not_the_shipped_ones() -> None:
     pairs = {"ee": 0.1, "ei": 0.2, "ie": 0.3, "ii": 0.4}
     text = written(network__tau_inh=10, network__dale=False, network__p_rec=pairs)
-    assert "tau 20 (inhibitory 10)" in text
+    assert "tau 20 ms (inhibitory 10 ms)" in text
     assert "Dale's principle off." in text
     assert "density ee=0.1 ei=0.2 ie=0.3 ii=0.4" in text
 
@@ -104,3 +105,8 @@ def test_a_note_tells_where_it_comes_from() -> None:
     assert "Content key `key`" in text
     dirty = written(tags={**TAGS, "git.dirty": "true"})
     assert "Commit `0123456789`, with uncommitted changes;" in dirty
+
+
+def test_a_note_has_the_equations_as_they_are_run() -> None:
+    note = written(network__model="adaptation", network__activation="tanh")
+    assert "```\n" + as_text("adaptation", "tanh") + "\n```" in note
