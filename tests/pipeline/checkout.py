@@ -46,7 +46,7 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The shell's, with this Python first and MLflow's store in the checkout."""
+        """The shell's, with this Python first and MLflow's store in the checkout; bytecode is kept for speed."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
         path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
         identity = {
@@ -54,7 +54,8 @@ class Checkout:
             for who in ("AUTHOR", "COMMITTER")
             for what in ("NAME", "EMAIL")
         }
-        return {**kept, **identity, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", **self.shell}
+        usual = {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONDONTWRITEBYTECODE": ""}
+        return {**kept, **identity, **usual, "PATH": path, **self.shell}
 
     def run(self, *command: str) -> str:
         """Output of a command in the checkout. Fails the test with all of it where the command fails."""
