@@ -3,24 +3,103 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
-from ctrnn.kernel import TrainJob, forward, loss_and_gradients
+from ctrnn.dynamics.activations import at_zero
+from ctrnn.kernel import TrainJob, forward, loss_and_gradients, noise
 from ctrnn.kernel.run import NAMES
-from tests.unit.kernel.cases import (
-    ALL_EQUATIONS,
-    EQUATIONS,
-    Case,
-    by_definition,
-    cases,
-    forward_job,
-    job_of,
-)
+from ctrnn.network.reference import loss as loss_of
+from ctrnn.network.reference import run
+from tests.unit.kernel.cases import ALL_EQUATIONS, EQUATIONS, Case, forward_job, job_of
 
 EXAMPLES = int(os.environ.get("CTRNN_EXAMPLES", "500"))  # fewer where each takes long
+
+
+@st.composite
+def cases(draw: st.DrawFn, equations: Sequence[tuple[str, str]] = EQUATIONS) -> Case:
+    """Cases of some models and activations."""
+    model, activation = draw(st.sampled_from(equations))
+    return replace(draw(shapes), model=model, activation=activation)
+
+
+shapes = st.builds(
+    Case,
+    n=st.integers(1, 70),
+    T=st.integers(1, 20),
+    trials=st.integers(1, 70),
+    channels=st.integers(1, 5),
+    outputs=st.integers(1, 4),
+    density=st.sampled_from([0.0, 0.05, 0.2, 0.6, 1.0]),
+    dale=st.booleans(),
+    noisy=st.booleans(),
+    rate_penalty=st.sampled_from([0.0, 0.3]),
+    weighted_mask=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+
+
+def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """Rates, outputs, x, loss and gradients of the plain loop in float64, with the kernel's noise replayed.
+
+    "terms W_rec" and the like: what each element of a gradient sums over time and trials, summed without the signs.
+    """
+
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(array, np.float64))
+
+    net = job.network
+    xi = eta = torch.zeros(*job.inputs.shape[:2], net.n_units, dtype=torch.float64)
+    if job.key is not None:
+        xi, eta = map(tensor, noise(net, job.key, *job.inputs.shape[:2]))
+    xi.requires_grad_()  # dL/dx reaches it, times sigma_pre
+    weights = {name: tensor(w).requires_grad_() for name, w in job.weights.items()}
+    rates, outputs, x = run(
+        weights,
+        tensor(job.inputs),
+        mask=torch.from_numpy(net.mask),
+        sign=tensor(net.sign),
+        parameters={name: tensor(array) for name, array in net.parameters.items()},
+        sigma_post=float(np.float32(net.sigma_post)),
+        activation=net.activation,
+        dale=net.dale,
+        model=net.model,
+        xi=xi,
+        eta=eta,
+        x0=None if x0 is None else tensor(x0),
+    )
+    loss = loss_of(outputs, rates, tensor(job.targets), tensor(job.mask), job.rate_penalty)
+    outputs.retain_grad()
+    loss.backward()
+    found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
+    assert outputs.grad is not None
+    if xi.grad is None:  # of a trial so short that no noise reaches a rate
+        xi.grad = torch.zeros_like(xi)
+    g, dz = tensor(net.gain) * xi.grad / tensor(net.parameters["sigma"]), outputs.grad
+    r_0 = torch.full_like(rates[:1], at_zero(net.activation))
+    on_pattern = torch.from_numpy(net.mask)
+    found |= {
+        "terms W_rec": summed(g, torch.cat([r_0, rates[:-1]])) * on_pattern,
+        "terms W_in": summed(g, tensor(job.inputs)),
+        "terms b_rec": g.abs().sum(dim=(0, 1)),
+        "terms W_out": summed(dz, rates),
+        "terms b_out": dz.abs().sum(dim=(0, 1)),
+    }
+    found |= {
+        name: w.grad if w.grad is not None else torch.zeros_like(w) for name, w in weights.items()
+    }
+    return {name: value.detach().numpy() for name, value in found.items()}
+
+
+def summed(to: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+    """[to, from], the products' magnitudes summed over time and trials."""
+    return torch.einsum("tbi,tbj->ij", to.abs(), by.abs())
 
 
 def assert_close(found: np.ndarray, expected: np.ndarray, part: float, terms: np.ndarray) -> None:

@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from ctrnn.kernel import build
+from tests.unit.kernel import trained
 from tests.unit.kernel.cases import EQUATIONS
 
 HERE = Path(__file__).parent
@@ -18,43 +20,40 @@ ROOT = HERE.parents[2]
 STRICT = [flag for flag in build.STRICT if flag not in ("-fPIC", "-shared")]
 
 
-def replays(compiler: list[str], isa: str, folder: Path, *runner: str) -> list[str]:
-    """What replay.c prints for every model of EQUATIONS, compiled so and run by `runner`."""
-    return [replay(compiler, isa, folder, equations, *runner) for equations in EQUATIONS]
-
-
-def replay(
+def trained_there(
     compiler: list[str], isa: str, folder: Path, equations: tuple[str, str], *runner: str
-) -> str:
-    """What replay.c prints for a model."""
-    program = folder / f"replay-{isa}"
+) -> bytes:
+    """The weights that `train.c` trains, compiled so and run by `runner`."""
+    program = folder / "train"
     build.write_headers(folder, *equations)
     flags = [*STRICT, *build.FLAGS[isa], f"-I{folder}"]
     subprocess.run(
-        [*compiler, *flags, str(HERE / "replay.c"), "-o", str(program), "-lm"], check=True
+        [*compiler, *flags, str(HERE / "train.c"), "-o", str(program), "-lm"], check=True
     )
-    return subprocess.run(
-        [*runner, str(program)], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    command, given = [*runner, str(program)], trained.handed_over(equations)
+    return subprocess.run(command, input=given, capture_output=True, check=True).stdout
 
 
-def test_arm_under_an_emulator_has_the_same_bits(tmp_path: Path) -> None:
+@pytest.mark.parametrize("equations", sorted({*EQUATIONS, *trained.EVERY_MODEL}), ids="-".join)
+def test_arm_under_an_emulator_trains_the_same_weights(
+    equations: tuple[str, str], tmp_path: Path
+) -> None:
     cross, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
     if not cross or not emulator:
         pytest.skip("needs gcc-aarch64-linux-gnu and qemu-user")
     if sys.platform != "linux":
         pytest.skip("needs Linux")
-    here = replays(build.compiler(), build.best_isa(), tmp_path)
-    assert replays([cross, "-static"], "neon", tmp_path, emulator) == here
+    there = trained_there([cross, "-static"], "neon", tmp_path, equations, emulator)
+    assert sha256(there).hexdigest() == sha256(trained.weights(equations)).hexdigest()
 
 
 @pytest.mark.parametrize("width", [4, 8, 16])
-def test_vectors_of_every_width_have_the_same_bits(width: int, tmp_path: Path) -> None:
+def test_vectors_of_every_width_train_the_same_weights(width: int, tmp_path: Path) -> None:
     """16 is the width of AVX-512: its order of every sum, on a CPU that need not have it."""
     equations = EQUATIONS[-1]
-    here = replay(build.compiler(), build.best_isa(), tmp_path, equations)
     portable = [*build.compiler(), f"-DCTRNN_WIDTH={width}", "-Wno-psabi"]
-    assert replay(portable, "baseline", tmp_path, equations) == here
+    there = trained_there(portable, "baseline", tmp_path, equations)
+    assert sha256(there).hexdigest() == sha256(trained.weights(equations)).hexdigest()
 
 
 @pytest.mark.slow
