@@ -33,8 +33,8 @@ DEBIAN = (
 WHEELS = (
     "annotated-types", "contourpy", "cycler", "fonttools", "jaxtyping", "jinja2", "kiwisolver", "markupsafe",
     "matplotlib", "mpmath", "numpy", "packaging", "pandas", "pillow", "pydantic", "pydantic-core", "pyparsing",
-    "python-dateutil", "pyyaml", "safetensors", "scipy", "six", "sympy", "threadpoolctl", "tqdm", "typing-extensions",
-    "typing-inspection", "wadler-lindig",
+    "python-dateutil", "pyyaml", "ruamel-yaml", "safetensors", "scipy", "six", "sympy", "threadpoolctl", "tqdm",
+    "typing-extensions", "typing-inspection", "wadler-lindig",
 )  # fmt: skip
 
 
