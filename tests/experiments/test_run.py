@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
 from ctrnn.errors import UserError
 from ctrnn.sweep.plan import changed
-from experiments import mechanism
+from experiments import mechanism, memory
 from experiments.run import missing, points
 
 
@@ -20,6 +22,17 @@ def test_every_shipped_point_has_settings_that_are_allowed_and_a_key_of_its_own(
 @pytest.mark.parametrize("variant", mechanism.VARIANTS)
 def test_every_variant_of_the_mechanism_has_settings_that_are_allowed(variant: str) -> None:
     mechanism.with_changes(mechanism.VARIANTS[variant], "mante")
+
+
+@pytest.mark.parametrize("variant", memory.VARIANTS)
+def test_every_variant_of_the_memory_has_settings_that_are_allowed(variant: str) -> None:
+    name, changes = memory.VARIANTS[variant]
+    mechanism.with_changes(changes, name)
+
+
+def test_the_page_of_the_memory_has_the_numbers_that_were_measured() -> None:
+    page = memory.PAGE.read_text(encoding="utf-8")
+    assert memory.filled(page, json.loads(memory.NUMBERS.read_text())) == page
 
 
 def test_the_same_settings_have_the_same_key_in_every_experiment() -> None:
