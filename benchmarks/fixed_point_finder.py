@@ -116,7 +116,7 @@ def main(checkout: Path) -> None:
     print("|---|---|---|---|---|---|---|")
     totals = np.zeros(4, int)
     for name in TASKS:
-        task = tasks.get_task(name, settings.tasks)
+        task = tasks.get_task(name, settings.tasks, settings.network.dt)
         test = tasks.read_test(artifacts.folder("generate", name))
         networks = read_population(artifacts.folder("train", name), settings.train.n_networks)
         for i, (network, seed) in enumerate(zip(networks, settings.network_seeds, strict=True)):

@@ -36,7 +36,7 @@ def train_one(name: str, seed: int) -> dict[str, Any]:
     settings = shipped.model_copy(
         update={"seed": seed, "train": shipped.train.model_copy(update=changed)}
     )
-    task = tasks.get_task(name, settings.tasks)
+    task = tasks.get_task(name, settings.tasks, settings.network.dt)
     train, validation = (tasks.trial_table(task, split, seed) for split in ("train", "validation"))
     drawn = time.perf_counter()
     with tempfile.TemporaryDirectory() as store:

@@ -101,7 +101,7 @@ def with_changes(changes: dict[str, Any], only: str) -> Params:
 
 def trained(params: Params, name: str) -> tuple[Task[Any], Batch, list[Network], dict[str, Any]]:
     """The task, its test trials, the networks, and how well they answer."""
-    task, backend = tasks.get_task(name, params.tasks), get_backend(params.train)
+    task, backend = tasks.get_task(name, params.tasks, params.network.dt), get_backend(params.train)
     tables = {
         split: trial_table(task, split, params.seed) for split in ("train", "validation", "test")
     }

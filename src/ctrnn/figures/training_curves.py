@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from matplotlib.figure import Figure
 
 from ctrnn.figures import Results, span, style
@@ -24,11 +24,13 @@ def plot(
     gradient_norm: Float[np.ndarray, " row"],
     accuracy_criterion: float,
     failed: Sequence[int] = (),
+    coarse: Bool[np.ndarray, " row"] | None = None,
 ) -> Figure:
     """Loss, accuracy on validation trials and gradient norm against iteration, a line per network.
 
-    accuracy is nan at iterations without a check. Networks in `failed` did not converge: they are
-    drawn dashed and named so. The norm is that before clipping.
+    A dot on the loss marks where a network went on at its own time step; coarse: rows before. accuracy is nan at
+    iterations without a check. Networks in `failed` did not converge: they are drawn dashed and named so. The norm is
+    that before clipping.
     """
     networks = np.unique(network)
     labels = [f"network {i}" + (" (not converged)" if i in failed else "") for i in networks]
@@ -42,6 +44,9 @@ def plot(
             measured = rows & np.isfinite(values)
             marker = "." if axes is panels[1] else ""
             axes.plot(iteration[measured], values[measured], lw=1, marker=marker, ms=4, **line)
+        if coarse is not None and 0 < coarse[rows].sum() < rows.sum():
+            first = np.flatnonzero(rows & ~coarse)[0]
+            panels[0].plot(iteration[first], loss[first], "o", ms=4, color=colour)
     panels[0].set(ylabel="loss (mean squared error)")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
     panels[1].set_title(f"criterion {accuracy_criterion:g} dotted", fontsize=8)
@@ -69,14 +74,22 @@ def draw(results: Results) -> Figure:
         history["gradient_norm"].to_numpy(),
         results.accuracy_criterion,
         [run["network"] for run in results.networks if not run["converged"]],
+        (history["dt"] != results.dt).to_numpy(),
     )
 
 
 def caption(results: Results) -> str:
     """How far the loss fell, and how many synapses vanished."""
     last = results.history.groupby("network").tail(1)
+    coarse = results.history[results.history["dt"] != results.dt]
+    began = (
+        f" Training began at steps of {span(coarse['dt'], 'g')} ms, and went on at {results.dt:g} ms (dots) after "
+        f"{span(coarse.groupby('network').size())} iterations."
+        if len(coarse)
+        else ""
+    )
     return (
         f"In {span(run['iterations'] for run in results.networks)} iterations the loss on training "
         f"batches fell to {span(last['loss'], '.2g')}; by then "
-        f"{span(100 * last['vanished_synapses'], '.1f')}% of the synapses had vanished."
+        f"{span(100 * last['vanished_synapses'], '.1f')}% of the synapses had vanished.{began}"
     )

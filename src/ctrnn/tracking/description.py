@@ -6,7 +6,7 @@ import getpass
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -137,8 +137,16 @@ def _learning(training: Mapping[str, Any], params: Params) -> str:
         f"Trained with Adam at {train.learning_rate:g} on batches of {train.batch_size} "
         f"trials, until the stopping rule `{train.stop_criterion}` (accuracy above "
         f"{train.accuracy_criterion:g}, loss below {train.loss_criterion:g}) or {train.max_iterations} iterations: "
-        f"**{converged} of {len(networks)} converged**."
+        f"**{converged} of {len(networks)} converged**.{_coarse(networks)}"
     )
+
+
+def _coarse(networks: Sequence[Mapping[str, Any]]) -> str:
+    """How much of the training was at a coarse time step; in runs of before, nothing."""
+    first = [network.get("coarse_iterations", 0) for network in networks]
+    if not any(first):
+        return ""
+    return f" Of the iterations, {', '.join(map(str, first))} were at a coarse time step."
 
 
 def _table(training: Mapping[str, Any], evaluated: Mapping[str, Any]) -> str:

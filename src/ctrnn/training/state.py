@@ -70,11 +70,15 @@ class TrainState:
         rows = batches(own.trials, batch_size, self.seed, start=self.iteration)
         self.batches = ahead(map(own.task.render, rows))
 
+    @property
+    def dt(self) -> float:
+        """The network's own time step, ms."""
+        return self.start.wiring.settings.dt
+
     @cached_property
     def _wirings(self) -> dict[float, Wiring]:
         """The wiring at every time step that it was asked for."""
-        own = self.start.wiring
-        return {own.settings.dt: own}
+        return {self.dt: self.start.wiring}
 
     def at(self, dt: float) -> Network:
         """The network at a time step, ms."""
@@ -109,6 +113,7 @@ class TrainState:
             "seed": self.seed,
             "converged": self.converged,
             "iterations": self.iteration,
+            "coarse_iterations": sum(row["dt"] != self.dt for row in self.history),
             "validation_accuracy": self.last_check.accuracy,
             "validation_loss": self.last_check.loss,
         }

@@ -270,3 +270,13 @@ def test_pictures_are_opaque_and_know_their_resolution() -> None:
         assert (picture.mode, picture.width) == ("RGB", 690)
         assert picture.info["dpi"] == pytest.approx((100, 100), rel=1e-3)
         assert set(picture.info) == {"dpi"}
+
+
+def test_a_dot_marks_where_a_network_went_on_at_its_own_time_step() -> None:
+    iteration, network = np.array([1, 1, 2, 2, 3]), np.array([0, 1, 0, 1, 0])
+    values, coarse = np.full(5, 0.5), np.array([True, True, False, True, False])
+    figure = training_curves.plot(iteration, network, values, values, values, 0.98, coarse=coarse)
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [dot.get_xdata()[0] for dot in dots] == [2]  # the other one never did
+    alone = training_curves.plot(iteration, network, values, values, values, 0.98)
+    assert len(alone.axes[0].lines) == 2

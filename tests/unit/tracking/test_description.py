@@ -110,3 +110,11 @@ def test_a_note_tells_where_it_comes_from() -> None:
 def test_a_note_has_the_equations_as_they_are_run() -> None:
     note = written(network__model="adaptation", network__activation="tanh")
     assert "```\n" + as_text("adaptation", "tanh") + "\n```" in note
+
+
+def test_a_note_tells_what_was_trained_at_a_coarse_time_step() -> None:
+    trained = networks(True, True)
+    assert "coarse time step" not in written(trained)
+    for network, coarse in zip(trained["networks"], (80, 75), strict=True):
+        network["coarse_iterations"] = coarse
+    assert "Of the iterations, 80, 75 were at a coarse time step." in written(trained)
