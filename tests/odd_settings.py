@@ -15,6 +15,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
+from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,12 +24,13 @@ from typing import Any
 import yaml
 
 from ctrnn import params
+from ctrnn.analysis.dynamics import flow
 from ctrnn.errors import ParamsError, UserError
 from ctrnn.figures import figures
 from tests.settings import FILE, MORE_TASKS
 
 SMALL = FILE.parent / "tests" / "pipeline" / "small.yaml"
-SECONDS, LONGEST = 5.0, 120.0  # until the sentence; until the report
+SECONDS, LONGEST = 5.0, 600.0  # until the sentence; until the report
 SMALLER = {  # than the small configuration: dotted keys and values
     "network.n_units": 16,
     "train.max_iterations": 20,
@@ -42,6 +44,7 @@ SMALLER = {  # than the small configuration: dotted keys and values
     "tasks.dmts.stim_dur": 20,
     "tasks.dmts.response_dur": 40,
 }
+IMPORTED = ("pyarrow", "scipy.optimize", "scipy.stats", "scipy.spatial.distance", "scipy.ndimage")
 TRIALS = {"perceptual_decision": 60, "working_memory": 60, "mante_graded": 72}
 SPLITS = ("train_trials", "validation_trials", "test_trials")
 
@@ -396,17 +399,18 @@ def cases() -> list[str]:
     return [line for line in CASES.splitlines() if line]
 
 
-def write(case: str, path: Path) -> list[str]:
+def write(case: str, path: Path, figures: bool = True) -> list[str]:
     """Write the small configuration with the settings of a case; the names of its tasks."""
     changes = dict(one.strip().partition(":")[::2] for one in case.split("; "))
     odd = {key: yaml.safe_load(value) for key, value in changes.items()}
     named = [key.split(".")[1] for key in odd if key.startswith("tasks.")]
-    raw = yaml.safe_load(FILE.read_text())
+    raw, small = (yaml.safe_load(file.read_text()) for file in (FILE, SMALL))
+    small |= SMALLER
     known = raw["tasks"] | yaml.safe_load(MORE_TASKS.read_text())
     for name, task in known.items():
         task |= dict.fromkeys(SPLITS, TRIALS.get(name, 32)) | {"train_trials": TRIALS.get(name, 64)}
     raw["tasks"] = known
-    for key, value in {**yaml.safe_load(SMALL.read_text()), **SMALLER}.items():
+    for key, value in (small | {"report.figures": figures}).items():
         put(raw, key, value)
     other = "dmts" if "delay" in case else "mante"  # one task is drawn in this process
     raw["tasks"] = {name: known[name] for name in (named or [other])}
@@ -444,7 +448,7 @@ def is_sentence(said: str) -> bool:
     return said.isprintable() and len(said) < 1500 and ";" in said
 
 
-def run(case: str, folder: Path, answer: Connection) -> None:
+def run(case: str, folder: Path, figures: bool, answer: Connection) -> None:
     """Run the stages of a case in a folder of its own; answers with what came of it and what was said on the way."""
     os.chdir(folder)
     log = os.open("log", os.O_WRONLY | os.O_CREAT)
@@ -454,7 +458,7 @@ def run(case: str, folder: Path, answer: Connection) -> None:
     try:
         with warnings.catch_warnings(record=True) as heard:
             warnings.simplefilter("always")
-            names = write(case, Path("params.yaml"))
+            names = write(case, Path("params.yaml"), figures)
             for stage in ("generate", "train", "evaluate", "analyze"):
                 for name in names:
                     stages[stage](name)
@@ -480,7 +484,7 @@ def learned(names: list[str]) -> str:
     return f"{sum(one['converged'] for one in runs)} of {len(runs)} converged"
 
 
-def outcome(case: str) -> tuple[str, str]:
+def outcome(case: str, figures: bool) -> tuple[str, str]:
     """What comes of a case in the end, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         came_to, said = refusal(case, Path(folder))
@@ -488,7 +492,7 @@ def outcome(case: str) -> tuple[str, str]:
             return came_to, said
         context = get_context("fork")
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=run, args=(case, Path(folder), theirs))
+        process = context.Process(target=run, args=(case, Path(folder), figures, theirs))
         process.start()
         theirs.close()
         try:
@@ -511,15 +515,21 @@ def main() -> None:
     """Run every case, or those that begin so; a line for each, and how many came to what."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("start", nargs="?", default="", help="with which a case begins")
+    parser.add_argument("--plain", action="store_true", help="without figures: a third of the time")
     given = parser.parse_args()
-    figures()  # imported once, for all that are forked
+    draws = not given.plain
+    for name in IMPORTED:  # once, for all that are forked: most of a case's time
+        import_module(name)
+    flow("rate", "sigmoid")
+    if draws:
+        figures()
     for name in ("generate", "train", "evaluate", "analyze", "report"):
         stages[name] = runpy.run_path(str(FILE.parent / "stages" / f"{name}.py"))["main"]
     found: Counter[str] = Counter()
     for case in cases():
         if case.startswith(given.start):
             began = time.monotonic()
-            came_to, said = outcome(case)
+            came_to, said = outcome(case, draws)
             found[came_to] += 1
             print(f"{came_to:9} {time.monotonic() - began:5.1f} s  {case}  ->  {said}", flush=True)
     counts = ", ".join(f"{n} {came_to}" for came_to, n in found.most_common())

@@ -7,15 +7,17 @@ alone, or the first, does not tell the answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ctrnn.core.config import Positive
 from ctrnn.tasks.task import MOST_STRENGTHS, Task, TwoStimuli
+
+LEAST_STEP = 1e-6  # as a share of the highest frequency: heights of pulses are 32-bit floats
 
 
 class WorkingMemorySettings(TwoStimuli, task="working_memory"):
@@ -23,6 +25,16 @@ class WorkingMemorySettings(TwoStimuli, task="working_memory"):
 
     frequencies: Annotated[list[Positive], Field(min_length=1, max_length=MOST_STRENGTHS)]
     step: Positive
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        highest = max(self.frequencies)
+        if self.step < LEAST_STEP * highest:
+            raise ValueError(
+                f"step = {self.step:g} is lost beside {{section}}.frequencies up to {highest:g}; "
+                f"give a step of at least {LEAST_STEP * highest:g}"
+            )
+        return self
 
 
 class WorkingMemory(Task[WorkingMemorySettings]):

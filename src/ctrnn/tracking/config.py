@@ -165,11 +165,12 @@ def resolve(root: str | Path = ".") -> StoreConfig:
 
 def _sqlite(url: URL, checkout: Path) -> StoreConfig:
     """The store in an SQLite file. Raises TrackingError where its address, or its path, is none that SQLite takes."""
-    if not url.database or url.database.startswith((":memory:", "file:")) or url.host:
+    given = url.database or ""
+    if not Path(given).name or given.startswith((":memory:", "file:")) or url.host:
         raise TrackingError(
             f"MLFLOW_TRACKING_URI = {_without_secrets(str(url))!r} names no file; {_GIVE}"
         )
-    path = checkout / url.database
+    path = checkout / given
     try:
         length = len(str(path).encode())
     except UnicodeEncodeError:

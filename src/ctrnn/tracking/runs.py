@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from ctrnn import event_log, params
 from ctrnn.errors import UserError
@@ -52,7 +54,8 @@ def upsert_run(
     """Make the run, complete the one that training opened or that is half-written, or leave a finished one alone.
 
     Its figures become the present ones in any case. FINISHED is set last, so a run with this
-    status holds everything. The caller holds the lock of the store.
+    status holds everything, unless somebody has removed files of it from this machine: these are put there again. The
+    caller holds the lock of the store.
     """
     run, created = _the_run(client, experiment, payload, where)
     run_id = run.info.run_id
@@ -64,6 +67,11 @@ def upsert_run(
         if redraw:
             upload(client, run_id, payload.figures)
             client.set_tag(run_id, FIGURES, payload.figures_digest)
+        lost = _lost(run, where, {**payload.files, **payload.texts, **payload.figures})
+        if lost:
+            files, texts = payload.files | payload.figures, payload.texts
+            again = {target: path for target, path in files.items() if target in lost}
+            upload(client, run_id, again, {t: text for t, text in texts.items() if t in lost})
     except KeyboardInterrupt:
         with suppress(Exception):
             client.set_terminated(run_id, "KILLED")
@@ -77,8 +85,17 @@ def upsert_run(
                 client.set_terminated(other.info.run_id, "KILLED")
         action = "created" if created else "completed"
     else:
-        action = "redrawn" if redraw else "unchanged"
+        action = "completed" if lost else "redrawn" if redraw else "unchanged"
     return Published(run_id, payload.name, action, payload.edited)
+
+
+def _lost(run: Run, where: StoreConfig, targets: Iterable[str]) -> set[str]:
+    """Which of these files a run does not have in the store's folder; none where its files are kept elsewhere."""
+    address = str(run.info.artifact_uri)
+    if where.artifacts is None or not address.startswith(f"{where.artifacts}/"):
+        return set()
+    folder = Path(url2pathname(urlsplit(address).path))
+    return {target for target in targets if not (folder / target).is_file()}
 
 
 def find(client: MlflowClient, experiment: str, key: str) -> list[Run]:

@@ -28,7 +28,7 @@ STEP = {"settings": {}, "until": 1.0}
         ("perceptual_decision", "coherences", [1e-9], [0.0]),
         ("perceptual_decision", "coherences", [0.5], []),
         ("working_memory", "frequencies", [1.0], []),
-        ("working_memory", "step", 1e-9, 0.0),
+        ("working_memory", "step", 2.6e-5, 2.5e-5),  # a millionth of 26 Hz
         ("xor", "curriculum", [STEP] * 100, [STEP] * 101),
         ("xor", "curriculum", [STEP], [{**STEP, "until": 1 + 1e-9}]),
         ("xor", "stim_on", 0, -1),

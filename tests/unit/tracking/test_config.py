@@ -72,7 +72,9 @@ def test_a_secret_that_holds_another_is_hidden_whole(
     assert StoreConfig("sqlite:///x", tmp_path, tmp_path / "x").hide("sqlite:///x") == "sqlite:///x"
 
 
-@pytest.mark.parametrize("address", ["sqlite://h/x.db", "sqlite:///:memory:", "sqlite:///"])
+@pytest.mark.parametrize(
+    "address", ["sqlite://h/x.db", "sqlite:///:memory:", "sqlite:///", "sqlite:////"]
+)
 def test_an_address_of_sqlite_names_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:

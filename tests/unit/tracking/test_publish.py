@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -151,6 +152,34 @@ def test_killed_after_any_write_and_repeated_leaves_one_complete_run(
     client_of(anywhere)[0].delete_run(done.run_id)
     undisturbed = holdings(anywhere, publish(anywhere).run_id)
     assert held == undisturbed
+
+
+def test_the_loss_of_files_is_made_good(anywhere: Path) -> None:
+    run_id = publish(anywhere).run_id
+    before = holdings(anywhere, run_id)
+    files = [path for path in anywhere.glob(f"mlartifacts/**/{run_id}/**/*") if path.is_file()]
+    if not files:  # a server keeps them
+        assert publish(anywhere).action == "unchanged"
+        return
+    names = ("network-1.safetensors", "params.yaml", f"{FIGURES[0]}.png")
+    gone = [path for path in files if path.name in names]
+    assert len(gone) == len(names)
+    for path in gone:
+        path.unlink()
+    assert publish(anywhere).action == "completed"
+    assert all(path.is_file() for path in files)
+    assert holdings(anywhere, run_id) == before
+    assert publish(anywhere).action == "unchanged"
+
+
+def test_the_files_of_another_store_are_left_to_it(checkout: Path) -> None:
+    publish(checkout)
+    client, number = client_of(checkout)
+    (run,) = client.search_runs([number])
+    place = config.resolve(checkout)
+    assert runs._lost(run, place, ["gone"]) == {"gone"}
+    elsewhere = dataclasses.replace(place, database=checkout.parent / "mlflow.db")
+    assert runs._lost(run, elsewhere, ["gone"]) == set()
 
 
 def test_the_loss_of_a_point_is_made_good_without_doubling_others(anywhere: Path) -> None:
