@@ -30,6 +30,7 @@ LONG = {
     "train.check_every": 50,
     "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut
+    "train.coarse_dt": None,
 }
 pytestmark = [
     pytest.mark.slow,
