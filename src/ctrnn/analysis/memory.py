@@ -26,7 +26,7 @@ from pydantic import Field
 from ctrnn.analysis.dynamics import FUNCTIONS, Dynamics, dynamics_of, full
 from ctrnn.analysis.recording import Recording, Result, accuracies, first_trials, in_bins
 from ctrnn.core.artifacts import mean_sd
-from ctrnn.core.config import Section
+from ctrnn.core.config import LARGEST, Section
 from ctrnn.core.rng import generator, key
 from ctrnn.network import Trials
 from ctrnn.tasks import Batch
@@ -86,17 +86,19 @@ def slow_states(model: str, activation: str) -> SlowStates | None:
     )
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def replay(
     slow: SlowStates, dynamics: Dynamics, rates: Float[np.ndarray, "time trial unit"]
 ) -> Float[np.ndarray, "time trial feature"]:
-    """What is decoded of the slow states at every step, from the rates."""
+    """What is decoded of the slow states at every step, from the rates; states that grow without end stay finite."""
     start = [full(state, (len(dynamics.W),)) for state in dynamics.flow.start(*dynamics.p)]
     y, r = [start[place] for place in slow.places], dynamics.rates(np.concatenate(start))
     steps = []
     for after in rates.astype(np.float64):
         y, r = slow.step(*y, r, *dynamics.p), after
         seen = [full(part, r.shape) for part in slow.seen(*y, r, *dynamics.p)]
-        steps.append(np.concatenate(seen, axis=-1).astype(np.float32))
+        finite = np.nan_to_num(np.concatenate(seen, axis=-1))
+        steps.append(np.clip(finite, -LARGEST, LARGEST).astype(np.float32))
     return np.stack(steps)
 
 
@@ -157,6 +159,7 @@ def chance_of(right: int, n: int, chance: float) -> float:
     return float(bdtrc(right - 1, n, chance)) if right else 1.0
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def answers_after_shuffles(
     recording: Recording, dynamics: Dynamics, slow: SlowStates, trials: Batch, seed: int
 ) -> Float[np.ndarray, " shuffled"]:

@@ -40,8 +40,8 @@ def small(**network: Any) -> Params:
 class MadeUp:
     """Rates that are noise, and that follow the sample between two steps; no network runs."""
 
-    def __init__(self, begin: int, end: int) -> None:
-        self.shown = slice(begin, end)
+    def __init__(self, begin: int, end: int, scale: float = 1.0) -> None:
+        self.shown, self.scale = slice(begin, end), scale
 
     def activity(self, networks: Any, trials: Any) -> list[Activity]:
         every = []
@@ -52,7 +52,7 @@ class MadeUp:
             sample = one.inputs[TIMES["stim_on"], :, :1]
             rates[self.shown, :, :4] += 0.2 * sample
             outputs = np.zeros((*one.inputs.shape[:2], 1), np.float32)
-            every.append(Activity(rates.astype(np.float32), outputs))
+            every.append(Activity((self.scale * rates).astype(np.float32), outputs))
         return every
 
 
@@ -231,6 +231,12 @@ def test_a_memory_in_slow_states_is_lost_with_these_alone() -> None:
     nothing, rates, slow = recall(tau=3, tau_w=1000, g_w=2, sign=-1)
     assert nothing == rates == 1.0
     assert slow == pytest.approx(0.5, abs=0.1)
+
+
+def test_states_that_grow_without_end_are_decoded_without_a_warning() -> None:
+    """Rates of over 100 spikes a step, at which a step of u and d overshoots more each time."""
+    arrays, _ = found(MadeUp(20, 70, scale=1e4))
+    assert all(np.isfinite(array).all() for name, array in arrays.items() if name != "sources")
 
 
 def test_the_section_may_be_left_out() -> None:
