@@ -33,7 +33,7 @@ SWEEP = ("-S=network.p_inh=0.1,0.2,0.3", "-S=network.tau=20,40", "--name=cluster
 def checkout(folder: Path) -> Checkout:
     """A checkout in which a point trains for some seconds."""
     made = Checkout(folder, (TASK,))
-    for key, value in LONG.items():
+    for key, value in {**LONG, "train.max_iterations": 900}.items():
         made.change(key, value)
     made.commit("long")
     made.shell |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}

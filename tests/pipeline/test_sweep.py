@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -21,18 +22,25 @@ import yaml
 
 from ctrnn.sweep.checkout import Checkout as SweepCheckout
 from tests.clock import PATIENCE
-from tests.pipeline.checkout import Checkout
+from tests.pipeline.checkout import TASKS, Checkout
+from tests.pipeline.small import RESULTS
 
 TASK = "go_nogo"
-LONG = {  # a point trains for some seconds, with many checkpoints
+LONG = {  # a point trains for seconds, with many checkpoints
     "network.n_units": 128,
     "train.batch_size": 64,
-    "train.max_iterations": 900,
-    "train.check_every": 300,
+    "train.max_iterations": 400,
+    "train.check_every": 200,
     "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut
-    "train.checkpoint_every": 0.5,
+    "train.coarse_dt": None,
+    "train.checkpoint_every": 0.2,
 }
+BY_LOSS = (
+    "-S=train.stop_criterion=loss",
+    "-S=train.patience=1",
+    "-S=train.require_convergence=true",
+)
 # 127.0.0.1, as an address of version 4, then of 6
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F"}
 pytestmark = [
@@ -45,8 +53,19 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def lab(checkout: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return checkout.clone(tmp_path_factory.mktemp("a lab"))
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout with the lock and the metrics of both tasks, as a clone has them after `make repro` elsewhere."""
+    made = Checkout(tmp_path_factory.mktemp("a lab"), TASKS)
+    lock = yaml.safe_load((RESULTS / "dvc.lock").read_text())
+    of_both = {"", *TASKS}
+    lock["stages"] = {k: v for k, v in lock["stages"].items() if k.partition("@")[2] in of_both}
+    (made.folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    for path in (path for task in TASKS for path in RESULTS.glob(f"reports/*/{task}.*")):
+        copy = made.folder / path.relative_to(RESULTS)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+    made.commit("results")
+    return made
 
 
 def start(lab: Checkout, *arguments: str) -> subprocess.Popen[str]:
@@ -69,11 +88,13 @@ def sweep(lab: Checkout, *arguments: str) -> tuple[int, str]:
 
 
 def shown(lab: Checkout) -> dict[str, float]:
-    """p_inh of every experiment that `dvc exp show` lists, by name."""
+    """The loss criterion of every experiment that `dvc exp show` lists, by name."""
     told = json.loads(lab.run("dvc", "exp", "show", "--json"))
     experiments = [one for baseline in told for one in baseline.get("experiments") or []]
     return {
-        one["name"]: one["revs"][0]["data"]["params"]["params.yaml"]["data"]["network"]["p_inh"]
+        one["name"]: one["revs"][0]["data"]["params"]["params.yaml"]["data"]["train"][
+            "loss_criterion"
+        ]
         for one in experiments
     }
 
@@ -127,6 +148,16 @@ def wait_for_training(lab: Checkout, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+def wait_for_checkpoint(lab: Checkout, process: subprocess.Popen[str]) -> None:
+    """Return once a point of the sweep trains and has written a checkpoint since."""
+    began = time.time()
+    wait_for_training(lab, process)
+    store = lab.folder / ".checkpoints"
+    while not any(file.stat().st_mtime > began for file in store.glob("*.state-before")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+
+
 def out_hashes(text: str) -> dict[str, str]:
     """Hashes of what generate, train and evaluate wrote, in a dvc.lock."""
     stages = yaml.safe_load(text)["stages"]
@@ -142,60 +173,64 @@ def results(lab: Checkout) -> dict[str, dict[str, str]]:
     }
 
 
-def test_a_sweep_runs_its_points_as_experiments_and_only_what_is_missing(lab: Checkout) -> None:
-    status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3", "--name", "first")
-    assert status == 0, said
-    assert "2 points: 0 cached, 2 to run" in said
-    assert sorted(shown(lab).values()) == [0.1, 0.3]
+@pytest.fixture(scope="module")
+def first(lab: Checkout) -> tuple[int, str]:
+    """Exit status and output of a sweep: of its three points one finishes, one fails, and one is not allowed."""
+    return sweep(lab, *BY_LOSS, "-S=train.loss_criterion=10.0,1e-20,-1.0", "--name=first")
+
+
+def test_failing_points_are_told_with_their_sentence_and_the_others_finish(
+    lab: Checkout, first: tuple[int, str]
+) -> None:
+    status, said = first
+    assert status == 1
+    assert "3 points: 0 cached, 2 to run, 1 not allowed" in said
+    assert "sweep: 1 point not allowed: train.loss_criterion = -1.0 is not allowed" in said
+    assert "failed: train@go_nogo: networks [0, 1] of go_nogo missed the criterion" in said
+    assert "2 of 3 points failed" in said
+    assert list(shown(lab).values()) == [10.0]
+    logs = lab.folder / ".dvc" / "tmp" / "exps" / "sweep" / "logs"
+    (log,) = logs.glob("loss_criterion1e_20*.log")
+    assert "missed the criterion" in log.read_text()
     page = lab.folder / "reports" / "sweeps" / "first" / "index.html"
-    assert page.exists()
+    assert "Without results: loss_criterion1e_20" in page.read_text()
+
+
+def test_a_sweep_runs_its_points_as_experiments_and_only_what_is_missing(
+    lab: Checkout, first: tuple[int, str]
+) -> None:
+    assert "3 points: 0 cached, 2 to run" in first[1]
     before = {path: path.stat().st_mtime_ns for path in (lab.folder / ".checkpoints").iterdir()}
 
-    status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3,0.5", "--name", "more")
+    more = (*BY_LOSS, "-S=train.loss_criterion=10.0,20.0", "--name=more")
+    status, said = sweep(lab, *more)
     assert status == 0, said
-    assert "3 points: 2 cached, 1 to run" in said
-    assert sorted(shown(lab).values()) == [0.1, 0.3, 0.5]
+    assert "2 points: 1 cached, 1 to run" in said
+    assert sorted(shown(lab).values()) == [10.0, 20.0]
     for path, at in before.items():
         assert path.stat().st_mtime_ns == at
-    networks = pd.read_csv(page.parents[1] / "more" / "networks.csv")
-    assert networks[["task", "p_inh", "network"]].to_numpy().tolist() == [
-        [TASK, p_inh, network] for p_inh in (0.1, 0.3, 0.5) for network in (0, 1)
+    networks = pd.read_csv(lab.folder / "reports" / "sweeps" / "more" / "networks.csv")
+    assert networks[["task", "loss_criterion", "network"]].to_numpy().tolist() == [
+        [TASK, criterion, network] for criterion in (10.0, 20.0) for network in (0, 1)
     ]
-    assert len(set(networks["run_id"])) == 3
+    assert len(set(networks["run_id"])) == 2
 
-    status, said = sweep(lab, "-S", "network.p_inh=0.1,0.3,0.5", "--name", "more")
+    status, said = sweep(lab, *more)
     assert status == 0, said
-    assert "3 points: 3 cached, 0 to run" in said
-
-
-def test_failing_points_are_told_with_their_sentence_and_the_others_finish(lab: Checkout) -> None:
-    sets = ("-S=train.require_convergence=true,false", "-S=train.penalties.W_rec=0.0,-1.0")
-    status, said = sweep(lab, *sets, "-S=seed=5", "--name=failing")
-    assert status == 1
-    assert "4 points: 0 cached, 2 to run, 2 not allowed" in said
-    assert "sweep: 2 points not allowed: train.penalties.W_rec = -1.0 is not allowed" in said
-    assert "failed: train@go_nogo: networks [0, 1] of go_nogo missed the criterion" in said
-    assert "3 of 4 points failed" in said
-    (name,) = (name for name in shown(lab) if name.startswith("require"))
-    assert name.startswith("require_convergenceFalse-W_rec0.0")
-    logs = lab.folder / ".dvc" / "tmp" / "exps" / "sweep" / "logs"
-    (log,) = logs.glob("require_convergenceTrue-W_rec0.0*.log")
-    assert "missed the criterion" in log.read_text()
-    page = lab.folder / "reports" / "sweeps" / "failing" / "index.html"
-    assert "Without results: require_convergenceTrue-W_rec" in page.read_text()
+    assert "2 points: 2 cached, 0 to run" in said
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes in /proc")
 def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path) -> None:
     long = {"seed": 3, **LONG}
-    sets = [f"-S={key}={value}" for key, value in long.items()]
+    sets = [f"-S={key}={json.dumps(value)}" for key, value in long.items()]
 
     before = set(shown(lab))
     process = start(lab, *sets, "--name", "killed")
     wait_for_training(lab, process)
     started = {process.pid, *descendants(process.pid)}
     assert (addresses := listening(started)) and addresses <= LOOPBACK
-    time.sleep(2)
+    wait_for_checkpoint(lab, process)
     (worker,) = processes("ray::point-")  # a point without axes
     os.kill(worker, signal.SIGKILL)
     time.sleep(0.5)
@@ -212,8 +247,7 @@ def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path)
     assert not list(processes("", lab.folder))
 
     process = start(lab, *sets, "--name", "killed")
-    wait_for_training(lab, process)
-    time.sleep(2)
+    wait_for_checkpoint(lab, process)
     process.kill()
     process.communicate()
     deadline = time.monotonic() + PATIENCE
