@@ -149,14 +149,30 @@ def repo(checkout: Checkout) -> Iterator[Repo]:
         yield opened
 
 
-def changed(repo: Repo, settings: bool) -> set[str]:
-    """Stages with a param, or a dep, that `dvc status` would find changed."""
+def with_changed_settings(repo: Repo) -> set[str]:
+    """Stages with a param that `dvc status` would find changed."""
     return {
         stage.name
         for stage in repo.index.stages
         for dep in stage.deps
-        if isinstance(dep, ParamsDependency) is settings and dep.status()
+        if isinstance(dep, ParamsDependency) and dep.status()
     }
+
+
+def with_changed_files(repo: Repo, *folders: str) -> set[str]:
+    """Stages with a dep in one of these folders that `dvc status` would find changed.
+
+    What several stages have with the same hash is looked at once.
+    """
+    stages: dict[tuple[str, str], set[str]] = {}
+    deps = {}
+    for stage in repo.index.stages:
+        for dep in stage.deps:
+            if not isinstance(dep, ParamsDependency) and dep.def_path.startswith(folders):
+                key = dep.def_path, str(dep.hash_info)
+                deps[key] = dep
+                stages.setdefault(key, set()).add(stage.name)
+    return {name for key, dep in deps.items() if dep.status() for name in stages[key]}
 
 
 def test_dvc_sees_the_same_graph(repo: Repo) -> None:
@@ -169,7 +185,7 @@ def test_dvc_finds_the_stages_of_every_setting_changed(repo: Repo, checkout: Che
     path = checkout.folder / "params.yaml"
     before = path.read_text()
     graph = Graph(PIPELINE, TASKS)
-    assert changed(repo, settings=True) == set()
+    assert with_changed_settings(repo) == set()
     for leaf, value in flatten(yaml.safe_load(before)).items():
         new = yaml.safe_load(before)
         *sections, key = leaf.split(".")
@@ -179,7 +195,7 @@ def test_dvc_finds_the_stages_of_every_setting_changed(repo: Repo, checkout: Che
         section[key] = other(value)
         path.write_text(json.dumps(new))  # which is YAML that DVC reads in half the time
         told = {stage.name for stage in graph.told_of_setting(leaf)}
-        assert changed(repo, settings=True) == told, leaf
+        assert with_changed_settings(repo) == told, leaf
     path.write_text(before)
 
 
@@ -196,13 +212,13 @@ def other(value: Any) -> Any:
 
 def test_dvc_finds_the_stages_of_every_file_changed(repo: Repo, checkout: Checkout) -> None:
     graph = Graph(PIPELINE, TASKS)
-    assert changed(repo, settings=False) == set()
+    assert with_changed_files(repo, "") == set()
     for name in code_files():
         file = checkout.folder / name
         before = file.read_bytes()
         file.write_bytes(before + b"\n")
         told = {stage.name for stage in graph.told_of_file(name)}
-        assert changed(repo, settings=False) == told, name
+        assert with_changed_files(repo, "src/", "stages/") == told, name
         file.write_bytes(before)
 
 
