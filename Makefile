@@ -51,7 +51,7 @@ alone:  # what repro does while it keeps others out
 	@echo "To compare runs: make ui"
 
 test: $(STAMP)  ## run the tests; ARGS="-k name" picks some
-	python -m pytest --numprocesses 2 --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= python -m pytest --numprocesses 3 --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)  ## check style and types
 	ruff check .

@@ -1,6 +1,7 @@
 """What holds in every test: array annotations are checked, and no global random state is touched.
 
-`make test` runs two processes side by side; here it is said which tests share one.
+`make test` runs three processes side by side, for two cores: tests wait now and then, for servers or a disk. Here it
+is said which tests share a process.
 """
 
 from __future__ import annotations
