@@ -34,6 +34,8 @@ LONG = {
     "train.max_iterations": 100,
     "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut
+    "train.coarse_dt": None,
+    "report.figures": False,  # no stage that is killed draws; test_publish.py is killed between figures
 }
 
 
