@@ -54,6 +54,9 @@ def exit_on_user_error(who: str) -> Iterator[None]:
             gc.freeze()  # at its exit Python looks for garbage in all that is left: half a second after torch or MLflow
     except UserError as user_error:
         raise SystemExit(f"{who}: {user_error}") from None
+    except BrokenPipeError:  # as `| head` leaves it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes what is left there
+        raise SystemExit(f"{who}: nobody reads its output; the same command goes on") from None
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

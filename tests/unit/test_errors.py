@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -35,6 +36,22 @@ FULL = Path("/dev/full")  # of Linux: every write finds no space
 def test_a_complaint_is_the_last_line() -> None:
     with pytest.raises(SystemExit, match=r"^train: it is so$"), exit_on_user_error("train"):
         raise UserError("it is so")
+
+
+def test_an_output_that_nobody_reads_is_one_sentence() -> None:
+    program = (
+        "from ctrnn.errors import exit_on_user_error\n"
+        "with exit_on_user_error('publish'):\n"
+        "    while True: print('x' * 1000)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        said = process.stderr.read()
+    assert said == "publish: nobody reads its output; the same command goes on\n"
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")

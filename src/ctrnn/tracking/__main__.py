@@ -54,11 +54,13 @@ def open_page(port: int) -> None:
             "unset the variable to see the checkout's own store"
         )
     try:
+        if port < 1:
+            raise OverflowError
         socket.create_server((HOST, port)).close()
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number else "there are 65535"
-        other = port + 1 if port < 65535 else 5001
+        reason = os.strerror(number) if number else "there are 1 to 65535"
+        other = port + 1 if 0 < port < 65535 else 5001
         raise TrackingError(
             f"port {port} of {HOST} cannot be used ({reason}); take another: make ui PORT={other}"
         ) from None

@@ -254,3 +254,9 @@ def test_every_array_has_the_shape_of_channels_units_and_outputs() -> None:
     assert shapes == {"W_in": (20, 3), "W_rec": (20, 20), "b_rec": (20,), "W_out": (2, 20), "b_out": (2,)}  # fmt: skip
     assert not network.weights["b_out"].any()
     assert {array.dtype for array in network.weights.values()} == {np.dtype(np.float32)}
+
+
+def test_a_row_with_next_to_no_inhibition_is_kept() -> None:
+    W = np.array([[1.0, -1e-310], [1.0, -0.5]])
+    balanced = balance(W, np.array([1.0, -1.0], np.float32))
+    assert balanced.tolist() == [[1.0, -1e-310], [1.0, -1.0]]

@@ -41,10 +41,10 @@ def test_a_port_that_cannot_be_had_is_told_with_the_next(
     used = rf"port {taken} of 127\.0\.0\.1 cannot be used \(Address already in use\); .* PORT={taken + 1}$"
     with pytest.raises(TrackingError, match=used):
         command.open_page(taken)
-    with pytest.raises(
-        TrackingError, match=r"\(there are 65535\); take another: make ui PORT=5001$"
-    ):
-        command.open_page(65536)
+    for none in (65536, 0, -1):
+        remedy = r"\(there are 1 to 65535\); take another: make ui PORT=5001$"
+        with pytest.raises(TrackingError, match=remedy):
+            command.open_page(none)
 
     def refuse(address: tuple[str, int]) -> Any:
         raise OSError(98, "in use")
