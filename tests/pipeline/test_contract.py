@@ -10,12 +10,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from dvc.dependency.base import Dependency
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
@@ -151,28 +152,27 @@ def repo(checkout: Checkout) -> Iterator[Repo]:
 
 def with_changed_settings(repo: Repo) -> set[str]:
     """Stages with a param that `dvc status` would find changed."""
-    return {
-        stage.name
-        for stage in repo.index.stages
-        for dep in stage.deps
-        if isinstance(dep, ParamsDependency) and dep.status()
-    }
+    return with_changed(repo, lambda dep: isinstance(dep, ParamsDependency))
 
 
 def with_changed_files(repo: Repo, *folders: str) -> set[str]:
-    """Stages with a dep in one of these folders that `dvc status` would find changed.
+    """Stages with a dep in one of these folders that `dvc status` would find changed."""
+    return with_changed(
+        repo,
+        lambda dep: not isinstance(dep, ParamsDependency) and dep.def_path.startswith(folders),
+    )
 
-    What several stages have with the same hash is looked at once.
-    """
-    stages: dict[tuple[str, str], set[str]] = {}
+
+def with_changed(repo: Repo, counts: Callable[[Dependency], bool]) -> set[str]:
+    """Stages with such a dep that DVC finds changed. It is asked once for what several stages have alike."""
+    stages: dict[str, set[str]] = {}
     deps = {}
     for stage in repo.index.stages:
-        for dep in stage.deps:
-            if not isinstance(dep, ParamsDependency) and dep.def_path.startswith(folders):
-                key = dep.def_path, str(dep.hash_info)
-                deps[key] = dep
-                stages.setdefault(key, set()).add(stage.name)
-    return {name for key, dep in deps.items() if dep.status() for name in stages[key]}
+        for dep in filter(counts, stage.deps):
+            same = str((dep.def_path, getattr(dep, "params", None), dep.hash_info))
+            deps[same] = dep
+            stages.setdefault(same, set()).add(stage.name)
+    return {name for same, dep in deps.items() if dep.status() for name in stages[same]}
 
 
 def test_dvc_sees_the_same_graph(repo: Repo) -> None:
@@ -186,8 +186,9 @@ def test_dvc_finds_the_stages_of_every_setting_changed(repo: Repo, checkout: Che
     before = path.read_text()
     graph = Graph(PIPELINE, TASKS)
     assert with_changed_settings(repo) == set()
-    for leaf, value in flatten(yaml.safe_load(before)).items():
-        new = yaml.safe_load(before)
+    settings = yaml.safe_load(before)
+    for leaf, value in flatten(settings).items():
+        new = copy.deepcopy(settings)
         *sections, key = leaf.split(".")
         section = new
         for name in sections:
