@@ -105,6 +105,8 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
         ("train__n_networks", 1_000_000_000, "train@go_nogo"),
         ("evaluate__sample_trials", 1_000_000, None),  # more than there are: all of them
         ("analyze__roles__permutations", 1_000_000_000, "analyze@go_nogo"),
+        ("analyze__weight_bins", 2_000_000_000, "analyze@go_nogo"),
+        ("analyze__lesions__draws", 2_000_000_000, "analyze@go_nogo"),
         ("analyze__generalisation__stim_dur", [1.0e6], "analyze@go_nogo"),
         ("analyze__generalisation__delay", [0, 1_000_000_000], "analyze@dmts"),
         ("analyze__generalisation__trials_per_condition", 1_000_000_000, "analyze@go_nogo"),

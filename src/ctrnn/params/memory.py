@@ -181,7 +181,12 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
             ),
             part(usable_cores() * 16 * U**2 * 8 * 5, units),
         ],
+        "weights": [part(64 * N * analyze.weight_bins, "analyze.weight_bins", networks)],
         "lesions": [
+            part(
+                15 * len(lesions.doses) * lesions.draws * (300 + 4 * U),
+                "analyze.lesions.draws", units,
+            ),
             part(LESIONS * U**2 * (8 + 16 * density), units),
             part(first * T * (step + (step - o) * LESIONS), "T", "analyze.lesions.trials_per_condition"),
         ],
