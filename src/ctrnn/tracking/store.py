@@ -201,7 +201,14 @@ def _make(database: Path, place: StoreConfig) -> None:
     draft = database.with_name(database.name + ".draft")
     draft.unlink(missing_ok=True)
     uri = make_url(place.uri).set(database=str(draft)).render_as_string(hide_password=False)
-    store = SqlAlchemyStore(uri, place.artifacts)
+    try:
+        store = SqlAlchemyStore(uri, place.artifacts)
+    except ValueError:  # its migrations read the path of MLflow as a text in which % has a meaning
+        if "%" not in sys.prefix:
+            raise
+        raise TrackingError(
+            f"MLflow makes no store where {sys.prefix}, the environment, has a % in its path; rename the folder"
+        ) from None
     store.engine.dispose()
     draft.replace(database)
 

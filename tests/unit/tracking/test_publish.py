@@ -271,6 +271,20 @@ def test_the_command_line_prints_the_store(checkout: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"sqlite:///{checkout}/mlflow.db\n"), done.stderr
 
 
+def test_an_environment_below_a_percent_sign_is_one_sentence(checkout: Path) -> None:
+    environment = checkout / "50%" / "venv"
+    environment.parent.mkdir()
+    environment.symlink_to(sys.prefix)
+    (checkout / "mlflow.db").unlink()
+    shutil.copy(REPOSITORY / "params.yaml", checkout)
+    command = [str(environment / "bin" / "python"), "-m", "ctrnn.tracking", "init"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == (
+        f"tracking init: MLflow makes no store where {environment}, the environment, has a % in its path; "
+        "rename the folder"
+    )
+
+
 def test_an_older_database_is_upgraded_and_a_copy_kept(checkout: Path) -> None:
     import mlflow.store.db.utils as database
     import sqlalchemy
