@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks import record
 from ctrnn import params, tasks
 from ctrnn.analysis import fixed_points, psychometric
+from ctrnn.analysis.analyze import same_blas
 from ctrnn.analysis.dynamics import dynamics_of
 from ctrnn.analysis.recording import Recording
 from ctrnn.network import Network, Trials, get_backend
@@ -145,6 +146,7 @@ def coarse(n: int, changes: dict[str, Any]) -> tuple[list[Row], str]:
     return rows, "\n".join([*lines, "", *mechanism]) + "\n"
 
 
+@same_blas()
 def opened(networks: dict[str, list[Network]], changes: dict[str, Any]) -> list[str]:
     """Fixed points, selection and psychometric slopes of two populations of mante, as a table."""
     own = {key: value for key, value in changes.items() if "mante" in key or "tasks." not in key}
