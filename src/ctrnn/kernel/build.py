@@ -203,7 +203,7 @@ def _build(command: list[str], flags: list[str], equations: tuple[str, str], nam
 
 def write_headers(folder: Path, model: str, activation: str) -> None:
     """Write `equations.h` and `model.h`, which `kernel.c` includes."""
-    from ctrnn.dynamics import c_code  # imports sympy, which takes longer than all else here
+    from ctrnn.kernel import c_code  # imports sympy, which takes longer than all else here
 
     (folder / "equations.h").write_text(c_code.scalar_header(model, activation))
     (folder / "model.h").write_text(c_code.header(model, activation))

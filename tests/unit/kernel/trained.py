@@ -5,6 +5,7 @@ Without torch, so that it runs wherever the stages do. `train.c` does the same w
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from dataclasses import replace
 
@@ -73,5 +74,6 @@ def digests(threads: int = 1) -> dict[str, str]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for equations, digest in digests().items():
         print(equations, digest)
