@@ -167,7 +167,7 @@ def opened(networks: dict[str, list[Network]], changes: dict[str, Any]) -> list[
         table[which] = [
             *(pm([x for epoch in both for x in epoch[kind]], ".2f") for kind in ("stable", "saddle", "slow")),
             pm([r for ratios in points["selection_ratio"].values() for r in ratios if r], ".1f"),
-            *(pm(slopes[kind]["per_network"], ".1f") for kind in ("relevant", "irrelevant")),
+            *(pm(slopes[kind], ".1f") for kind in ("relevant", "irrelevant")),
         ]  # fmt: skip
     return [
         "| mante | stable points a context | saddles | slow points | selection ratio | slope, relevant | irrelevant |",
