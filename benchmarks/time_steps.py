@@ -78,10 +78,9 @@ def one(name: str, seed: int, changes: dict[str, Any]) -> tuple[Row, Network]:
 def spread_of_x(network: Network, dt: float, trials: int = 64) -> float:
     """Standard deviation of x over trials without input, at another time step, mean over units."""
     dynamics = dynamics_of(Network(network.wiring.at(dt), network.weights))
-    n_channels, in_ms = dynamics.W_in.shape[1], round(1 / dt) or 1
-    silent = np.zeros((round(300 / dt), trials, n_channels))
+    silent = np.zeros((round(300 / dt), trials, dynamics.W_in.shape[1]))
     x = dynamics.simulate(silent, random=np.random.default_rng(0))
-    return float(np.sqrt(x[100 * in_ms :: 20 * in_ms].var(axis=1).mean()))
+    return float(np.sqrt(x[round(100 / dt) :: round(20 / dt)].var(axis=1).mean()))
 
 
 def steps(n: int) -> tuple[list[Row], str]:
