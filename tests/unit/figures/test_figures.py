@@ -277,6 +277,6 @@ def test_a_dot_marks_where_a_network_went_on_at_its_own_time_step() -> None:
     values, coarse = np.full(5, 0.5), np.array([True, True, False, True, False])
     figure = training_curves.plot(iteration, network, values, values, values, 0.98, coarse=coarse)
     dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert [dot.get_xdata()[0] for dot in dots] == [2]  # the other one never did
+    assert [np.ravel(dot.get_xdata())[0] for dot in dots] == [2]  # the other one never did
     alone = training_curves.plot(iteration, network, values, values, values, 0.98)
     assert len(alone.axes[0].lines) == 2
