@@ -39,18 +39,16 @@ Row = dict[str, Any]
 
 
 def settings(task: str, changes: dict[str, Any]) -> Params:
-    """params.yaml with changes, one task and one network."""
-    raw = changed(
-        dialect.read("params.yaml"), {"train.n_networks": 1, "train.threads": 1, **changes}
-    )
+    """params.yaml with changes, but for those of other tasks, one task and one network."""
+    own = {key: value for key, value in changes.items() if task in key or "tasks." not in key}
+    raw = changed(dialect.read("params.yaml"), {"train.n_networks": 1, "train.threads": 1, **own})
     raw["tasks"] = {task: raw["tasks"][task]}
     return params.check(raw)
 
 
 def one(name: str, seed: int, changes: dict[str, Any]) -> tuple[Row, Network]:
     """Train a network: seconds of processor time, iterations, accuracy on test trials; and the network."""
-    own = {key: value for key, value in changes.items() if name in key or "tasks." not in key}
-    chosen = settings(name, {**own, "seed": seed})
+    chosen = settings(name, {**changes, "seed": seed})
     task, backend = tasks.get_task(name, chosen.tasks, chosen.network.dt), get_backend(chosen.train)
     taught, validation, test = (
         tasks.trial_table(task, split, seed) for split in ("train", "validation", "test")
@@ -148,8 +146,7 @@ def coarse(n: int, changes: dict[str, Any]) -> tuple[list[Row], str]:
 @same_blas()
 def opened(networks: dict[str, list[Network]], changes: dict[str, Any]) -> list[str]:
     """Fixed points, selection and psychometric slopes of two populations of mante, as a table."""
-    own = {key: value for key, value in changes.items() if "mante" in key or "tasks." not in key}
-    chosen = settings("mante", own)
+    chosen = settings("mante", changes)
     task, backend = (
         tasks.get_task("mante", chosen.tasks, chosen.network.dt),
         get_backend(chosen.train),
