@@ -358,7 +358,7 @@ def test_where_none_converged_there_is_no_number_of_iterations(
 def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
     for sentence in (
         "fell to 0.01–0.02; by then 12.5–25.0% of the synapses had vanished. Training began at steps of 5 ms, and went "
-        "on at 1 ms (dots) after 1–2 iterations.",
+        "on at 1 ms (dots) after 1 iterations, and ended there for 1 of 2 networks.",
         "is 0.00 off its target on average. Least often right: stimulus=go, 87.5%.",
         "3 principal components hold 80–90% of the variance",
         "from 4.00 ± 1.41 to 8.00 ± 2.83, and the number of eigenvalues right of 4",

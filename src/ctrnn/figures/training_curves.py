@@ -81,15 +81,26 @@ def draw(results: Results) -> Figure:
 def caption(results: Results) -> str:
     """How far the loss fell, and how many synapses vanished."""
     last = results.history.groupby("network").tail(1)
-    coarse = results.history[results.history["dt"] != results.dt]
-    began = (
-        f" Training began at steps of {span(coarse['dt'], 'g')} ms, and went on at {results.dt:g} ms (dots) after "
-        f"{span(coarse.groupby('network').size())} iterations."
-        if len(coarse)
-        else ""
-    )
+    began = _coarse(results)
     return (
         f"In {span(run['iterations'] for run in results.networks)} iterations the loss on training "
         f"batches fell to {span(last['loss'], '.2g')}; by then "
         f"{span(100 * last['vanished_synapses'], '.1f')}% of the synapses had vanished.{began}"
     )
+
+
+def _coarse(results: Results) -> str:
+    """How long training was at a coarse time step, and which networks ended there; empty where it was at none."""
+    history = results.history
+    coarse = history[history["dt"] != results.dt]
+    if coarse.empty:
+        return ""
+    went_on = history.loc[history["dt"] == results.dt, "network"].unique()
+    iterations = coarse.groupby("network").size()
+    on, ended = iterations[iterations.index.isin(went_on)], ~iterations.index.isin(went_on)
+    parts = [f" Training began at steps of {span(coarse['dt'], 'g')} ms"]
+    if len(on):
+        parts.append(f"went on at {results.dt:g} ms (dots) after {span(on)} iterations")
+    if ended.any():
+        parts.append(f"ended there for {ended.sum()} of {len(results.networks)} networks")
+    return f"{', and '.join(parts)}."
