@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from ctrnn.tasks import Score, Task
-from ctrnn.tasks.task import OneStimulus
+from ctrnn.tasks.settings import OneStimulus
 
 INTERVALS = (10, 20)  # steps from the end of the cue
 TOLERANCE = 0.25  # of the interval

@@ -10,7 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from ctrnn.tasks import Task
-from ctrnn.tasks.task import OneStimulus
+from ctrnn.tasks.settings import OneStimulus
 
 SIDES = ("left", "middle", "right")
 SECTION = {

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from ctrnn.errors import allowed, keys_of
 from ctrnn.params import Params
-from ctrnn.tasks.task import TaskSettings
+from ctrnn.tasks.settings import TaskSettings
 
 ROOT = Path(__file__).parents[1]
 HEAD = ("| setting | shipped | allowed | meaning |", "|---|---|---|---|")

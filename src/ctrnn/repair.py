@@ -29,7 +29,7 @@ import yaml
 from ctrnn import lock, params
 from ctrnn.errors import UserError, exit_on_user_error
 from ctrnn.params import Params, memory
-from ctrnn.tasks.task import TaskSettings
+from ctrnn.tasks.settings import TaskSettings
 
 ASIDE = Path(".dvc", "tmp", "aside")
 WHOLE = Path(".dvc", "tmp", "whole.json")  # what of DVC's cache was found whole: name -> its ctime

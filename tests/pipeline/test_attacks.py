@@ -13,7 +13,7 @@ from dvc.repo import Repo
 
 from ctrnn import params
 from ctrnn.errors import ParamsError
-from ctrnn.tasks.task import TaskSettings
+from ctrnn.tasks.settings import TaskSettings
 from tests.pipeline.imports import ROOT
 
 SHELL = [  # each would make a file `x` if a shell read it

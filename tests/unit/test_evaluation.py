@@ -33,7 +33,7 @@ class Answers:
 
 def results() -> tuple[Any, dict[str, Any]]:
     params = settings()
-    task = get_task("dmts", params.tasks)
+    task = get_task("dmts", params.tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
     network = initialise(params.network, 2, 1, seed=1)
     backend: Any = Answers(test.targets, 1.0, -1.0, 0.5)
@@ -107,7 +107,7 @@ def test_activity_says_why_a_network_may_not_learn() -> None:
 
 def test_several_outputs_have_columns_of_their_own() -> None:
     params = settings()
-    task = get_task("flip_flop", params.tasks)
+    task = get_task("flip_flop", params.tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
     network = initialise(params.network, 3, 3, seed=1)
     backend: Any = Answers(test.targets, 1.0)
@@ -157,7 +157,7 @@ def test_what_cannot_be_said_of_a_task_is_left_out_and_told() -> None:
 
     params = settings()
     own: Any = params.tasks["dmts"]
-    task = Strict(own)
+    task = Strict(own, 1.0)
     test = task.render(trial_table(task, "test", 1))
     backend: Any = Answers(test.targets, 1.0)
     network = initialise(params.network, 2, 1, seed=1)
@@ -184,7 +184,7 @@ def test_every_network_has_noise_of_its_own_and_samples_have_none() -> None:
             return super().activity(networks, trials)
 
     params = settings()
-    task = get_task("dmts", params.tasks)
+    task = get_task("dmts", params.tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
     network = initialise(params.network, 2, 1, seed=1)
     backend: Any = Listening(test.targets, 1.0, 1.0)

@@ -20,7 +20,7 @@ from ctrnn import tasks
 from ctrnn.core import artifacts
 from ctrnn.figures import figures
 from ctrnn.report import page
-from ctrnn.tasks.task import TaskSettings
+from ctrnn.tasks.settings import TaskSettings
 from tests import produced_interval, three_choices
 from tests.settings import FILE
 from tests.unit.tracking.test_description import written

@@ -68,7 +68,7 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
     monkeypatch.setattr(library, "_of_thread", threading.local())
     flow("rate", "sigmoid")  # imports sympy, which counts among the libraries of the process
     chosen = settings(**FEW, **MUCH)
-    task, backend = tasks.get_task(TASK, chosen.tasks), get_backend(chosen.train)
+    task, backend = tasks.get_task(TASK, chosen.tasks, 1.0), get_backend(chosen.train)
     took = {}
     took["generate"], _ = peak(lambda: tasks.save(tmp_path, task, 1))
     taught, validation = (trial_table(task, split, 1) for split in ("train", "validation"))
@@ -211,7 +211,7 @@ def test_what_each_stage_holds_is_counted_as_it_was_when_it_was_measured(
 ) -> None:
     monkeypatch.setattr(memory, "usable_cores", lambda: 3)
     chosen = settings(**changes)
-    needs = list(memory.needs(tasks.get_task(task, chosen.tasks), chosen))
+    needs = list(memory.needs(tasks.get_task(task, chosen.tasks, 1.0), chosen))
     assert [need.largest() for need in needs] == [key for _, key in COUNTED[task]]
     assert [need.bytes for need in needs] == pytest.approx(
         [count for count, _ in COUNTED[task]], rel=1e-9
@@ -220,7 +220,7 @@ def test_what_each_stage_holds_is_counted_as_it_was_when_it_was_measured(
 
 def test_the_files_of_a_task_are_trials_weights_and_tables() -> None:
     chosen = settings(**LARGE)
-    trials, weights, tables = memory.files(tasks.get_task("mante", chosen.tasks), chosen)
+    trials, weights, tables = memory.files(tasks.get_task("mante", chosen.tasks, 1.0), chosen)
     assert trials.bytes == 500 * 2048 * (4 * 4 + 4 + 1)  # channels, target, mask
     assert weights.bytes == 2 * 3 * 50 * 50 * 9  # W_rec, W_eff and mask, before and after
     assert tables.bytes == 100 * (6400 + 1024 + 4 * 2048)  # a table a split, outcomes a network
@@ -229,7 +229,7 @@ def test_the_files_of_a_task_are_trials_weights_and_tables() -> None:
 
 def test_what_is_needed_may_be_all_there_is_and_no_more() -> None:
     chosen = settings(**LARGE)
-    every = [tasks.get_task(name, chosen.tasks) for name in chosen.tasks]
+    every = [tasks.get_task(name, chosen.tasks, 1.0) for name in chosen.tasks]
     most = max(need.bytes for task in every for need in memory.needs(task, chosen))
     written = sum(part.bytes for task in every for part in memory.files(task, chosen))
     enough = {"memory": most + 200e6, "disk": 2 * written}
@@ -244,8 +244,8 @@ def test_what_is_needed_may_be_all_there_is_and_no_more() -> None:
     [("noise", 7.0, 270), ("delay", 60, 320), ("response_delay", 0, 260), ("stim_dur", 2.0, 370)],
 )
 def test_a_trial_of_other_timing_is_as_much_longer(setting: str, value: float, steps: int) -> None:
-    task = tasks.get_task("xor", settings().tasks)
-    shorter = type(task)(task.settings.model_copy(update={"T": 270}))
+    task = tasks.get_task("xor", settings().tasks, 1.0)
+    shorter = task.with_settings(task.settings.model_copy(update={"T": 270}))
     assert memory._length(shorter, setting, value) == steps
 
 
@@ -279,7 +279,7 @@ def test_bytes_are_told_in_the_unit_that_suits(count: float, words: str) -> None
 def test_a_batch_of_40_trials_keeps_two_threads_busy_for_each_network() -> None:
     def running(threads: int) -> float:
         chosen = settings(**{**LARGE, "train__threads": threads, "train__n_networks": 1})
-        _, train, *_ = memory.needs(tasks.get_task("mante", chosen.tasks), chosen)
+        _, train, *_ = memory.needs(tasks.get_task("mante", chosen.tasks, 1.0), chosen)
         return train.bytes
 
     assert running(1) < running(2) == running(3)

@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     fabricate(root)
     shutil.copy(REPOSITORY / "dvc.yaml", root)
     small = settings(network__n_units=24, train__n_networks=2, train__max_iterations=2)
-    task = tasks.get_task(TASK, small.tasks)
+    task = tasks.get_task(TASK, small.tasks, 1.0)
     train, validation = (
         tasks.trial_table(task, split, small.seed).head(64) for split in ("train", "validation")
     )
@@ -156,7 +156,7 @@ def dmts() -> notebook.Model:
     }
     return notebook.Model(
         network.initialise(params.network, 2, 1, seed=1),
-        tasks.get_task("dmts", params.tasks),
+        tasks.get_task("dmts", params.tasks, 1.0),
         {"training": training},
         backend,
     )
@@ -260,7 +260,7 @@ def test_the_outcomes_of_several_outputs_have_columns_of_their_own() -> None:
     small = settings(network__n_units=12)
     model = notebook.Model(
         network.initialise(small.network, 3, 3, seed=1),
-        tasks.get_task("flip_flop", small.tasks),
+        tasks.get_task("flip_flop", small.tasks, 1.0),
         {},
         network.get_backend(small.train),
     )

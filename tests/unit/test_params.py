@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ctrnn import params
 from ctrnn.core.config import flatten
 from ctrnn.errors import ParamsError
-from ctrnn.tasks.task import TaskSettings
+from ctrnn.tasks.settings import TaskSettings
 from tests.settings import settings
 
 FILE = Path(__file__).parents[2] / "params.yaml"

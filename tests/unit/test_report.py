@@ -41,7 +41,7 @@ def params() -> Params:
 def fabricate(root: Path, params: Params, failed: tuple[tuple[str, int], ...] = ()) -> None:
     """The files of every stage before the report; `failed` names networks by task and number."""
     for name in params.tasks:
-        task = tasks.get_task(name, params.tasks)
+        task = tasks.get_task(name, params.tasks, 1.0)
         test = tasks.save(artifacts.folder("generate", name, root), task, params.seed)
         labels = sorted(set(test.conditions["condition"]))
         converged = [(name, network) not in failed for network in (0, 1)]

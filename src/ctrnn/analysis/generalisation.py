@@ -15,7 +15,7 @@ from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Sectio
 from ctrnn.core.rng import key
 from ctrnn.network import Backend, Network
 from ctrnn.tasks import Task
-from ctrnn.tasks.task import MOST_STRENGTHS, whole_steps
+from ctrnn.tasks.settings import MOST_STRENGTHS, whole_steps
 
 
 class GeneralisationSettings(Section):

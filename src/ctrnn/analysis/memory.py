@@ -30,7 +30,7 @@ from ctrnn.core.config import LARGEST, Section
 from ctrnn.core.rng import generator, key
 from ctrnn.network import Trials
 from ctrnn.tasks import Batch
-from ctrnn.tasks.task import TwoStimuli
+from ctrnn.tasks.settings import TwoStimuli
 
 NORMAL = 1.959963984540054  # 97.5% of the normal distribution lie below it
 CONSTANT = 1e-9  # standard deviation below which a feature says nothing

@@ -19,7 +19,7 @@ from ctrnn.core.config import Count, Length, Section
 from ctrnn.core.rng import key, network_seeds
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task, right_side, table_of
-from ctrnn.tasks.task import whole_steps
+from ctrnn.tasks.settings import whole_steps
 
 S = TypeVar("S", bound=Section)
 T = TypeVar("T")

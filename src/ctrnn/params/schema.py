@@ -16,7 +16,7 @@ from ctrnn.evaluation import EvaluateSettings
 from ctrnn.network.settings import NetworkSettings
 from ctrnn.report.settings import ReportSettings
 from ctrnn.tasks import check_trials, get_task, settings_of
-from ctrnn.tasks.task import TaskSettings, whole_steps
+from ctrnn.tasks.settings import TaskSettings, whole_steps
 from ctrnn.tracking.settings import PublishSettings
 from ctrnn.training.coarse import coarse_step
 from ctrnn.training.settings import TrainSettings

@@ -11,7 +11,8 @@ from ctrnn.tasks.flip_flop import FlipFlop
 from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante, ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
-from ctrnn.tasks.task import Batch, ConstantInput, Score, Task, TaskSettings, right_side
+from ctrnn.tasks.settings import TaskSettings
+from ctrnn.tasks.task import Batch, ConstantInput, Score, Task, right_side
 from ctrnn.tasks.trials import (
     batches,
     check_trials,
@@ -46,10 +47,10 @@ ALL = (GoNogo, Dmts, Mante, Xor, PerceptualDecision, WorkingMemory, FlipFlop, Ma
 TASKS: dict[str, type[Task[Any]]] = {task.name: task for task in ALL}
 
 
-def get_task(name: str, settings: Mapping[str, TaskSettings], dt: float = 1.0) -> Task[Any]:
+def get_task(name: str, settings: Mapping[str, TaskSettings], dt: float) -> Task[Any]:
     """The task of that name, with its section of `tasks`, at steps of dt (ms).
 
-    Raises ParamsError where params.yaml has no such section, or a time is no whole number of steps.
+    Raises ParamsError where params.yaml has no such section.
     """
     own: Any = settings_of(name, settings)
     return TASKS[name](own, dt)

@@ -15,7 +15,8 @@ from pydantic import Field
 
 from ctrnn.core.config import Length, Positive, Share
 from ctrnn.core.rng import generator
-from ctrnn.tasks.task import OneStimulus, Task
+from ctrnn.tasks.settings import OneStimulus
+from ctrnn.tasks.task import Task
 
 
 class FlipFlopSettings(OneStimulus, task="flip_flop"):
@@ -33,10 +34,14 @@ class FlipFlop(Task[FlipFlopSettings]):
 
     name = "flip_flop"
 
-    def __init__(self, settings: FlipFlopSettings, dt: float = 1.0) -> None:
+    def __init__(self, settings: FlipFlopSettings, dt: float) -> None:
         super().__init__(settings, dt)
         self.channels = self.outputs = tuple(f"bit_{i + 1}" for i in range(settings.n_bits))
-        self.onsets = range(self.steps.stim_on, self.steps.stim_off, self.steps.pulse_every)
+
+    @property
+    def onsets(self) -> range:
+        """First steps of the pulses."""
+        return range(self.steps.stim_on, self.steps.stim_off, self.steps.pulse_every)
 
     def conditions(self) -> pd.DataFrame:
         """Columns bit_1, bit_2, ...: the state after the last pulse, +1 or -1."""

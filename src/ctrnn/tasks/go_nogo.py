@@ -10,7 +10,8 @@ from jaxtyping import Float
 from pydantic import model_validator
 
 from ctrnn.core.config import NotNegative
-from ctrnn.tasks.task import OneStimulus, Task
+from ctrnn.tasks.settings import OneStimulus
+from ctrnn.tasks.task import Task
 
 
 class GoNogoSettings(OneStimulus, task="go_nogo"):

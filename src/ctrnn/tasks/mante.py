@@ -18,13 +18,8 @@ from pydantic import Field
 
 from ctrnn.core.config import Positive, WhiteNoise
 from ctrnn.kernel import normals
-from ctrnn.tasks.task import (
-    MOST_STRENGTHS,
-    ConstantInput,
-    OneStimulus,
-    Task,
-    accuracy_of_integration,
-)
+from ctrnn.tasks.settings import MOST_STRENGTHS, OneStimulus
+from ctrnn.tasks.task import ConstantInput, Task, accuracy_of_integration
 
 CONTEXTS = ("motion", "colour")
 

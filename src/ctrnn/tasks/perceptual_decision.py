@@ -16,7 +16,8 @@ from pydantic import Field
 
 from ctrnn.core.config import WhiteNoise
 from ctrnn.kernel import normals
-from ctrnn.tasks.task import MOST_STRENGTHS, OneStimulus, Task, accuracy_of_integration
+from ctrnn.tasks.settings import MOST_STRENGTHS, OneStimulus
+from ctrnn.tasks.task import Task, accuracy_of_integration
 
 
 class PerceptualDecisionSettings(OneStimulus, task="perceptual_decision"):

@@ -1,4 +1,4 @@
-"""What a task is: its settings, conditions, the inputs of a trial, the answer that is right, and how it is scored.
+"""What a task is: its conditions, the inputs of a trial, the answer that is right, and how it is scored.
 
 Tasks share their timing: one or two stimuli in a row, then a delay, then the response window. What a task tells the
 analyses is the constant inputs under which a network waits.
@@ -10,180 +10,14 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from pydantic import Field, ValidationInfo, model_validator
 
-from ctrnn.core.config import (
-    MOST,
-    Count,
-    InSteps,
-    Length,
-    NotNegative,
-    Section,
-    Share,
-    Time,
-    multiples,
-    steps,
-)
-from ctrnn.errors import ParamsError
-
-MOST_STRENGTHS = 100  # of evidence, of which some tasks show every combination
-
-
-class CurriculumStep(Section):
-    """A step of a task's curriculum: settings of the task that it changes, and the accuracy that ends it."""
-
-    settings: dict[str, Any]
-    until: Share
-
-
-class TaskSettings(Section):
-    """What every task sets. A task's file in `ctrnn.tasks` derives its own settings from this."""
-
-    registry: ClassVar[dict[str, type[TaskSettings]]] = {}
-
-    T: Length
-    loss_over: Literal["trial", "baseline_and_response"]
-    train_trials: Count
-    validation_trials: Count
-    test_trials: Count
-    curriculum: Annotated[list[CurriculumStep], Field(max_length=100)]
-
-    def at(self, step: CurriculumStep) -> Self:
-        """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
-        return type(self).model_validate({**self.model_dump(), "curriculum": [], **step.settings})
-
-    def in_steps(self, dt: float, where: str, key: str = "network.dt") -> Self:
-        """The same settings with times in steps, and white noise as that of a step.
-
-        Args:
-            dt: Length of a step, ms.
-            where: Dotted key of the section.
-            key: Setting that dt is of.
-
-        Raises:
-            ParamsError: A time is no whole number of steps.
-
-        """
-        changed: dict[str, Any] = {}
-        # T last: it changes with a delay, say, which is the one to name.
-        for name, info in sorted(type(self).model_fields.items(), key=lambda item: item[0] == "T"):
-            for mark in info.metadata:
-                value = getattr(self, name)
-                if isinstance(mark, InSteps) and mark.power == 1:
-                    changed[name] = whole_steps(value, dt, f"{where}.{name}", key)
-                elif isinstance(mark, InSteps):
-                    changed[name] = value / dt**mark.power
-        return self.model_copy(update=changed)
-
-    @classmethod
-    def times(cls) -> list[str]:
-        """Names of the settings that are times."""
-        fields = cls.model_fields.items()
-        return [name for name, info in fields if InSteps(1) in info.metadata]
-
-    def __init_subclass__(cls, task: str | None = None, **kwargs: Any) -> None:
-        """Enter the settings of `task` into the registry that `load` reads."""
-        super().__init_subclass__(**kwargs)
-        if task is not None:
-            TaskSettings.registry[task] = cls
-
-
-def whole_steps(time: float, dt: float, key: str, of: str = "network.dt") -> int:
-    """Steps of dt (ms) in a time (ms).
-
-    Raises ParamsError, which names the keys of the time and of dt, where they are no whole number.
-    """
-    n = steps(time, dt)
-    if n is None:
-        raise ParamsError(
-            f"{key} = {time:g} ms is no whole number of steps of {of} = {dt:g} ms; give {multiples(time, dt)}"
-        )
-    if n > MOST:
-        raise ParamsError(
-            f"{key} = {time:g} ms has more than {MOST} steps of {of} = {dt:g} ms; give a longer {of}"
-        )
-    return n
-
-
-# Context of a validation that does not ask whether the trial is long enough.
-ANY_LENGTH = "any length"
-
-
-class OneStimulus(TaskSettings):
-    """A stimulus, then a response window; times in ms, or in steps where they are those of `Task.steps`.
-
-    varied_times: those that networks are tested outside of. course: all, in the order in which they pass.
-    """
-
-    varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
-    course: ClassVar[tuple[str, ...]] = ("stim_on", "stim_dur", "response_delay", "response_dur")
-
-    stim_on: Time
-    stim_dur: Length
-    response_delay: Time
-    response_dur: Length
-    threshold: NotNegative  # a mean output beyond it, over the response window, is an answer
-
-    @property
-    def stim_off(self) -> float:
-        """End of the last stimulus; in steps, the first one after it."""
-        return self.stim_on + self.stim_dur
-
-    @property
-    def window(self) -> slice:
-        """The response window."""
-        start = self.stim_off + self.response_delay
-        return slice(start, start + self.response_dur)
-
-    def varied(self, **changes: Any) -> Self:
-        """These settings with changes; the trial ends as much later or earlier as its response window does.
-
-        Where T is among the changes, it stays as given. Raises pydantic's ValidationError where a value is not allowed.
-        """
-        new = {**self.model_dump(), **changes}
-        if "T" not in changes:
-            any_length = self.model_validate(new, context=ANY_LENGTH)
-            new["T"] += any_length.window.stop - self.window.stop
-        return self.model_validate(new)
-
-    @model_validator(mode="after")
-    def _fits(self, info: ValidationInfo) -> Self:
-        if info.context == ANY_LENGTH:
-            return self
-        stop = round(self.window.stop, 9)
-        if stop > self.T:
-            added = " + ".join(f"{key} {getattr(self, key)}" for key in self.course)
-            raise ValueError(
-                f"T = {self.T} ends before {stop} ms = {added}; "
-                f"give a T of at least {stop}, or shorter times"
-            )
-        return self
-
-
-class TwoStimuli(OneStimulus):
-    """Two stimuli of the same length with a delay between them, then a response window; times as in `OneStimulus`."""
-
-    varied_times: ClassVar[tuple[str, ...]] = ("delay", "response_delay", "stim_dur")
-    course: ClassVar[tuple[str, ...]] = (
-        "stim_on", "stim_dur", "delay", "stim_dur", "response_delay", "response_dur",
-    )  # fmt: skip
-
-    delay: Time
-
-    @property
-    def second_on(self) -> float:
-        """Onset of the second stimulus."""
-        return self.stim_on + self.stim_dur + self.delay
-
-    @property
-    def stim_off(self) -> float:
-        """End of the second stimulus; in steps, the first one after it."""
-        return self.second_on + self.stim_dur
+from ctrnn.tasks.settings import OneStimulus
 
 
 @dataclass(frozen=True)
@@ -234,8 +68,7 @@ class Score:
 class Task(ABC, Generic[S]):
     """A task with its settings, at a time step. A batch is a pure function of rows of the trial table.
 
-    settings: as params.yaml has them, times in ms. dt: length of a step, ms. steps: the same settings with times in
-    steps and white noise as that of a step, for what is made step by step.
+    settings: as params.yaml has them, times in ms. dt: length of a step, ms.
 
     A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
     not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`,
@@ -253,9 +86,16 @@ class Task(ABC, Generic[S]):
     answers: ClassVar[tuple[float, ...] | None] = (-1.0, 1.0)
     evidence_unit: str = "mean evidence"  # of `graded` and `evidence`
 
-    def __init__(self, settings: S, dt: float = 1.0) -> None:
+    def __init__(self, settings: S, dt: float) -> None:
         self.settings, self.dt = settings, dt
-        self.steps: Any = settings.in_steps(dt, f"tasks.{self.name}")
+
+    @cached_property
+    def steps(self) -> Any:
+        """The settings with times in steps and white noise as that of a step, for what is made step by step.
+
+        Raises ParamsError where a time is no whole number of steps.
+        """
+        return self.settings.in_steps(self.dt, f"tasks.{self.name}")
 
     def with_settings(self, settings: S) -> Self:
         """The same task with other settings."""

@@ -59,23 +59,24 @@ def require_balance(task: Task, split: str, conditions: int, where: str) -> None
 
 def check_trials(task: Task, batch_size: int) -> None:
     """Raises ParamsError where the trials of a task, or of a step of its curriculum, cannot be made or trained on."""
-    where = f"tasks.{task.name}"
-    for i, step in enumerate(task.settings.curriculum):
-        task.settings.at(step).in_steps(task.dt, f"{where}.curriculum.{i}.settings")
-    steps = [task.with_settings(task.settings.at(step)) for step in task.settings.curriculum]
-    for i, stage in enumerate([task, *steps]):
-        key = f"{where}.curriculum.{i - 1}.settings" if i else where
+    where, curriculum = f"tasks.{task.name}", task.settings.curriculum
+    stages = [(where, {}, task.settings)] + [
+        (f"{where}.curriculum.{i}.settings", step.settings, task.settings.at(step))
+        for i, step in enumerate(curriculum)
+    ]
+    for key, changes, settings in stages:
+        settings.times_in_steps(task.dt, key)
+        stage = task.with_settings(settings)
         if (stage.channels, stage.outputs) != (task.channels, task.outputs):
             raise ParamsError(
-                f"{key} = {shown(task.settings.curriculum[i - 1].settings)} changes the channels or outputs; "
-                "change other settings"
+                f"{key} = {shown(changes)} changes the channels or outputs; change other settings"
             )
         n_conditions = len(stage.conditions())
         for split in SPLITS:
             require_balance(stage, split, n_conditions, key)
-        if stage.settings.train_trials < batch_size:
+        if settings.train_trials < batch_size:
             raise ParamsError(
-                f"{key}.train_trials = {stage.settings.train_trials} is less than train.batch_size = "
+                f"{key}.train_trials = {settings.train_trials} is less than train.batch_size = "
                 f"{batch_size}; give at least one batch of trials"
             )
 

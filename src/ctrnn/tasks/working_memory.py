@@ -15,7 +15,8 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from ctrnn.core.config import Positive
-from ctrnn.tasks.task import MOST_STRENGTHS, Task, TwoStimuli
+from ctrnn.tasks.settings import MOST_STRENGTHS, TwoStimuli
+from ctrnn.tasks.task import Task
 
 LEAST_STEP = 1e-6  # as a share of the highest frequency: heights of pulses are 32-bit floats
 
@@ -46,7 +47,7 @@ class WorkingMemory(Task[WorkingMemorySettings]):
     name = "working_memory"
     channels = ("vibration",)
 
-    def __init__(self, settings: WorkingMemorySettings, dt: float = 1.0) -> None:
+    def __init__(self, settings: WorkingMemorySettings, dt: float) -> None:
         super().__init__(settings, dt)
         self.low, self.high = min(settings.frequencies), max(settings.frequencies) + settings.step
         self.hertz = (self.high - self.low) / 2

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ctrnn.tasks.task import Task, TwoStimuli
+from ctrnn.tasks.settings import TwoStimuli
+from ctrnn.tasks.task import Task
 
 
 class XorSettings(TwoStimuli, task="xor"):

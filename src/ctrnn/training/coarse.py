@@ -46,10 +46,9 @@ def coarse_step(task: Task[Any], network: NetworkSettings, train: TrainSettings)
                 f"constant of network, {fastest:g} ms; give a number between them, auto, or null"
             )
         for stage in stages:
-            stage.in_steps(chosen, where, "train.coarse_dt")
+            stage.times_in_steps(chosen, where, "train.coarse_dt")
         return chosen
-    in_steps = [stage.in_steps(network.dt, where) for stage in stages]
-    times = [n for stage in in_steps for name in stage.times() if (n := getattr(stage, name))]
+    times = [n for s in stages for n in s.times_in_steps(network.dt, where).values() if n]
     most = math.floor(min(COARSEST * fastest / network.dt, min(times) / SHORTEST))
     whole = math.gcd(*times)
     longest = max((n for n in range(2, most + 1) if whole % n == 0), default=1)

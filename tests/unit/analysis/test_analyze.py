@@ -42,7 +42,7 @@ def params() -> Params:
 
 def opened(params: Params, name: str) -> Analysis:
     """Analysis of two networks before and "after" training."""
-    task = tasks.get_task(name, params.tasks)
+    task = tasks.get_task(name, params.tasks, 1.0)
     table = trial_table(task, "test", params.seed)
     before, after = (
         [initialise(params.network, len(task.channels), len(task.outputs), seed) for seed in seeds]
@@ -74,7 +74,7 @@ def test_every_task_leaves_finite_arrays_and_metrics(params: Params, name: str) 
     for arrays in analysis.arrays.values():
         for array in arrays.values():
             assert array.dtype.kind in "USbi" or np.isfinite(array).all()
-    task = tasks.get_task(name, params.tasks)
+    task = tasks.get_task(name, params.tasks, 1.0)
     assert list(analysis.metrics["fixed_points"]) == [
         epoch.name for epoch in task.constant_inputs()
     ]
@@ -165,7 +165,7 @@ def test_networks_without_any_point_leave_empty_rows_that_the_report_can_read(
 
 
 def test_batches_are_not_changed(params: Params) -> None:
-    task = tasks.get_task("go_nogo", params.tasks)
+    task = tasks.get_task("go_nogo", params.tasks, 1.0)
     batch: Batch = task.render(trial_table(task, "test", params.seed))
     before = batch.inputs.copy()
     networks = [initialise(params.network, 1, 1, seed) for seed in (1, 2)]

@@ -20,7 +20,7 @@ from ctrnn.tasks import Batch, ConstantInput, get_task
 from tests.settings import settings
 from tests.unit.analysis import known
 
-TASK = get_task("go_nogo", settings().tasks)
+TASK = get_task("go_nogo", settings().tasks, 1.0)
 EPOCH = ConstantInput("a", (0.0,), {"context": "a"})
 
 
@@ -239,7 +239,7 @@ def test_a_mode_is_neutral_up_to_a_thousandth_per_tau(per_tau: float, unstable: 
 
 
 def test_the_selection_ratio_is_relevant_over_irrelevant_and_null_without_a_point() -> None:
-    mante = get_task("mante", settings().tasks)
+    mante = get_task("mante", settings().tasks, 1.0)
     (epoch, *_) = mante.constant_inputs()
     relevant, irrelevant = (mante.channels.index(n) for n in (epoch.relevant, epoch.irrelevant))
     overlap = np.zeros(4)
@@ -284,7 +284,7 @@ def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
         return Portrait(points([], []), np.empty((0, 3)), place, None)
 
     monkeypatch.setattr(fixed_points, "portrait", told)
-    task, test = get_task("mante", settings().tasks), trials()
+    task, test = get_task("mante", settings().tasks, 1.0), trials()
     networks = [initialise(settings().network, 4, 1, seed) for seed in (1, 2)]
     found = fixed_points.portraits(task, test, networks, [5, 6], known.SEARCH)
     begin, names = task.settings.stim_on, [epoch.name for epoch in task.constant_inputs()]
@@ -315,7 +315,7 @@ def test_every_row_of_points_has_what_is_known_of_its_point(stored: dict[str, np
 def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelevant_evidence() -> (
     None
 ):
-    task = get_task("mante", settings().tasks)
+    task = get_task("mante", settings().tasks, 1.0)
     motion, colour = task.constant_inputs()
     assert (motion.relevant, motion.irrelevant) == ("motion", "colour")
     two = points([0, 0], [0.0, 0.0])
@@ -337,7 +337,7 @@ def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelev
 
 
 def test_outputs_of_points_are_named_where_there_are_several() -> None:
-    task = get_task("flip_flop", settings().tasks)
+    task = get_task("flip_flop", settings().tasks, 1.0)
     two = dataclasses.replace(
         points([0, 0], [0.0, 0.0]), outputs=np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     )

@@ -20,7 +20,7 @@ NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
 
 
 def task(name: str):
-    return tasks.get_task(name, PARAMS.tasks)
+    return tasks.get_task(name, PARAMS.tasks, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_weak_evidence_is_on_the_right_side_at_the_strength_that_is_asked_for(na
     _, see = SIGHT[name]
     easy = settings(**{f"tasks__{name}__threshold": 0.3})
     curves = generalisation.generalisation(
-        tasks.get_task(name, easy.tasks),
+        tasks.get_task(name, easy.tasks, 1.0),
         [NETWORK],
         [1],
         1,
@@ -214,7 +214,7 @@ def test_an_empty_list_leaves_its_test_out(empty: list[str]) -> None:
         train__n_networks=1,
         **{f"analyze__generalisation__{name}": value for name, value in few.items()},
     )
-    mante = tasks.get_task("mante", params.tasks)
+    mante = tasks.get_task("mante", params.tasks, 1.0)
     networks, backend = [initialise(params.network, 4, 1, seed=1)], get_backend(params.train)
     arrays, metrics = generalisation.compute(known.recording(mante, networks, params, backend))
     left = [name for name in LISTS if name not in empty]

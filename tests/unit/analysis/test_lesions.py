@@ -14,7 +14,7 @@ from ctrnn.network.native_backend import NativeBackend
 from tests.settings import settings
 
 PARAMS = settings(network__n_units=30)
-TASK = tasks.get_task("go_nogo", PARAMS.tasks)
+TASK = tasks.get_task("go_nogo", PARAMS.tasks, 1.0)
 NETWORK = initialise(PARAMS.network, 1, 1, seed=1)
 NONE = np.array([], np.int64)
 

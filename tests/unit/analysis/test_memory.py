@@ -60,7 +60,7 @@ class MadeUp:
 def found(backend: Any, **network: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     params = small(**network)
     times: Any = params.tasks["dmts"]
-    task: Any = Dmts(times)
+    task: Any = Dmts(times, 1.0)
     test = task.render(table_of("dmts", task.conditions(), 256, "test", 1))
     networks = [initialise(params.network, 2, 1, 1)]
     return memory.compute(known.recording(task, networks, params, backend, test))
@@ -203,7 +203,7 @@ def recall(tau: float, tau_w: float, g_w: float, sign: float) -> list[float]:
     """Answers of two adapting units that the sample drives apart: intact, with rates and with w shuffled."""
     params = small(model="adaptation")
     times: Any = params.tasks["dmts"]
-    task: Any = Recall(times)
+    task: Any = Recall(times, 1.0)
     trials = first_trials(task.render(table_of("dmts", task.conditions(), 256, "test", 1)), 64)
     one = np.ones(2)
     dynamics = Dynamics(
@@ -254,7 +254,7 @@ def test_one_trial_of_a_condition_tells_nothing() -> None:
     analyze = params.analyze.model_copy(update={"trials_per_condition": 1})
     params = params.model_copy(update={"analyze": analyze})
     times: Any = params.tasks["dmts"]
-    task: Any = Dmts(times)
+    task: Any = Dmts(times, 1.0)
     test = task.render(table_of("dmts", task.conditions(), 16, "test", 1))
     networks = [initialise(params.network, 2, 1, 1)]
     recording = known.recording(task, networks, params, MadeUp(0, 0), test)

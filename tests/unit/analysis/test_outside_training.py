@@ -50,7 +50,7 @@ def networks(task: Any) -> list[Any]:
 
 
 def test_the_first_trials_of_every_condition_are_taken_with_what_they_show() -> None:
-    task = tasks.get_task("xor", PARAMS.tasks)
+    task = tasks.get_task("xor", PARAMS.tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
     some = first_trials(test, 3)
     assert some.conditions["condition"].value_counts().tolist() == [3] * 4
@@ -64,7 +64,7 @@ def test_the_first_trials_of_every_condition_are_taken_with_what_they_show() -> 
 
 
 def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
-    task = tasks.get_task("mante_graded", PARAMS.tasks)
+    task = tasks.get_task("mante_graded", PARAMS.tasks, 1.0)
     arrays, metrics = psychometric.compute(known.recording(task, networks(task), PARAMS, SIGN))
     assert arrays["kinds"].tolist() == ["relevant", "irrelevant"]
     strengths = PARAMS.analyze.generalisation.evidence
@@ -81,12 +81,12 @@ def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
 
 
 def test_a_task_without_strengths_of_evidence_has_no_choices() -> None:
-    task = tasks.get_task("xor", PARAMS.tasks)
+    task = tasks.get_task("xor", PARAMS.tasks, 1.0)
     assert psychometric.compute(known.recording(task, networks(task), PARAMS, SIGN)) == ({}, {})
 
 
 def test_metrics_of_generalisation_are_means_over_networks() -> None:
-    task = tasks.get_task("xor", PARAMS.tasks)
+    task = tasks.get_task("xor", PARAMS.tasks, 1.0)
     arrays, report = generalisation.compute(known.recording(task, networks(task), PARAMS, SIGN))
     for setting, curve in report["generalisation"].items():
         assert curve["values"] == arrays[f"{setting}_values"].tolist()
@@ -99,7 +99,7 @@ def test_metrics_of_generalisation_are_means_over_networks() -> None:
 
 
 def test_lesions_report_accuracy_by_side_beside_the_intact_one() -> None:
-    task = tasks.get_task("xor", PARAMS.tasks)
+    task = tasks.get_task("xor", PARAMS.tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
     recording = known.recording(task, networks(task), PARAMS, SIGN, test)
     selectivity = {"variables": np.array(["choice"]), "d_prime": np.zeros((2, 1, 10))}

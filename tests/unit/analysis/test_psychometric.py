@@ -31,7 +31,7 @@ def test_curves_are_steep_for_the_relevant_and_flat_for_the_irrelevant_evidence(
     tmp_path: Path,
 ) -> None:
     params = settings(**SMALL)
-    task, backend = get_task("mante_graded", params.tasks), get_backend(params.train)
+    task, backend = get_task("mante_graded", params.tasks, 1.0), get_backend(params.train)
     tables = {split: trial_table(task, split, 1) for split in ("train", "validation", "test")}
     trained = train(
         task,

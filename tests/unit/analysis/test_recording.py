@@ -13,7 +13,7 @@ from ctrnn.network import Activity
 from ctrnn.tasks import trial_table
 from tests.settings import settings
 
-TASK: Any = tasks.get_task("xor", settings(tasks__xor__test_trials=16).tasks)
+TASK: Any = tasks.get_task("xor", settings(tasks__xor__test_trials=16).tasks, 1.0)
 TEST = TASK.render(trial_table(TASK, "test", 1))
 
 
@@ -71,7 +71,7 @@ def test_bins_are_means_and_steps_that_fill_no_bin_are_left_out() -> None:
 
 
 def test_several_choices_at_once_are_none() -> None:
-    task = tasks.get_task("flip_flop", settings(tasks__flip_flop__test_trials=8).tasks)
+    task = tasks.get_task("flip_flop", settings(tasks__flip_flop__test_trials=8).tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
     (one,) = record(task, test, [ANY], [1], 1, 10, ECHO)
     assert one.choice.dtype == np.float32

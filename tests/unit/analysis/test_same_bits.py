@@ -54,7 +54,7 @@ def slow_states_of_dmts(small: dict[str, Any]) -> dict[str, np.ndarray]:
     """Decoded from synapses, and answered once they are shuffled, by a network that has not learned."""
     changes = {**small, "network.model": "short_term_plasticity"}
     params = settings(**{key.replace(".", "__"): value for key, value in changes.items()})
-    task = get_task("dmts", params.tasks)
+    task = get_task("dmts", params.tasks, 1.0)
     networks = [initialise(params.network, 2, 1, 1)]
     test, backend = task.render(trial_table(task, "test", 1)), get_backend(params.train)
     arrays, _ = memory.compute(known.recording(task, networks, params, backend, test))

@@ -69,7 +69,9 @@ def test_a_networks_arrays_are_those_of_its_rates() -> None:
     binned = random.random((4, 20, 10)).astype(np.float32)
     binned[2, :, 4] += 5 * rows["motion"].to_numpy(np.float32)  # motion is in unit 4, in bin 2
     rates = NetworkRecording(["a", "b"], averages, binned, rows, np.full(20, np.nan, np.float32))
-    recording = known.recording(tasks.get_task("go_nogo", params.tasks), [network], params, None)
+    recording = known.recording(
+        tasks.get_task("go_nogo", params.tasks, 1.0), [network], params, None
+    )
     recording.__dict__["rates"] = [rates]
     along, _ = targeted.compute(recording)
     roles, _ = roles_module.compute(recording)

@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         for name in (TASK, OTHER):
-            task = tasks.get_task(name, params.tasks)
+            task = tasks.get_task(name, params.tasks, 1.0)
             states = []
             for index in (0, 1):
                 start = initialise(params.network, len(task.channels), 1, 1 + index)

@@ -8,7 +8,7 @@ import pytest
 
 from ctrnn.errors import ParamsError
 from ctrnn.tasks import TASKS, Task, check_trials, get_task
-from ctrnn.tasks.task import OneStimulus, TaskSettings
+from ctrnn.tasks.settings import OneStimulus, TaskSettings
 from tests.settings import settings
 
 STEP = {"settings": {}, "until": 1.0}
@@ -105,7 +105,7 @@ def test_trials_of_a_task_and_of_its_steps_have_to_be_possible(
     changes: dict[str, Any], said: str
 ) -> None:
     own = settings().tasks["xor"]
-    xor = TASKS["xor"](type(own).model_validate({**own.model_dump(), **changes}))
+    xor = TASKS["xor"](type(own).model_validate({**own.model_dump(), **changes}), 1.0)
     if not said:
         check_trials(xor, 64)
         return
@@ -117,7 +117,9 @@ def test_trials_of_a_task_and_of_its_steps_have_to_be_possible(
 def test_a_step_that_changes_the_channels_is_named() -> None:
     own = settings().tasks["flip_flop"]
     steps = [STEP, {"settings": {"n_bits": 2}, "until": 1.0}]
-    task = TASKS["flip_flop"](type(own).model_validate({**own.model_dump(), "curriculum": steps}))
+    task = TASKS["flip_flop"](
+        type(own).model_validate({**own.model_dump(), "curriculum": steps}), 1.0
+    )
     with pytest.raises(ParamsError, match=r"curriculum\.1\.settings = \{'n_bits': 2\} changes the"):
         check_trials(task, 64)
 
@@ -126,4 +128,4 @@ def test_a_task_that_is_not_in_the_settings_is_told_the_nearest() -> None:
     with pytest.raises(
         ParamsError, match=r"^tasks\.xro is not in params\.yaml; did you mean xor\?"
     ):
-        get_task("xro", settings().tasks)
+        get_task("xro", settings().tasks, 1.0)

@@ -28,7 +28,7 @@ WINDOWS = {
 
 @pytest.fixture(params=NAMES)
 def task(request: pytest.FixtureRequest) -> Task[Any]:
-    return get_task(request.param, settings().tasks)
+    return get_task(request.param, settings().tasks, 1.0)
 
 
 def rows_of(task: Task[Any], n: int = 72, seed: int = 1) -> pd.DataFrame:
@@ -44,7 +44,7 @@ def test_conditions_are_exactly_balanced(task: Task[Any], split: str) -> None:
 
 def test_a_number_of_trials_that_cannot_be_balanced_is_refused() -> None:
     unbalanced = settings().tasks["mante"].model_copy(update={"test_trials": 2044})
-    mante = TASKS["mante"](unbalanced)
+    mante = TASKS["mante"](unbalanced, 1.0)
     with pytest.raises(ParamsError, match=r"tasks\.mante\.test_trials = 2044 .* multiple of 8"):
         trial_table(mante, "test", seed=1)
 
@@ -103,7 +103,7 @@ def test_every_right_answer_is_among_the_answers(task: Task[Any]) -> None:
 
 
 def test_what_is_left_out_of_a_task_is_said_in_a_sentence() -> None:
-    said = {name: get_task(name, settings().tasks).left_out for name in TASKS}
+    said = {name: get_task(name, settings().tasks, 1.0).left_out for name in TASKS}
     assert said.pop("flip_flop") == (
         "Left out: the axis of the choice, since each of the 3 outputs has an answer of its own."
     )
@@ -122,18 +122,18 @@ def test_a_task_that_judges_in_its_own_way_has_answers_only_if_it_names_them() -
         def graded(self, sizes: Sequence[float]) -> pd.DataFrame:
             return pd.DataFrame({"stimulus": ["go", "nogo"]})
 
-    own = get_task("go_nogo", settings().tasks).settings
+    own = get_task("go_nogo", settings().tasks, 1.0).settings
     assert [task.answers for task in (GoNogo, Strict, Graded)] == [(0, 1), None, (0, 0.5, 1)]
-    assert (Strict(own).has_choice, Named(own).has_choice) == (False, True)
-    assert (Graded(own).has_curve, Named(own).left_out) == (False, "")
-    assert Graded(own).left_out == (
+    assert (Strict(own, 1.0).has_choice, Named(own, 1.0).has_choice) == (False, True)
+    assert (Graded(own, 1.0).has_curve, Named(own, 1.0).left_out) == (False, "")
+    assert Graded(own, 1.0).left_out == (
         "Left out: psychometric functions, since go_nogo has 3 answers, not two."
     )
 
 
 def test_answers() -> None:
     def answers(name: str) -> dict[tuple[Any, ...], float]:
-        task = get_task(name, settings().tasks)
+        task = get_task(name, settings().tasks, 1.0)
         table = task.conditions()
         keys = [tuple(row) for row in table.itertuples(index=False)]
         return dict(zip(keys, task.answer(table).tolist(), strict=True))
@@ -146,7 +146,7 @@ def test_answers() -> None:
 
 
 def test_graded_conditions_hold_the_strengths_of_their_section() -> None:
-    motion = get_task("perceptual_decision", settings().tasks).conditions()["coherence"]
+    motion = get_task("perceptual_decision", settings().tasks, 1.0).conditions()["coherence"]
     assert sorted(motion) == [
         -0.512,
         -0.256,
@@ -159,14 +159,14 @@ def test_graded_conditions_hold_the_strengths_of_their_section() -> None:
         0.256,
         0.512,
     ]
-    graded = get_task("mante_graded", settings().tasks)
+    graded = get_task("mante_graded", settings().tasks, 1.0)
     table, sizes = graded.conditions(), graded.settings.evidence
     for channel in ("motion", "colour"):
         assert set(table[channel]) == {sign * size for size in sizes for sign in (1, -1)}
 
 
 def test_motion_has_the_mean_and_spread_of_the_settings() -> None:
-    task = get_task("perceptual_decision", settings().tasks)
+    task = get_task("perceptual_decision", settings().tasks, 1.0)
     rows = trial_table(task, "test", 1)
     inputs, sd = task.inputs(rows)[:, :, 0], task.settings.evidence_sd
     noise = inputs[50:250] - rows["coherence"].to_numpy()
@@ -178,7 +178,7 @@ def test_motion_has_the_mean_and_spread_of_the_settings() -> None:
 
 
 def test_working_memory_compares_in_both_orders_on_a_scale_from_minus_one_to_one() -> None:
-    task = get_task("working_memory", settings().tasks)
+    task = get_task("working_memory", settings().tasks, 1.0)
     rows = task.conditions()
     assert sorted(zip(rows["f1"], rows["f2"], strict=True)) == sorted(
         pair for low in (10, 14, 18, 22, 26) for pair in ((low, low + 8), (low + 8, low))
@@ -192,7 +192,7 @@ def test_working_memory_compares_in_both_orders_on_a_scale_from_minus_one_to_one
 
 
 def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
-    task = get_task("flip_flop", settings().tasks)
+    task = get_task("flip_flop", settings().tasks, 1.0)
     rows = trial_table(task, "test", 1)
     inputs, targets = task.inputs(rows), task.targets(rows)
     state = np.zeros_like(inputs[0])
@@ -211,18 +211,20 @@ def test_a_flip_flop_holds_the_last_pulse_of_each_channel() -> None:
 
 
 def test_pulses_stand_where_the_settings_say() -> None:
-    dmts = get_task("dmts", settings().tasks)
+    dmts = get_task("dmts", settings().tasks, 1.0)
     rows = dmts.conditions()
     inputs = dmts.inputs(rows)
     assert (np.flatnonzero(inputs[:, 0, 0])[[0, -1]] == (50, 99)).all()
     assert (np.flatnonzero(inputs[:, 0, 1])[[0, -1]] == (110, 159)).all()
-    xor = get_task("xor", settings().tasks)
+    xor = get_task("xor", settings().tasks, 1.0)
     np.testing.assert_array_equal(xor.inputs(xor.conditions())[:, :, 0], inputs.sum(axis=2))
 
 
 def test_mante_evidence_has_the_mean_and_spread_of_the_settings() -> None:
     mante = get_task(
-        "mante", settings(tasks__mante__evidence=[0.5, 0.1], tasks__mante__evidence_sd=2.0).tasks
+        "mante",
+        settings(tasks__mante__evidence=[0.5, 0.1], tasks__mante__evidence_sd=2.0).tasks,
+        1.0,
     )
     rows = trial_table(mante, "test", 1)
     inputs = mante.inputs(rows)
@@ -238,10 +240,10 @@ def test_mante_evidence_has_the_mean_and_spread_of_the_settings() -> None:
 
 
 def test_the_loss_can_be_kept_to_baseline_and_window() -> None:
-    xor = get_task("xor", settings(tasks__xor__loss_over="baseline_and_response").tasks)
+    xor = get_task("xor", settings(tasks__xor__loss_over="baseline_and_response").tasks, 1.0)
     mask = xor.mask(xor.conditions())[:, 0, 0]
     np.testing.assert_array_equal(np.flatnonzero(mask), [*range(50), *range(170, 270)])
-    assert get_task("xor", settings().tasks).mask(xor.conditions()).all()
+    assert get_task("xor", settings().tasks, 1.0).mask(xor.conditions()).all()
 
 
 def accuracy(task: Task[Any], outputs: np.ndarray, rows: pd.DataFrame) -> float:
@@ -317,7 +319,7 @@ def test_an_answer_short_of_the_threshold_is_no_choice(task: Task[Any]) -> None:
 
 
 def test_one_wrong_output_of_several_makes_a_trial_wrong() -> None:
-    task = get_task("flip_flop", settings().tasks)
+    task = get_task("flip_flop", settings().tasks, 1.0)
     rows = rows_of(task)
     outputs = task.targets(rows)
     outputs[:, :, 1] *= -1
@@ -327,7 +329,7 @@ def test_one_wrong_output_of_several_makes_a_trial_wrong() -> None:
 
 
 def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
-    task = get_task("xor", settings().tasks)
+    task = get_task("xor", settings().tasks, 1.0)
     table = trial_table(task, "validation", 1).head(100)
     stream = batches(table, batch_size=25, seed=3)
     passes = [[next(stream) for _ in range(4)] for _ in range(2)]
@@ -339,7 +341,7 @@ def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
 
 
 def test_batches_can_start_anywhere() -> None:
-    task = get_task("xor", settings().tasks)
+    task = get_task("xor", settings().tasks, 1.0)
     table = trial_table(task, "validation", 1).head(100)
     stream = batches(table, batch_size=30, seed=3)
     expected = [next(stream) for _ in range(8)]
@@ -350,7 +352,7 @@ def test_batches_can_start_anywhere() -> None:
 
 def test_a_trial_table_has_its_columns_and_is_the_same_in_every_release() -> None:
     """Every result of a seed follows from it."""
-    table = trial_table(get_task("xor", settings().tasks), "test", seed=1)
+    table = trial_table(get_task("xor", settings().tasks, 1.0), "test", seed=1)
     assert list(table) == ["split", "trial", "first", "second", "condition", "noise_seed"]
     assert table["trial"].tolist() == table.index.tolist() == list(range(2048))
     assert table["condition"].head(3).tolist() == [
@@ -364,7 +366,7 @@ def test_a_trial_table_has_its_columns_and_is_the_same_in_every_release() -> Non
         803870968890379126,
     ]
     assert 2**62 < table["noise_seed"].max() < 2**63
-    mante = trial_table(get_task("mante", settings().tasks), "train", seed=1)
+    mante = trial_table(get_task("mante", settings().tasks, 1.0), "train", seed=1)
     assert set(mante["condition"]) == {
         f"context={context} motion={motion} colour={colour}"
         for context in ("motion", "colour")
@@ -374,7 +376,7 @@ def test_a_trial_table_has_its_columns_and_is_the_same_in_every_release() -> Non
 
 
 def test_a_batch_has_the_columns_of_its_table_and_is_the_same_in_every_release() -> None:
-    table = trial_table(get_task("xor", settings().tasks), "train", seed=1)
+    table = trial_table(get_task("xor", settings().tasks, 1.0), "train", seed=1)
     batch = next(batches(table, batch_size=1600, seed=1))
     assert list(batch) == list(table)
     assert batch["trial"].head(3).tolist() == [4384, 5904, 1045]
@@ -387,12 +389,12 @@ def test_a_batch_has_the_columns_of_its_table_and_is_the_same_in_every_release()
 
 
 def test_an_answer_is_beyond_its_threshold_and_not_at_it() -> None:
-    xor = get_task("xor", settings(tasks__xor__threshold=0.5).tasks)
+    xor = get_task("xor", settings(tasks__xor__threshold=0.5).tasks, 1.0)
     np.testing.assert_array_equal(
         xor.choice(np.array([0.5, 0.75, -0.5, -0.75], np.float32)), [np.nan, 1, np.nan, -1]
     )
     two = {"tasks__go_nogo__threshold": 0.75, "tasks__go_nogo__nogo_threshold": 0.25}
-    go_nogo = get_task("go_nogo", settings(**two).tasks)
+    go_nogo = get_task("go_nogo", settings(**two).tasks, 1.0)
     np.testing.assert_array_equal(
         go_nogo.choice(np.array([0.75, 1.0, 0.25, 0.0, 0.5], np.float32)),
         [np.nan, 1, np.nan, 0, np.nan],
@@ -400,7 +402,7 @@ def test_an_answer_is_beyond_its_threshold_and_not_at_it() -> None:
 
 
 def test_a_response_is_the_mean_over_the_window() -> None:
-    xor = get_task("xor", settings().tasks)
+    xor = get_task("xor", settings().tasks, 1.0)
     rows = rows_of(xor, 4)
     outputs = np.zeros((xor.settings.T, 4, 1), np.float32)
     outputs[170:220], outputs[220:270] = 1, 2
@@ -422,7 +424,7 @@ def test_a_side_is_that_of_the_nearest_answer() -> None:
 
 def test_evidence_of_other_sizes_comes_with_either_sign() -> None:
     def graded(name: str, *sizes: float) -> tuple[Any, pd.DataFrame]:
-        task = get_task(name, settings().tasks)
+        task = get_task(name, settings().tasks, 1.0)
         conditions = task.graded(sizes)
         assert conditions is not None
         return task, conditions
@@ -451,14 +453,14 @@ def test_evidence_of_other_sizes_comes_with_either_sign() -> None:
     assert evidence["irrelevant"].equals(
         table["colour"].where(named, table["motion"]).rename("irrelevant")
     )
-    assert [name for name in NAMES if get_task(name, settings().tasks).is_graded] == [
+    assert [name for name in NAMES if get_task(name, settings().tasks, 1.0).is_graded] == [
         "mante", "mante_graded", "perceptual_decision", "working_memory",
     ]  # fmt: skip
-    assert get_task("mante", settings().tasks).varied_settings()[-1] == "evidence"
+    assert get_task("mante", settings().tasks, 1.0).varied_settings()[-1] == "evidence"
 
 
 def test_pulses_of_a_flip_flop_are_the_same_in_every_release() -> None:
-    task: Any = get_task("flip_flop", settings().tasks)
+    task: Any = get_task("flip_flop", settings().tasks, 1.0)
     rows = trial_table(task, "test", 1).head(2)
     assert (task.channels, task.outputs) == (("bit_1", "bit_2", "bit_3"),) * 2
     assert list(task.onsets) == [50, 100, 150, 200, 250]
@@ -484,7 +486,7 @@ def test_an_ideal_observer_adds_up_the_evidence_and_is_always_right_without_nois
         ("perceptual_decision", {"tasks__perceptual_decision__stim_dur": 100}),
     ):
         noisy = {**changes, f"tasks__{name}__evidence_sd": 1.0}
-        task = get_task(name, settings(**noisy).tasks)
+        task = get_task(name, settings(**noisy).tasks, 1.0)
         rows = table_of(name, task.conditions(), 100 * len(task.conditions()), "test", 1)
         rows = rows[rows["context"] == "motion"] if name == "mante" else rows
         decided = np.sign(task.inputs(rows)[:, :, 0].sum(axis=0, dtype=np.float64))
@@ -492,6 +494,6 @@ def test_an_ideal_observer_adds_up_the_evidence_and_is_always_right_without_nois
         assert task.best_accuracy == pytest.approx(right, abs=3 * 0.5 / np.sqrt(len(rows)))
         assert 0.6 < task.best_accuracy < 0.95
         quiet = settings(**changes, **{f"tasks__{name}__evidence_sd": 0.0})
-        assert get_task(name, quiet.tasks).best_accuracy == 1
-    assert get_task("dmts", settings().tasks).best_accuracy == 1
-    assert get_task("mante", settings().tasks).best_accuracy == pytest.approx(1)
+        assert get_task(name, quiet.tasks, 1.0).best_accuracy == 1
+    assert get_task("dmts", settings().tasks, 1.0).best_accuracy == 1
+    assert get_task("mante", settings().tasks, 1.0).best_accuracy == pytest.approx(1)

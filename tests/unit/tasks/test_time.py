@@ -95,6 +95,11 @@ def test_times_that_no_float_holds_are_whole_steps_all_the_same() -> None:
     assert task.settings.varied(delay=10.7).T == 300.7
 
 
+def test_nobody_has_a_task_without_saying_its_time_step() -> None:
+    with pytest.raises(TypeError, match="'dt'"):
+        get_task("xor", settings().tasks)  # type: ignore[call-arg]
+
+
 def test_a_file_of_before_is_read_as_it_was_or_told_what_to_write(tmp_path: Path) -> None:
     raw = yaml.safe_load(FILE.read_text())
     del raw["train"]["coarse_dt"]

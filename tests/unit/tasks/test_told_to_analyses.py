@@ -23,7 +23,7 @@ from tests.settings import settings
 
 
 def task(name: str, **changes: Any) -> Task[Any]:
-    return get_task(name, settings(**changes).tasks)
+    return get_task(name, settings(**changes).tasks, 1.0)
 
 
 @pytest.mark.parametrize("name", sorted(set(TASKS) - {"mante", "mante_graded"}))

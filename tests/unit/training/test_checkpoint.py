@@ -51,7 +51,7 @@ def run(
 ) -> tuple[list[TrainState], int]:
     """The states, and how many steps they took."""
     params = settings(**{**SMALL, "train__checkpoint_every": 0, **(changes or {})})
-    task = get_task("go_nogo", params.tasks)
+    task = get_task("go_nogo", params.tasks, 1.0)
     backend: Any = Counting(params, **how)
     tables = {split: trial_table(task, split, params.seed) for split in ("train", "validation")}
     bound: Backend = backend

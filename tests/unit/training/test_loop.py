@@ -52,7 +52,7 @@ SMALL: dict[str, Any] = {
 def run(store: Path | None = None, /, **changes: Any) -> tuple[list[TrainState], Params]:
     store = store or Path(tempfile.mkdtemp())
     params = settings(**{**SMALL, **changes})
-    task = get_task("go_nogo", params.tasks)
+    task = get_task("go_nogo", params.tasks, 1.0)
     taught, validation = (
         trial_table(task, split, params.seed) for split in ("train", "validation")
     )
@@ -312,7 +312,7 @@ def test_the_files_of_a_training_are_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)  # where reports/ is
     states, params = run(train__max_iterations=5)
     folder = artifacts.folder("train", "go_nogo")
-    task = get_task("go_nogo", params.tasks)
+    task = get_task("go_nogo", params.tasks, 1.0)
     save(folder, task, states, params.network, params.train)
     weights = {f"{stem}-{i}.safetensors" for stem in ("network", "initial") for i in (0, 1)}
     assert {path.name for path in folder.iterdir()} == {
@@ -427,7 +427,7 @@ class Recording:
 def recorded(store: Path, **changes: Any) -> tuple[Recording, list[TrainState], list[Any]]:
     """What the backend was given, the networks, and what `on_step` was called with."""
     params = settings(**{**SMALL, **changes})
-    task = get_task("go_nogo", params.tasks)
+    task = get_task("go_nogo", params.tasks, 1.0)
     backend: Any = Recording(params)
     tables = [trial_table(task, split, params.seed) for split in ("train", "validation")]
     steps: list[Any] = []
@@ -484,7 +484,7 @@ def test_a_step_of_the_curriculum_trains_and_checks_on_trials_of_its_own() -> No
     params = settings(**SMALL, tasks__go_nogo__curriculum=[
         {"settings": {"stim_dur": 9, "train_trials": 64, "validation_trials": 32}, "until": 0.7}
     ])  # fmt: skip
-    task = get_task("go_nogo", params.tasks)
+    task = get_task("go_nogo", params.tasks, 1.0)
     tables = [trial_table(task, split, 5) for split in ("train", "validation")]
     easy, last = build_curriculum(task, tables[0], tables[1], 5, 25, None)
     assert (easy.task.settings.stim_dur, easy.until, last.until) == (9, 0.7, None)
@@ -516,7 +516,7 @@ def test_the_history_is_written_by_iteration_and_network(
     monkeypatch.chdir(tmp_path)
     states, params = run(train__max_iterations=2)
     folder = artifacts.folder("train", "go_nogo")
-    save(folder, get_task("go_nogo", params.tasks), states, params.network, params.train)
+    save(folder, get_task("go_nogo", params.tasks, 1.0), states, params.network, params.train)
     history = pd.read_csv(folder / "history.csv")
     assert history[["iteration", "network"]].to_numpy().tolist() == [[1, 0], [1, 1], [2, 0], [2, 1]]
     assert json.loads((folder / "summary.json").read_text()) == {
@@ -541,7 +541,7 @@ def test_a_criterion_beyond_an_ideal_observer_is_told_before_training(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     weak = settings(**{**SMALL, "tasks__mante__evidence": [0.05], "train__max_iterations": 1})
-    task = get_task("mante", weak.tasks)
+    task = get_task("mante", weak.tasks, 1.0)
     assert beyond_reach(task, weak.train) == (
         "an ideal observer is right on 0.760 of the trials, below train.accuracy_criterion = 0.98"
     )
@@ -549,6 +549,6 @@ def test_a_criterion_beyond_an_ideal_observer_is_told_before_training(
     store = Path(tempfile.mkdtemp())
     train(task, table, table, 1, weak.network, weak.train, get_backend(weak.train), store)
     assert capsys.readouterr().out.startswith("train@mante: an ideal observer is right on 0.760")
-    assert not beyond_reach(get_task("dmts", weak.tasks), weak.train)
+    assert not beyond_reach(get_task("dmts", weak.tasks, 1.0), weak.train)
     by_loss = weak.train.model_copy(update={"stop_criterion": "loss"})
     assert not beyond_reach(task, by_loss)
