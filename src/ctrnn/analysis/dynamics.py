@@ -15,9 +15,10 @@ Linearised at a point, the left eigenvector of the slow mode is the selection ve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -240,6 +241,21 @@ class Dynamics:
             states[t] = x
         return states
 
+    def simulate_parts(
+        self,
+        parts: Iterable[Float[np.ndarray, "time trial channel"]],
+        x0: Float[np.ndarray, "trial state"] | None = None,
+        random: np.random.Generator | None = None,
+    ) -> Iterator[Float[np.ndarray, "time trial state"]]:
+        """`simulate` of one part of the inputs after the other, so that the states of one are in memory.
+
+        A part begins at the last state of the part before it, with the rates that follow from it: without their noise.
+        """
+        for inputs in parts:
+            states = self.simulate(inputs, x0, random)
+            yield states
+            x0 = states[-1]
+
 
 def full(value: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "*any"]:
     """A number, or an array, in this shape."""
@@ -326,12 +342,13 @@ def perturbation_errors(
     n_channels = dynamics.W_in.shape[1]
     steps = round(TAUS / dynamics.per_tau)
     # A trial per channel, and one without a pulse.
-    trials = np.tile(inputs, (min(steps, AT_ONCE), n_channels + 1, 1))
-    trials[0, np.arange(n_channels), np.arange(n_channels)] += pulse
-    last = np.tile(x, (n_channels + 1, 1))
-    for start in range(0, steps, AT_ONCE):
-        last = dynamics.simulate(trials[: steps - start], last)[-1]
-        trials[0] = inputs
+    constant = np.tile(inputs, (min(steps, AT_ONCE), n_channels + 1, 1))
+    first = constant.copy()
+    first[0, np.arange(n_channels), np.arange(n_channels)] += pulse
+    others = (constant[: steps - start] for start in range(AT_ONCE, steps, AT_ONCE))
+    x0 = np.tile(x, (n_channels + 1, 1))
+    for states in dynamics.simulate_parts(chain([first], others), x0):
+        last = states[-1]
     moved = last[:-1] - last[-1]
     linear = pulse * np.linalg.matrix_power(M, steps - 1) @ dynamics.push
     return shares(np.linalg.norm(moved - linear.T, axis=1), np.linalg.norm(moved, axis=1))

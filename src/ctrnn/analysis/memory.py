@@ -24,11 +24,17 @@ from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
 from ctrnn.analysis.dynamics import FUNCTIONS, Dynamics, dynamics_of, full
-from ctrnn.analysis.recording import Recording, Result, accuracies, first_trials, in_bins
+from ctrnn.analysis.recording import (
+    Recording,
+    Result,
+    accuracies,
+    by_condition,
+    first_trials,
+    in_bins,
+)
 from ctrnn.core.artifacts import mean_sd
 from ctrnn.core.config import LARGEST, Section
-from ctrnn.core.rng import generator, key
-from ctrnn.network import Trials
+from ctrnn.core.rng import generator
 from ctrnn.tasks import Batch
 from ctrnn.tasks.settings import TwoStimuli
 
@@ -172,12 +178,11 @@ def answers_after_shuffles(
 
     def run(inputs: np.ndarray, x: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         random, outputs = generator(seed, "analyze", "memory", "noise", len(inputs)), []
-        for start in range(0, len(inputs), STEPS_AT_ONCE):
-            states = dynamics.simulate(inputs[start : start + STEPS_AT_ONCE], x, random)
-            x = states[-1]
+        starts = range(0, len(inputs), STEPS_AT_ONCE)
+        parts = (inputs[start : start + STEPS_AT_ONCE] for start in starts)
+        for states in dynamics.simulate_parts(parts, x, random):
             outputs.append(dynamics.outputs(states).astype(np.float32))
-        assert x is not None
-        return np.concatenate(outputs), x
+        return np.concatenate(outputs), states[-1]
 
     before, x = run(trials.inputs[:onset], None)
     other = x[generator(seed, "analyze", "memory", "shuffle").permutation(len(x))]
@@ -191,16 +196,14 @@ def answers_after_shuffles(
 
 
 def states_of_networks(
-    recording: Recording, slow: SlowStates, trials: Batch
+    recording: Recording, slow: SlowStates
 ) -> list[Float[np.ndarray, "bin trial feature"]]:
     """What is decoded of the slow states of every network, in bins, on the trials of `recording.rates`."""
-    labels = trials.conditions["condition"].to_numpy()
     parts: list[list[np.ndarray]] = [[] for _ in recording.after]
-    for label in np.unique(labels.astype(str)):
-        inputs = trials.inputs[:, labels == label]
-        runs = [Trials(inputs, key(seed, "analyze", str(label))) for seed in recording.seeds]
-        every = recording.backend.activity(recording.after, runs)
-        for part, network, activity in zip(parts, recording.after, every, strict=True):
+    n = recording.settings.trials_per_condition
+    run = by_condition(recording.test, recording.after, recording.seeds, n, recording.backend)
+    for _, activities in run:
+        for part, network, activity in zip(parts, recording.after, activities, strict=True):
             seen = replay(slow, dynamics_of(network), activity.rates)
             part.append(in_bins(seen, recording.time_bin))
     return [np.concatenate(part, axis=1) for part in parts]
@@ -232,7 +235,7 @@ def compute(recording: Recording) -> Result:
     slow = slow_states(wiring.model, wiring.activation)
     features = {"rates": [rates.binned for rates in recording.rates]}
     if slow:
-        features[slow.name] = states_of_networks(recording, slow, trials)
+        features[slow.name] = states_of_networks(recording, slow)
     n = int(tests[0].sum())
     decoded = shares_decoded(features, classes, tests, settings.C)
     low, high = wilson(decoded, n)

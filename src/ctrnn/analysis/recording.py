@@ -6,7 +6,7 @@ where the task has sides, by side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from ctrnn.core.config import Count, Length, Section
 from ctrnn.core.rng import key, network_seeds
-from ctrnn.network import Backend, Network, Trials
+from ctrnn.network import Activity, Backend, Network, Trials
 from ctrnn.tasks import Batch, Task, right_side, table_of
 from ctrnn.tasks.settings import whole_steps
 
@@ -130,30 +130,24 @@ def record(
     Returns:
         A recording per network.
     """
-    from tqdm import tqdm  # here, since params.yaml is checked by way of this module
-
-    groups = test.conditions.reset_index(drop=True).groupby("condition", sort=True)
     averages: list[list[np.ndarray]] = [[] for _ in networks]
     binned: list[list[np.ndarray]] = [[] for _ in networks]
     choices: list[list[np.ndarray]] = [[] for _ in networks]
-    rows = []
-    for label, all_rows in tqdm(groups, desc="rates by condition", unit="condition"):
-        first = all_rows.sort_values("trial").index.to_numpy()[:trials_per_condition]
-        rows.append(all_rows.loc[first])
-        inputs = test.inputs[:, first]
-        trials = [Trials(inputs, key(seed, "analyze", str(label))) for seed in seeds]
-        for i, activity in enumerate(backend.activity(networks, trials)):
+    tables = []
+    for rows, activities in by_condition(test, networks, seeds, trials_per_condition, backend):
+        tables.append(rows)
+        for i, activity in enumerate(activities):
             averages[i].append(activity.rates.mean(axis=1))
             binned[i].append(in_bins(activity.rates, time_bin))
             choices[i].append(
-                task.score(activity.outputs, rows[-1]).choice
+                task.score(activity.outputs, rows).choice
                 if task.has_choice
-                else np.full(len(first), np.nan, np.float32)
+                else np.full(len(rows), np.nan, np.float32)
             )
-    table = pd.concat(rows, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     return [
         NetworkRecording(
-            [str(label) for label in groups.groups],
+            [str(rows["condition"].iloc[0]) for rows in tables],
             np.stack(averages[i]),
             np.concatenate(binned[i], axis=1),
             table,
@@ -161,6 +155,24 @@ def record(
         )
         for i in range(len(networks))
     ]
+
+
+def by_condition(
+    test: Batch,
+    networks: Sequence[Network],
+    seeds: Sequence[int],
+    trials_per_condition: int,
+    backend: Backend,
+) -> Iterator[tuple[pd.DataFrame, Sequence[Activity]]]:
+    """The rows of each condition's first trials, and what every network does on them, as in `record`."""
+    from tqdm import tqdm  # here, since params.yaml is checked by way of this module
+
+    groups = test.conditions.reset_index(drop=True).groupby("condition", sort=True)
+    for label, all_rows in tqdm(groups, desc="rates by condition", unit="condition"):
+        rows = all_rows.sort_values("trial").head(trials_per_condition)
+        inputs = test.inputs[:, rows.index.to_numpy()]
+        trials = [Trials(inputs, key(seed, "analyze", str(label))) for seed in seeds]
+        yield rows, backend.activity(networks, trials)
 
 
 def in_bins(
