@@ -88,11 +88,15 @@ def _lighten(figure: Figure) -> None:
     for axes in figure.axes:
         for spine in axes.spines.values():
             spine.set_in_layout(False)
-        for axis, numbers, most in ((axes.xaxis, "labelbottom", 4), (axes.yaxis, "labelleft", 5)):
+        for axis, sides, most in (
+            (axes.xaxis, ("labelbottom", "labeltop"), 4),
+            (axes.yaxis, ("labelleft", "labelright"), 5),
+        ):
             locator = axis.get_major_locator()
             if isinstance(locator, AutoLocator):
                 locator.set_params(nbins=most)
-            shown = axis.get_tick_params().get(numbers, True)
+            ticks = axis.get_tick_params()
+            shown = ticks.get(sides[0], True) or ticks.get(sides[1], False)
             axis.set_in_layout(bool(shown or axis.label.get_text()))
 
 

@@ -246,6 +246,15 @@ def test_a_logarithmic_axis_has_plain_numbers_however_little_it_spans(
     assert [text.get_text() for place, text in places if low <= place <= high * 1.001] == numbers
 
 
+def test_numbers_of_a_colour_bar_without_a_label_stand_within_the_figure() -> None:
+    figure = style.blank(2.0)
+    axes = figure.subplots()
+    bar = figure.colorbar(axes.imshow(np.arange(4.0).reshape(2, 2)), ax=axes)
+    style.png(figure)
+    numbers = [text.get_window_extent() for text in bar.ax.get_yticklabels()]
+    assert numbers and max(box.x1 for box in numbers) <= figure.bbox.x1
+
+
 def test_axes_that_show_no_number_take_no_room() -> None:
     figure = drawn_sample_trials(4, 1)
     style.png(figure)
