@@ -42,7 +42,7 @@ def page() -> dict[str, File]:
         if not (path := re.match(r"`(.+)`\n", section)):
             continue
         (readers,) = re.findall(r"^Read by: ([^.]+)\.", section, re.MULTILINE)
-        rows = re.findall(r"^\| `(.+?)` \| (?:\[(.+?)\] \| )?(\w+) \| (.+) \|$", section, re.MULTILINE)  # fmt: skip
+        rows = re.findall(r"^\| `(.+?)` \| (?:\[(.*?)\] \| )?(\w+) \| (.+) \|$", section, re.MULTILINE)  # fmt: skip
         files[path[1]] = File(set(readers.split(", ")) - {"nobody"}, rows)
     return files
 

@@ -108,7 +108,7 @@ def analyze(name: str, root: Path, labels: list[str]) -> None:
     artifacts.write_arrays(folder / "memory.npz", memory)
     before = np.array([[5.0, 1.0j], [3.0, -1.0j]])
     artifacts.write_arrays(
-        folder / "spectrum.npz", {"before": before, "after": 2 * before, "edge": np.array([4.0])}
+        folder / "spectrum.npz", {"before": before, "after": 2 * before, "edge": np.array(4.0)}
     )
     counts = {
         f"{when}_{kind}": np.array([[4, 1], [3, 2]])

@@ -66,14 +66,14 @@ def _limits(values: np.ndarray, others: list[float]) -> tuple[float, float]:
 def draw(results: Results) -> Figure:
     """Eigenvalues of every network, with the edge of growth around x = 0."""
     stored = results.analysis_arrays["spectrum"]
-    edge = float(stored["edge"][0])
+    edge = float(stored["edge"])
     return plot(stored["before"], stored["after"], None if np.isnan(edge) else edge)
 
 
 def caption(results: Results) -> str:
     """Spectral radii, and how many eigenvalues are beyond the edge."""
     stored = results.analysis_arrays["spectrum"]
-    edge, radius = float(stored["edge"][0]), results.analysis["spectral_radius"]
+    edge, radius = float(stored["edge"]), results.analysis["spectral_radius"]
     radii = (
         f"Training took the spectral radius from {times(radius['before'])} to "
         f"{times(radius['after'])}"

@@ -173,6 +173,19 @@ def test_bins_of_weights_reach_the_largest_of_both_times(network: Network) -> No
         assert counts[f"{when}_excitatory"][0].tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize(
+    ("changes", "edge"),
+    [({}, 4.0), ({"activation": "threshold_power_law"}, None), ({"model": "adaptation"}, None)],
+)
+def test_activity_grows_beyond_one_edge_for_all_networks_or_none(
+    changes: dict[str, Any], edge: float | None
+) -> None:
+    networks = [initialise(network_settings(n_units=20, **changes), 1, 1, seed) for seed in (1, 2)]
+    arrays, _ = spectrum.compute(known.recording(None, networks, settings(), None))
+    assert arrays["edge"].shape == ()
+    assert np.isnan(arrays["edge"]) if edge is None else arrays["edge"] == edge
+
+
 def test_metrics_of_weights_tell_before_from_after(network: Network) -> None:
     twice = with_weights(network, 2 * network.weights["W_rec"])
     recording = dataclasses.replace(
