@@ -80,10 +80,10 @@ def loop(size: Size) -> Step:
     (network,), (batch,) = problem(size)
     trials, n = size.trials, size.n
     w = {name: torch.tensor(a, requires_grad=name in WANTED) for name, a in network.weights.items()}
-    wiring = network.wiring
+    wiring, p = network.wiring, network.parameters
     mask, sign, alpha, s_pre = (
         torch.tensor(np.asarray(a, np.float32))
-        for a in (wiring.mask, wiring.sign, wiring.alpha, wiring.noise_per_step)
+        for a in (wiring.mask, wiring.sign, p["dt"] / p["tau"], p["sigma"])
     )
     inputs, targets = torch.tensor(batch.inputs), torch.tensor(batch.targets)
 
@@ -119,7 +119,8 @@ def jax(size: Size) -> Step:
     (network,), (batch,) = problem(size)
     T, n, trials = size.T, size.n, size.trials
     w, wiring = {k: jnp.asarray(a) for k, a in network.weights.items()}, network.wiring
-    alpha, s_pre = jnp.asarray(wiring.alpha), jnp.asarray(wiring.noise_per_step)
+    p = wiring.parameters
+    alpha, s_pre = jnp.asarray(p["dt"] / p["tau"]), jnp.asarray(p["sigma"])
     inputs, targets = jnp.asarray(batch.inputs), jnp.asarray(batch.targets)
 
     def loss(trained: dict[str, Any], key: Any) -> Any:

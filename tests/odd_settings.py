@@ -283,6 +283,17 @@ train.trainable: {W_in: false, W_rec: false, b_rec: true, W_out: false, b_out: f
 train.trainable: {W_in: true, W_rec: true, b_rec: true, W_out: true, b_out: true}; network.p_rec: 0
 train.trainable: {W_in: false, W_rec: false, b_rec: false, W_out: false, b_out: false}
 train.trainable: {W_in: false}
+train.trainable.tau: true
+train.trainable.tau: true; network.tau: 1
+train.trainable.tau: true; network.tau_inh: 100000; train.learning_rate: 1000
+train.trainable.tau: true; network.noise_scaling: tutorial; network.sigma_pre: 0
+train.trainable.tau: true; train.backend: torch
+train.trainable.parameters: [tau]
+train.trainable.parameters: [tau_w]
+train.trainable.parameters: [tau_w, g_w]; network.model: adaptation
+train.trainable.parameters: [U, U, r_max]; network.model: short_term_plasticity; train.learning_rate: 10
+train.trainable.parameters: [g_w]; network.model: adaptation; network.parameters: {g_w: 0}
+train.trainable.parameters: tau_w
 train.penalties: {rates: 1.0e+30, W_rec: 0, W_out: 0}
 train.penalties: {rates: 0, W_rec: 1.0e+30, W_out: 1.0e+30}
 train.penalties: {rates: 0, W_rec: 1, W_out: 0}; network.p_rec: 0

@@ -288,7 +288,7 @@ def dynamics_of(network: Network) -> Dynamics:
         b_rec=weights["b_rec"],
         W_out=weights["W_out"],
         b_out=weights["b_out"],
-        parameters={name: p.astype(np.float64) for name, p in wiring.parameters.items()},
+        parameters={name: p.astype(np.float64) for name, p in network.parameters.items()},
         activation=wiring.settings.activation,
         sigma_post=wiring.sigma_post,
         model=wiring.settings.model,

@@ -49,7 +49,8 @@ def weight_distributions(
 def weight_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
     """Weight statistics per network, and whether sign and pattern were kept exactly.
 
-    `lacks` is there where a network lacks something: a list of it for every network.
+    `lacks` is there where a network lacks something: a list of it for every network. `parameters` is there where
+    parameters of units are trained.
     """
     both = (("before", before), ("after", after))
     lacking = [lacks(network) for network in after]
@@ -61,6 +62,7 @@ def weight_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[
             for population, sign in POPULATIONS.items()
         },
         "dale": dale_check(after),
+        **parameter_metrics(before, after),
         **({"lacks": lacking} if any(lacking) else {}),
     }
 
@@ -78,6 +80,30 @@ def weight_statistics(network: Network, sign: int) -> dict[str, float]:
         "mean": mean,
         "sd": sd,
     }
+
+
+def parameter_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
+    """Mean and standard deviation of each trained parameter over the units of a population, a network after another."""
+    both = (("before", before), ("after", after))
+    found = {
+        name: {
+            population: {
+                when: [
+                    dict(zip(("mean", "sd"), moments(values), strict=True))
+                    for values in (of(network, name, sign) for network in networks)
+                ]
+                for when, networks in both
+            }
+            for population, sign in POPULATIONS.items()
+        }
+        for name in sorted(after[0].trained_parameters)
+    }
+    return {"parameters": found} if found else {}
+
+
+def of(network: Network, name: str, sign: int) -> Float[np.ndarray, " unit"]:
+    """A parameter of the units of one population, in float64."""
+    return network.parameters[name][network.wiring.sign == sign].astype(np.float64)
 
 
 def moments(values: Float[np.ndarray, " value"]) -> tuple[float, float]:

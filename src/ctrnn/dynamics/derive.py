@@ -76,7 +76,7 @@ class Parts:
 
     carried: the states a step later without synaptic current and noise. fired: what is kept of the activation, the
     firing rate without noise. sent: what synapses carry. adjoint: see `Equations.adjoint`. kept: names of the states
-    that the adjoint needs.
+    that the adjoint needs. by_parameter: see `Equations.by_parameter`.
     """
 
     coefficients: dict[Symbol, Expr]
@@ -85,6 +85,7 @@ class Parts:
     sent: Expr
     adjoint: list[Expr]
     kept: list[str]
+    by_parameter: list[Expr]
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,11 @@ class Equations:
         coefficients = Coefficients(frozenset(self.p.values()))
         value = self.f(self.argument)
         no_d_s = {D_S: Integer(0)} if self.sends_rate else {}
-        adjoint = [e.xreplace(no_d_s) for e in self.adjoint().values()]
-        carried, fired, sent, back = map(
+        adjoint, by_parameter = (
+            [e.xreplace(no_d_s) for e in parts.values()]
+            for parts in (self.adjoint(), self.by_parameter())
+        )
+        carried, fired, sent, back, by_parameter = map(
             coefficients.put_in,
             (
                 self.carried.values(),
@@ -186,11 +190,12 @@ class Equations:
                 ),
                 (self.sent,),
                 adjoint,
+                by_parameter,
             ),
         )
         used = set().union(*(e.free_symbols for e in back))
         kept = [name for name, y in self.y.items() if y in used]
-        return Parts(coefficients.symbols, carried, fired, sent[0], back, kept)
+        return Parts(coefficients.symbols, carried, fired, sent[0], back, kept, by_parameter)
 
     def adjoint(self) -> dict[str, Expr]:
         """dL/dy of a step from that of the step after it.
@@ -198,20 +203,39 @@ class Equations:
         In symbols: `after(state)`, dL/dy one step later; D_R and D_S, what the loss and the synapses add to dL/dr and
         dL/ds; states, RATE and what is kept of the activation, of this step.
         """
+        return {name: self._pulled(y) for name, y in self.y.items()}
 
-        def pulled(by: Symbol) -> Expr:
-            return Add(*(after(name) * sympy.diff(e, by) for name, e in self.carried.items()))
+    @property
+    def trainable(self) -> list[str]:
+        """Names of the parameters that a gradient is derived for: all but dt."""
+        return [name for name in self.p if name != "dt"]
 
-        total = Add(D_R, D_S * sympy.diff(self.sent, RATE), pulled(RATE))
-        slopes = {
-            name: sympy.diff(self.fired, y)
-            + sympy.diff(self.fired, VALUE) * self.slope * sympy.diff(self.argument, y)
-            for name, y in self.y.items()
-        }
+    def by_parameter(self) -> dict[str, Expr]:
+        """dL/dp by way of what a step computes elementwise, in the symbols of `adjoint`; a step's share of it.
+
+        What p does to the factors of the synaptic current and of the noise, and to the states at the start, comes on
+        top: see `factors_by_parameter`.
+        """
+        return {name: self._pulled(self.p[name]) for name in self.trainable}
+
+    def factors_by_parameter(self) -> dict[str, list[Expr]]:
+        """Derivatives by each parameter of the gain, the noise and each state at the start."""
+        factors = [self.gain, self.noise, *self.start.values()]
         return {
-            name: Add(pulled(y), D_S * sympy.diff(self.sent, y), slopes[name] * total)
-            for name, y in self.y.items()
+            name: [sympy.diff(part, self.p[name]) for part in factors] for name in self.trainable
         }
+
+    def _pulled(self, by: Symbol) -> Expr:
+        """dL/d`by` of a step, from that of the states after it and from what the loss and the synapses add."""
+
+        def through_next(symbol: Symbol) -> Expr:
+            return Add(*(after(name) * sympy.diff(e, symbol) for name, e in self.carried.items()))
+
+        total = Add(D_R, D_S * sympy.diff(self.sent, RATE), through_next(RATE))
+        slope = sympy.diff(self.fired, by) + sympy.diff(
+            self.fired, VALUE
+        ) * self.slope * sympy.diff(self.argument, by)
+        return Add(through_next(by), D_S * sympy.diff(self.sent, by), slope * total)
 
 
 @cache

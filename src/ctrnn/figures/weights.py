@@ -60,7 +60,7 @@ def draw(results: Results) -> Figure:
 
 
 def caption(results: Results) -> str:
-    """Density of synapses, and whether Dale's principle and the pattern hold."""
+    """Density of synapses, whether Dale's principle and the pattern hold, and where trained parameters ended."""
     parts = []
     for population in ("excitatory", "inhibitory"):
         stats = results.analysis["weights"][population]
@@ -80,4 +80,13 @@ def caption(results: Results) -> str:
         if dale["holds"]
         else f"BROKEN: {dale['sign_changes']} weights of the wrong sign, {dale['off_pattern']} off the pattern"
     )
-    return f"Existing synapses: {'; '.join(parts)}. {verdict}."
+    trained = [
+        f"{name} of {population} units after training: "
+        f"{span((network['mean'] for network in stats['after']), '.4g')}, standard deviation "
+        f"{span((network['sd'] for network in stats['after']), '.2g')}"
+        for name, populations in results.analysis.get("parameters", {}).items()
+        for population, stats in populations.items()
+    ]
+    return " ".join(
+        [f"Existing synapses: {'; '.join(parts)}. {verdict}.", *(f"{t}." for t in trained)]
+    )

@@ -111,8 +111,8 @@ def header(model: str, activation: str) -> str:
         activation: Name of a line of `activations.py`.
 
     Returns:
-        C that defines COEFFICIENTS, KEPT, SENDS_RATE, `ctrnn_coefficients` and the functions carry, fire,
-        transmit and adjoint; see `kernel.c`.
+        C that defines COEFFICIENTS, TRAINABLE, KEPT, SENDS_RATE, `ctrnn_formulas`, `ctrnn_slopes` and the functions
+        carry, fire, transmit, adjoint and by_parameter; see `kernel.c`.
 
     Raises:
         ModelError: Nothing can be derived from the model.
@@ -126,13 +126,20 @@ def header(model: str, activation: str) -> str:
     back = {after(name): f"after[{i}][b]" for i, name in enumerate(e.y)}
     k = parts.coefficients
     formulas = [e.gain, e.noise, *k.values(), *e.start.values()]
+    slopes = [
+        "\\t".join([name, *map(str, factors)]) for name, factors in e.factors_by_parameter().items()
+    ]
     places = {ARGUMENT: "kept[b]", VALUE: "kept[b]", RATE: "r[b]", D_R: "d_r[b]", D_S: "d_s[b]"}
+    of_adjoint = "const V kept[2], const V r[2], const V y[][2], const V after[][2], const V d_r[2], const V d_s[2]"
     return "\n".join([
         f"/* From dynamics/models/{model}.py with the activation {activation}; states: {', '.join(e.y)}. */",
-        f"enum {{ COEFFICIENTS = {len(k)}, KEPT = {len(kept)}, SENDS_RATE = {int(e.sends_rate)} }};",
+        f"enum {{ COEFFICIENTS = {len(k)}, TRAINABLE = {len(slopes)}, KEPT = {len(kept)}, "
+        f"SENDS_RATE = {int(e.sends_rate)} }};",
         f"static const int kept_state[] = {{{', '.join(map(str, kept or [0]))}}};",
         "/* In terms of the parameters: gain, noise, each coefficient, each state at the start. */",
         'const char *ctrnn_formulas(void) { return "' + "\\n".join(map(str, formulas)) + '"; }',
+        "/* Of each parameter that can be trained: name; slopes by it of gain, noise, states at the start. */",
+        'const char *ctrnn_slopes(void) { return "' + "\\n".join(slopes) + '"; }',
         "int64_t ctrnn_states(void) { return STATES; }",
         *function("carry", "const V y[][2], const V r[2], V c, V next[][2]", list(k),
                   {f"next[{i}][b]": x for i, x in enumerate(carried)}, {**y, RATE: "r[b]", CONSTANT: "c"}),
@@ -140,9 +147,10 @@ def header(model: str, activation: str) -> str:
                   {"kept[b]": parts.fired[0], "r[b]": parts.fired[1]}, y),
         *function("transmit", "const V y[][2], const V r[2], V s[2]", list(k),
                   {"s[b]": parts.sent}, {**y, RATE: "r[b]"}),
-        *function("adjoint", "const V kept[2], const V r[2], const V y[][2], const V after[][2], const V d_r[2], "
-                  "const V d_s[2], V d_y[][2]", list(k), {f"d_y[{i}][b]": x for i, x in enumerate(parts.adjoint)},
-                  {**y, **back, **places}),
+        *function("adjoint", f"{of_adjoint}, V d_y[][2]", list(k),
+                  {f"d_y[{i}][b]": x for i, x in enumerate(parts.adjoint)}, {**y, **back, **places}),
+        *function("by_parameter", f"{of_adjoint}, V d_p[][2]", list(k),
+                  {f"d_p[{i}][b]": x for i, x in enumerate(parts.by_parameter)}, {**y, **back, **places}),
         "",
     ])  # fmt: skip
 

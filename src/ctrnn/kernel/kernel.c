@@ -22,6 +22,7 @@
    | kept          | of a step, what adjoint needs: the activation, some states       | [1 + KEPT][unit]    |
    | g, others     | dL/dy[0], dL/dy of the other states                              | [unit] each         |
    | dA, ..        | gradients of A, B, c, W_out, b_out                               | as these            |
+   | p             | parameters that can be trained, such as tau                      | [unit][parameter]   |
    | V, W, NV      | a vector, the numbers in it, the vectors that hold 32            |                     |
    | i, j; k; o; t | unit (post, pre); channel, state or entry; output; step          |                     |
 
@@ -70,6 +71,7 @@ typedef struct {
     float *rates, *x, *z;                      /* forward only: [T][trials][..], NULL where not wanted */
     double scale, rate_penalty;                /* gradients only: 1 / sum(mask), penalty / (T trials n) */
     float *dA, *dB, *dc, *dW_out, *db_out;     /* sums over this slice, NULL where not wanted; dA as A's values */
+    float *dp, *dnoise, *dstart;               /* all three or none: by way of the coefficients, of the noise [n], of start */
     double *loss;                              /* [2]: sum of mask (z - y)^2, sum of r^2 */
     float *workspace;                          /* 64-byte aligned, ctrnn_workspace() floats */
 } Slice;
@@ -558,14 +560,21 @@ void ctrnn_forward(const Network *net, const Slice *job) {
 
 /* -- backward ------------------------------------------------------------------------------------------------------ */
 
+/* acc [16] += a of trial l and then of trial 16 + l, of the vectors v and v + 1. */
+static inline void add_pair(float *acc, int v, const V a[2]) {
+    float *half = acc + v / 2 * W;
+    store(half, load(half) + a[0] + a[1]);
+}
+
 /* dL/dy_t from dL/dy_{t+1}. That of the first state is g, whose layer of the step after is g_after; those of the other
    states stand in `others`, one layer after the other, and are renewed in place. To dL/dR_t and dL/dS_t add
 
        W_out' dz_t + 2 penalty R_t          and          A' g_{t+1},
 
-   which go into one sum where the synapses carry the rate. */
+   which go into one sum where the synapses carry the rate. Where parameters are trained, `y` has all states y_t, and to
+   dp [n][TRAINABLE][16] is added what the parameters do by way of the coefficients. */
 static void step_back(const Network *net, const float *kept, const float *R, const float *dz, const float *g_after,
-                      const V penalty[NV], int penalised, float *others, float *g) {
+                      const V penalty[NV], int penalised, const float *y, float *dp, float *others, float *g) {
     int64_t layer = net->n * LANES;
     for (int64_t i = 0; i < net->n; i++) {
         V sum[NV] = {0}, sum_s[NV] = {0};
@@ -588,9 +597,40 @@ static void step_back(const Network *net, const float *kept, const float *R, con
             BOTH after[0][b] = load(g_after + at + b * W);
             for (int k = 1; k < STATES; k++) BOTH after[k][b] = load(others + (k - 1) * layer + at + b * W);
             adjoint(net->coefficients + i * COEFFICIENTS, f, r, states, after, sum + v, sum_s + v, made);
+            if (y) {
+                V d[TRAINABLE][2];
+                for (int k = 0; k < STATES; k++) BOTH states[k][b] = load(y + k * layer + at + b * W);
+                by_parameter(net->coefficients + i * COEFFICIENTS, f, r, states, after, sum + v, sum_s + v, d);
+                for (int k = 0; k < TRAINABLE; k++) add_pair(dp + (i * TRAINABLE + k) * 16, v, d[k]);
+            }
             BOTH store(g + at + b * W, made[0][b]);
             for (int k = 1; k < STATES; k++) BOTH store(others + (k - 1) * layer + at + b * W, made[k][b]);
         }
+    }
+}
+
+/* acc [n][16] += g_t xi_t, with the normals of step t drawn once more. */
+static void add_noise(const Network *net, const float *generator, const float *g, float *acc) {
+    Generator of_step;
+    memcpy(&of_step, generator, sizeof of_step);
+    for (int64_t i = 0; i < net->n; i++, g += LANES, acc += 16)
+        for (int v = 0; v < NV; v += 2) {
+            V xi[2], eta[2];
+            pairs(&of_step, v, xi, eta);
+            BOTH xi[b] *= load(g + (v + b) * W);
+            add_pair(acc, v, xi);
+        }
+}
+
+/* What adjoint needs of the states before the first step. */
+static void keep_start(const Network *net, const float *y, float *kept) {
+    int64_t layer = net->n * LANES;
+    for (int64_t i = 0; i < layer; i += 2 * W) {
+        V states[STATES][2], f[2], r[2];
+        for (int k = 0; k < STATES; k++) BOTH states[k][b] = load(y + k * layer + i + b * W);
+        fire(net->coefficients + i / LANES * COEFFICIENTS, states, f, r);
+        BOTH store(kept + i + b * W, f[b]);
+        for (int k = 0; k < KEPT; k++) BOTH store(kept + (k + 1) * layer + i + b * W, states[kept_state[k]][b]);
     }
 }
 
@@ -650,9 +690,12 @@ static void sum_lanes(const float *acc, int64_t count, int64_t apart, int64_t be
     }
 }
 
-typedef struct { int64_t y, u, dz, kept, R, S, g, others, dA, dB, dc, dW_out, db_out, end; } Layout;
+typedef struct { int64_t y, u, dz, kept, R, S, g, others, dA, dB, dc, dW_out, db_out, dp, dnoise, dstart, end, ys, generators; } Layout;
 
-/* Where each array of a slice begins in its workspace. */
+enum { GENERATOR = sizeof(Generator) / sizeof(float) };
+
+/* Where each array of a slice begins in its workspace. Behind `end` stand arrays that only parameters in training need:
+   the states [T + 1][state][n][32] and each step's generator. */
 static Layout layout(const Network *net, int64_t T) {
     int64_t layer = net->n * LANES;
     Layout at = {0};
@@ -668,13 +711,19 @@ static Layout layout(const Network *net, int64_t T) {
     at.dc = at.dB + net->n * net->channels * 16;
     at.dW_out = at.dc + net->n * 16;
     at.db_out = at.dW_out + net->outputs * net->n * 16;
-    at.end = at.db_out + net->outputs * 16;
+    at.dp = at.db_out + net->outputs * 16;
+    at.dnoise = at.dp + net->n * TRAINABLE * 16;
+    at.dstart = at.dnoise + net->n * 16;
+    at.end = at.ys = at.dstart + net->n * STATES * 16;
+    at.generators = at.ys + (T + 1) * STATES * layer;
     return at;
 }
 
-/* Floats that a slice of T steps needs; T = 0 for the forward pass alone. */
-int64_t ctrnn_workspace(const Network *net, int64_t T) {
-    return T ? layout(net, T).end : ((STATES + (SENDS_RATE ? 2 : 4)) * net->n + net->channels + net->outputs) * LANES;
+/* Floats that a slice of T steps needs, and with parameters in training; T = 0 for the forward pass alone. */
+int64_t ctrnn_workspace(const Network *net, int64_t T, int64_t parameters) {
+    if (!T) return ((STATES + (SENDS_RATE ? 2 : 4)) * net->n + net->channels + net->outputs) * LANES;
+    Layout at = layout(net, T);
+    return parameters ? at.generators + T * GENERATOR : at.end;
 }
 
 /* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow. */
@@ -696,6 +745,8 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
     float *w = job->workspace, *y = w + at.y, *us = w + at.u, *dzs = w + at.dz, *kept = w + at.kept;
     float *Rs = w + at.R, *Ss = w + at.S, *ring = w + at.g, *others = w + at.others;
     float *dA = w + at.dA, *dB = w + at.dB, *dc = w + at.dc, *dW_out = w + at.dW_out, *db_out = w + at.db_out;
+    float *dp = w + at.dp, *dnoise = w + at.dnoise, *dstart = w + at.dstart, *generators = w + at.generators;
+    float *ys = job->dp ? w + at.ys : NULL;
     double squares[LANES] = {0}, rates_squared[LANES] = {0};
     memset(dA, 0, (at.end - at.dA) * sizeof *dA);
 
@@ -703,10 +754,13 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
     Generator generator;
     seed(&generator, job->key, job->slice);
     start(net, job, y, Rs, Ss);
+    if (ys) memcpy(ys, y, STATES * layer * sizeof *ys);
     for (int64_t t = 0; t < T; t++) {
         float *u = us + t * net->channels * LANES, *R = Rs + (t + 1) * layer, *dz = dzs + t * net->outputs * LANES;
+        if (ys) memcpy(generators + t * GENERATOR, &generator, sizeof generator);
         pack(job, job->inputs, t, net->channels, u);
         step(net, job, &generator, u, R - layer, Ss + t * layer, y, kept + t * (KEPT + 1) * layer, R, Ss + (t + 1) * layer);
+        if (ys) memcpy(ys + (t + 1) * STATES * layer, y, STATES * layer * sizeof *ys);
         readout(net, R, dz);
         loss_of_step(net, job, t, dz, squares);
     }
@@ -718,13 +772,17 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
 
     /* All of time backward. Behind the ring stand the other states' gradients. */
     memset(ring, 0, (STEPS + STATES - 1) * layer * sizeof *ring);
+    static const float ones[LANES] __attribute__((aligned(64))) = {
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     int held = 0;
     for (int64_t t = T - 1; t >= 0; t--) {
         const float *R = Rs + (t + 1) * layer, *dz = dzs + t * net->outputs * LANES;
         const float *u = us + t * net->channels * LANES;
         float *g = ring + held * layer, *g_after = ring + (held ? held - 1 : STEPS - 1) * layer;
-        step_back(net, kept + t * (KEPT + 1) * layer, R, dz, g_after, penalty, job->rate_penalty != 0.0, others, g);
+        step_back(net, kept + t * (KEPT + 1) * layer, R, dz, g_after, penalty, job->rate_penalty != 0.0,
+                  ys ? ys + (t + 1) * STATES * layer : NULL, dp, others, g);
         held++;
+        if (ys && job->noisy) add_noise(net, generators + t * GENERATOR, g, dnoise);
         if (job->dW_out)
             for (int64_t o = 0; o < net->outputs; o++)
                 for (int64_t i = 0; i < n; i++)
@@ -733,8 +791,6 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
             for (int64_t i = 0; i < n; i++)
                 for (int64_t k = 0; k < net->channels; k++)
                     add_product(dB + (i * net->channels + k) * 16, g + i * LANES, u + k * LANES);
-        static const float ones[LANES] __attribute__((aligned(64))) = {
-            1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
         if (job->dc)
             for (int64_t i = 0; i < n; i++) add_product(dc + i * 16, g + i * LANES, ones);
         if (job->db_out)
@@ -745,6 +801,20 @@ void ctrnn_gradients(const Network *net, const Slice *job) {
         if (held == STEPS) held = 0;
         for (int s = 0; job->dA && t == 0 && s < held; s++)
             add_outer(net, ring + s * layer, Ss + (held - 1 - s) * layer, 1, dA);
+    }
+
+    /* Back once more, to the states before the first step, which no output reads. */
+    if (ys) {
+        float *g = ring + held % STEPS * layer, *g_after = ring + (held + STEPS - 1) % STEPS * layer;
+        keep_start(net, ys, kept);
+        memset(dzs, 0, net->outputs * LANES * sizeof *dzs);
+        step_back(net, kept, Rs, dzs, g_after, penalty, 0, ys, dp, others, g);
+        for (int64_t i = 0; i < n; i++)
+            for (int k = 0; k < STATES; k++)
+                add_product(dstart + (i * STATES + k) * 16, (k ? others + (k - 1) * layer : g) + i * LANES, ones);
+        sum_lanes(dp, n * TRAINABLE, 16, W, job->dp);
+        sum_lanes(dnoise, n, 16, W, job->dnoise);
+        sum_lanes(dstart, n * STATES, 16, W, job->dstart);
     }
 
     /* Lanes and then slices are summed in a fixed order. */

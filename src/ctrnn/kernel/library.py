@@ -50,7 +50,8 @@ class SliceC(ctypes.Structure):
         *((name, c_void_p) for name in ("inputs", "targets", "mask", "x0", "rates", "x", "z")),
         ("scale", c_double),
         ("rate_penalty", c_double),
-        *((name, c_void_p) for name in ("dA", "dB", "dc", "dW_out", "db_out", "loss", "workspace")),
+        *((name, c_void_p) for name in ("dA", "dB", "dc", "dW_out", "db_out")),
+        *((name, c_void_p) for name in ("dp", "dnoise", "dstart", "loss", "workspace")),
     ]
 
 
@@ -72,8 +73,9 @@ def library(model: str = "rate", activation: str = "sigmoid") -> ctypes.CDLL:
     network, one_slice, i64, pointer = POINTER(NetworkC), POINTER(SliceC), c_int64, c_void_p
     signatures = {
         "ctrnn_formulas": (c_char_p, []),
+        "ctrnn_slopes": (c_char_p, []),
         "ctrnn_states": (c_int64, []),
-        "ctrnn_workspace": (c_int64, [network, i64]),
+        "ctrnn_workspace": (c_int64, [network, i64, i64]),
         "ctrnn_forward": (None, [network, one_slice]),
         "ctrnn_gradients": (None, [network, one_slice]),
         "ctrnn_effective": (None, [i64, i64, pointer, pointer, pointer, pointer, i64, pointer]),

@@ -97,13 +97,30 @@ class Coefficients:
         n = len(parameters["tau"])
         known = {**{name: _in_double(f) for name, f in table("numpy").items()}, **parameters}
         gain, noise, *others = (
-            np.broadcast_to(np.asarray(eval(formula, {"__builtins__": {}}, known), np.float32), n)
+            np.broadcast_to(np.asarray(_value(formula, known), np.float32), n)
             for formula in kernel.ctrnn_formulas().decode().splitlines()
         )
         rest = np.stack(others, axis=1)
         states = kernel.ctrnn_states()
         k = rest.shape[1] - states
         return cls(*map(np.ascontiguousarray, (gain, noise, rest[:, :k], rest[:, k:])))
+
+
+def _value(formula: str, known: Mapping[str, Any]) -> Any:
+    return eval(formula, {"__builtins__": {}}, known)
+
+
+def slopes_by_parameter(
+    kernel: CDLL, parameters: Mapping[str, Floats]
+) -> dict[str, NDArray[np.float64]]:
+    """Derivatives of gain, noise and each state at the start by each parameter: {name: [factor, unit]}."""
+    known = {**table("numpy"), **{name: p.astype(np.float64) for name, p in parameters.items()}}
+    n, slopes = len(parameters["tau"]), {}
+    for line in kernel.ctrnn_slopes().decode().splitlines():
+        name, *formulas = line.split("\t")
+        values = [np.asarray(_value(formula, known), np.float64) for formula in formulas]
+        slopes[name] = np.stack([np.broadcast_to(value, n) for value in values])
+    return slopes
 
 
 def _in_double(f: Callable[[Any], Any]) -> Callable[[Floats], Floats]:
@@ -194,7 +211,12 @@ def floats(name: str, array: object, shape: tuple[int, ...]) -> Floats:
 class Effective:
     """A network with the weights of this moment: the C structure, and the arrays that it points into."""
 
-    def __init__(self, network: PreparedNetwork, weights: Mapping[str, Floats]) -> None:
+    def __init__(
+        self,
+        network: PreparedNetwork,
+        weights: Mapping[str, Floats],
+        parameters: Mapping[str, Floats] | None = None,
+    ) -> None:
         n, channels, outputs = (
             network.n_units,
             np.shape(weights["W_in"])[1],
@@ -202,8 +224,14 @@ class Effective:
         )
         self.network, self.channels, self.outputs = network, channels, outputs
         self.W_rec = floats("W_rec", weights["W_rec"], (n, n))
-        self.library, coefficients = network.library, network.coefficients
-        gain = coefficients.gain
+        self.library = network.library
+        self.parameters = network.parameters if parameters is None else parameters
+        coefficients = (
+            network.coefficients
+            if parameters is None
+            else Coefficients.of(self.library, parameters)
+        )
+        self.gain = gain = coefficients.gain
         self._kept = (
             coefficients.of_model,
             coefficients.start,
@@ -226,7 +254,7 @@ class Effective:
     def _sparse(self, pattern: Pattern) -> SparseC:
         network, value = self.network, np.empty(pattern.source.size, np.float32)
         self.library.ctrnn_effective(
-            network.n_units, value.size, address(pattern.source), address(self.W_rec), address(network.gain),
+            network.n_units, value.size, address(pattern.source), address(self.W_rec), address(self.gain),
             address(network.sign), network.dale, address(value),
         )  # fmt: skip
         self._values.append(value)
@@ -237,7 +265,23 @@ class Effective:
         network, source = self.network, self.network.tiles.source
         d = np.zeros(network.mask.shape, np.float32)
         self.library.ctrnn_scatter(
-            network.n_units, source.size, address(source), address(dA), address(self.W_rec), address(network.gain),
+            network.n_units, source.size, address(source), address(dA), address(self.W_rec), address(self.gain),
             address(network.sign), network.dale, address(d),
         )  # fmt: skip
         return d
+
+    def by_gain(
+        self, dA: Floats, dB: Floats, dc: Floats, weights: Mapping[str, Floats]
+    ) -> NDArray[np.float64]:
+        """dL/dgain [unit]: the gradients of A, B and c, each with the weights that gain is a factor of, in order."""
+        network, source = self.network, self.network.tiles.source
+        rows, columns = np.divmod(source, network.n_units)
+        W = self.W_rec[rows, columns].astype(np.float64)
+        if network.dale:
+            W = np.maximum(W, 0) * network.sign[columns]
+        total = np.bincount(rows, dA * W, network.n_units) + dc * weights["b_rec"].astype(
+            np.float64
+        )
+        for k, column in enumerate(dB.reshape(-1, self.channels).T.astype(np.float64)):
+            total = total + column * weights["W_in"][:, k]
+        return np.asarray(total, np.float64)

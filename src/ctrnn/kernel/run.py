@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctrnn.kernel.library import LANES, Floats, SliceC, address, library, workspace
-from ctrnn.kernel.prepared import Effective, PreparedNetwork, floats
+from ctrnn.kernel.prepared import Effective, PreparedNetwork, floats, slopes_by_parameter
 
 NAMES = frozenset({"W_in", "W_rec", "b_rec", "W_out", "b_out"})
+# What the gradient of a parameter is made of: by way of gain the first three.
+OF_PARAMETERS = frozenset({"W_rec", "W_in", "b_rec", "p", "noise", "start"})
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class ForwardJob:
 
     weights: W_in [unit, channel], W_rec [post, pre], b_rec [unit], W_out [output, unit], b_out [output]. inputs:
     [time, trial, channel], each of which makes one step. key: names the noise, None for none. x0: [trial, unit], the
-    x to begin with, None for 0.
+    x to begin with, None for 0. parameters: [unit] by name, in the place of the network's, as training changed them.
     """
 
     network: PreparedNetwork
@@ -35,6 +37,7 @@ class ForwardJob:
     x0: Floats | None = None
     want_rates: bool = True
     want_x: bool = False
+    parameters: Mapping[str, Floats] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class TrainJob:
     """A network to be differentiated.
 
     Beside what ForwardJob has: targets [time, trial, output]; mask [time, trial, output], where the loss counts (bool
-    or weights); wanted: the weights whose gradients are to be returned.
+    or weights); trainable: the weights and parameters whose gradients are to be returned.
     """
 
     network: PreparedNetwork
@@ -53,6 +56,7 @@ class TrainJob:
     key: int | None = None
     rate_penalty: float = 0.0
     trainable: frozenset[str] = NAMES
+    parameters: Mapping[str, Floats] | None = None
 
 
 def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Any, ...]]:
@@ -63,7 +67,7 @@ def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Any, ...]]:
     results: list[tuple[Any, ...]] = []
     work = []
     for job in jobs:
-        net = Effective(job.network, job.weights)
+        net = Effective(job.network, job.weights, job.parameters)
         T, trials, inputs = _inputs(net, job.inputs)
         n = job.network.n_units
         x0 = None if job.x0 is None else floats("x0", job.x0, (trials, n))
@@ -84,7 +88,7 @@ def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Any, ...]]:
 def loss_and_gradients(
     jobs: Sequence[TrainJob], threads: int
 ) -> list[tuple[float, dict[str, Floats]]]:
-    """(loss, {name: gradient}) of every job, gradients float32 in the shape of the weights.
+    """(loss, {name: gradient}) of every job, gradients float32 in the shape of the weights; of parameters [unit].
 
     loss = sum(mask (z - y)^2) / sum(mask) + rate_penalty mean(r^2). W_rec's gradient is 0 off the pattern. A loss or a
     gradient that is not finite is returned as it comes. The number of threads changes no bit.
@@ -107,11 +111,14 @@ class _Gradients:
     """One job on its way: its slices' work, and then the sum of what they found."""
 
     def __init__(self, job: TrainJob) -> None:
-        if unknown := job.trainable - NAMES:
+        self.parameters = job.trainable - NAMES
+        known = set(job.network.parameters) - {"dt"}
+        if unknown := self.parameters - known:
             raise ValueError(
-                f"wanted = {sorted(unknown)} are not weights; give some of {sorted(NAMES)}."
+                f"trainable = {sorted(unknown)} are neither weights nor parameters; give some of "
+                f"{sorted(NAMES | known)}."
             )
-        self.job, self.net = job, Effective(job.network, job.weights)
+        self.job, self.net = job, Effective(job.network, job.weights, job.parameters)
         T, trials, inputs = _inputs(self.net, job.inputs)
         targets = floats("targets", job.targets, (T, trials, self.net.outputs))
         mask = floats("mask", job.mask, targets.shape)
@@ -124,13 +131,16 @@ class _Gradients:
             "b_rec": n,
             "W_out": self.net.outputs * n,
             "b_out": self.net.outputs,
+            "p": n * len(known),
+            "noise": n,
+            "start": n * self.net.library.ctrnn_states(),
         }
         slices = _slices(trials)
         self.losses = np.empty((slices, 2), np.float64)
-        self.parts = {
-            name: np.empty((slices, sizes[name]), np.float32) for name in NAMES & job.trainable
-        }
+        needed = (NAMES & job.trainable) | (OF_PARAMETERS if self.parameters else frozenset())
+        self.parts = {name: np.empty((slices, sizes[name]), np.float32) for name in needed}
         places = {"W_rec": "dA", "W_in": "dB", "b_rec": "dc", "W_out": "dW_out", "b_out": "db_out"}
+        places |= {name: f"d{name}" for name in ("p", "noise", "start")}
         self.work = []
         for s in range(slices):
             part = SliceC(
@@ -139,15 +149,20 @@ class _Gradients:
                 loss=address(self.losses[s]), **_noise(job.key),
                 **{places[name]: address(array[s]) for name, array in self.parts.items()},
             )  # fmt: skip
-            self.work.append(_call("ctrnn_gradients", self.net, part, T, (inputs, targets, mask)))
+            kept = (inputs, targets, mask)
+            self.work.append(
+                _call("ctrnn_gradients", self.net, part, T, kept, bool(self.parameters))
+            )
 
     def result(self) -> tuple[float, dict[str, Floats]]:
         squares, rates_squared = (float(_in_order(self.losses)[i]) for i in range(2))
         loss = squares / self.total if self.total else float("nan")
         loss += self.job.rate_penalty * rates_squared / self.n_rates
         sums = {name: _in_order(array) for name, array in self.parts.items()}
-        gain, made = self.job.network.gain, {}
+        gain, made = self.net.gain, self._by_parameter(sums) if self.parameters else {}
         for name, d in sums.items():
+            if name not in self.job.trainable:
+                continue
             if name == "W_rec":
                 made[name] = self.net.gradient(d)
             elif name == "W_in":
@@ -157,6 +172,21 @@ class _Gradients:
             else:
                 made[name] = d.reshape(np.shape(self.job.weights[name]))
         return loss, made
+
+    def _by_parameter(self, sums: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Gradients by the parameters that are trained, each by way of coefficients, gain, noise and start."""
+        n = self.job.network.n_units
+        of_gain = self.net.by_gain(sums["W_rec"], sums["W_in"], sums["b_rec"], self.job.weights)
+        by_factor = [of_gain, sums["noise"], *sums["start"].reshape(n, -1).T]
+        slopes = slopes_by_parameter(self.net.library, self.net.parameters)
+        by_coefficients = dict(zip(slopes, sums["p"].reshape(n, -1).T, strict=True))
+        return {
+            name: sum(
+                (d * slope for d, slope in zip(by_factor, slopes[name], strict=True)),
+                by_coefficients[name].astype(np.float64),
+            ).astype(np.float32)
+            for name in sorted(self.parameters)
+        }
 
 
 def _in_order(parts: NDArray[Any]) -> NDArray[Any]:
@@ -192,13 +222,18 @@ def usable_cores() -> int:
 
 
 def _call(
-    name: str, net: Effective, part: SliceC, T: int, kept: tuple[object, ...]
+    name: str,
+    net: Effective,
+    part: SliceC,
+    T: int,
+    kept: tuple[object, ...],
+    parameters: bool = False,
 ) -> Callable[[], None]:
     """A call of the kernel for one slice, in whatever thread; `kept` are the arrays that `part` points into."""
     lib = net.library
 
     def call(_kept: tuple[object, ...] = kept) -> None:
-        scratch = workspace(lib.ctrnn_workspace(byref(net.c), T))
+        scratch = workspace(lib.ctrnn_workspace(byref(net.c), T, parameters))
         part.workspace = address(scratch)
         getattr(lib, name)(byref(net.c), byref(part))
 

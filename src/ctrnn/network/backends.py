@@ -54,7 +54,7 @@ class Backend(Protocol):
         batches: Sequence[SupervisedTrials],
         trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
-        """Loss of every network and its gradient by the arrays in `trainable`.
+        """Loss of every network and its gradient by the arrays in `trainable`: weights and parameters.
 
         The loss is the mean squared error where the mask counts, plus rate_penalty mean(r^2) over time, trial and
         unit, with rates as the readout sees them.

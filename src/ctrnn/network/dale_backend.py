@@ -1,4 +1,4 @@
-"""The backend that the settings name, behind Dale's principle for inputs and readout."""
+"""The backend that the settings name, behind what is trained: signs by Dale's principle, time constants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from ctrnn.network.native_backend import NativeBackend
 
 
 class DaleBackend:
-    """Gives a backend the input and readout weights as they act under Dale's principle, whichever backend computes."""
+    """Gives a backend the input and readout weights as they act under Dale's principle, whichever backend computes.
+
+    Gradients come back by what is trained; that by tau is made of those by tau and by sigma.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -37,7 +40,8 @@ class DaleBackend:
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """See `Backend.loss_and_gradients`; gradients are by the weights as trained."""
         signed = [_with_signs(network) for network in networks]
-        results = self.backend.loss_and_gradients(signed, batches, trainable)
+        acting = trainable | {"sigma"} if "tau" in trainable else trainable
+        results = self.backend.loss_and_gradients(signed, batches, acting)
         return [
             (loss, dict(network.vjp(gradients)))
             for network, (loss, gradients) in zip(networks, results, strict=True)

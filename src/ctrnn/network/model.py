@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -24,7 +24,7 @@ class Wiring:
     """What is fixed for the life of a network; its arrays are read-only.
 
     mask is the sparse pattern of the recurrent weights; sign is +1 for an excitatory, -1 for an inhibitory
-    presynaptic unit; tau is the time constant of each unit, ms.
+    presynaptic unit; tau is the time constant of each unit, ms, before training.
     """
 
     mask: Bool[np.ndarray, "post pre"]
@@ -49,26 +49,6 @@ class Wiring:
         return Wiring, (self.mask, self.sign, self.tau, self.settings)
 
     @property
-    def alpha(self) -> Float[np.ndarray, " unit"]:
-        """dt / tau of each unit."""
-        return locked((self.settings.dt / self.tau).astype(np.float32))
-
-    @property
-    def noise_per_step(self) -> Float[np.ndarray, " unit"]:
-        """s_pre: standard deviation of the noise that a step adds to x of each unit.
-
-        `stationary`: sigma sqrt(alpha (2 - alpha)), with which x of an unconnected unit has standard deviation
-        sigma whatever tau is: x_t = (1 - alpha) x_{t-1} + s xi keeps the variance s^2 / (alpha (2 - alpha)). Song,
-        Yang & Wang (2016, PLoS Comput Biol 12:e1004792) give its first order in alpha, sigma sqrt(2 alpha), which is
-        5% too much at tau = 5. In a network x has more: the recurrence amplifies it, and the noise on rates comes in
-        through the weights. `tutorial`: alpha sigma.
-        """
-        sigma, alpha = self.settings.sigma_pre, self.alpha.astype(np.float64)
-        stationary = self.settings.noise_scaling == "stationary"
-        per_step = np.sqrt(alpha * (2 - alpha)) if stationary else alpha
-        return locked((sigma * per_step).astype(np.float32))
-
-    @property
     def sigma_post(self) -> float:
         """Standard deviation of the noise on the rates in a step.
 
@@ -86,12 +66,12 @@ class Wiring:
 
     @cached_property
     def parameters(self) -> Mapping[str, Float[np.ndarray, " unit"]]:
-        """Parameters of the equations, by name: dt, tau, sigma (`noise_per_step`) and those of the model."""
+        """Parameters of the equations before training: dt, tau, sigma (`noise_per_step`) and those of the model."""
         n = len(self.sign)
         general = {
             "dt": np.full(n, self.settings.dt),
             "tau": self.tau,
-            "sigma": self.noise_per_step,
+            "sigma": noise_per_step(self.settings, self.tau),
         }
         own = {name: of_units(value, self.sign) for name, value in self.settings.parameters.items()}
         arrays = {
@@ -104,8 +84,9 @@ class Wiring:
 class Network:
     """Wiring and weights: W_in [unit, channel], W_rec [post, pre], b_rec [unit], W_out [output, unit], b_out [output].
 
-    Weights are as trained, before sign and rectification; `effective_weights` are those that act. The mapping and its
-    arrays are read-only, since what follows from them is kept: a changed network is a new one.
+    Weights are as trained, before sign and rectification; `effective_weights` are those that act. Beside them stand
+    the parameters that are trained, by name, [unit]. The mapping and its arrays are read-only, since what follows from
+    them is kept: a changed network is a new one.
     """
 
     wiring: Wiring
@@ -147,17 +128,36 @@ class Network:
             weights["W_out"] = locked(np.maximum(weights["W_out"], 0) * (self.wiring.sign == 1))
         return MappingProxyType(weights)
 
-    def vjp(self, gradients: Weights) -> Weights:
-        """Gradients by the weights as trained, from those by the effective input and readout weights: the chain rule.
+    @property
+    def trained_parameters(self) -> frozenset[str]:
+        """Names of the parameters that are trained."""
+        return frozenset(self.weights) - set(WEIGHT_NAMES)
 
-        relu'(0) is 0, as in the backends, which take W_rec as trained.
-        """
-        settings = self.wiring.settings
-        signed = {"W_in": settings.dale_inputs, "W_out": settings.dale_readout}
-        return {
-            name: g * (self.effective_weights[name] > 0) if signed.get(name) else g
-            for name, g in gradients.items()
+    @cached_property
+    def parameters(self) -> Mapping[str, Float[np.ndarray, " unit"]]:
+        """Parameters of the equations, by name, as they are now: see `Wiring.parameters`."""
+        if not self.trained_parameters:
+            return self.wiring.parameters
+        made = {
+            **self.wiring.parameters,
+            **{name: self.weights[name] for name in self.trained_parameters},
         }
+        sigma = noise_per_step(self.wiring.settings, made["tau"]).astype(np.float32)
+        return MappingProxyType({**made, "sigma": locked(sigma)})
+
+    def vjp(self, gradients: Weights) -> Weights:
+        """Gradients by what is trained, from those by what acts: the chain rule.
+
+        relu'(0) is 0, as in the backends, which take W_rec as trained. tau acts through sigma too.
+        """
+        settings, made = self.wiring.settings, dict(gradients)
+        for name, signed in (("W_in", settings.dale_inputs), ("W_out", settings.dale_readout)):
+            if signed and name in made:
+                made[name] = made[name] * (self.effective_weights[name] > 0)
+        if "tau" in made:
+            slope = noise_by_tau(settings, self.parameters["tau"])
+            made["tau"] = made["tau"] + (slope * made.pop("sigma")).astype(np.float32)
+        return made
 
     @property
     def zero_weight_fraction(self) -> float:
@@ -168,14 +168,46 @@ class Network:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything of the network by name: the weights, W_eff, sign, mask, tau, the model's own parameters."""
         wiring = self.wiring
-        fixed = {"sign": wiring.sign, "mask": wiring.mask, "tau": wiring.tau}
-        own = {name: wiring.parameters[name] for name in wiring.settings.parameters}
-        return {**self.weights, "W_eff": self.W_eff, **fixed, **own}
+        own = {name: self.parameters[name] for name in ("tau", *wiring.settings.parameters)}
+        return {
+            **self.weights,
+            "W_eff": self.W_eff,
+            "sign": wiring.sign,
+            "mask": wiring.mask,
+            **own,
+        }
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
     """The array itself where it cannot be written to, else a copy, which nobody else holds: 10 us at 200 units."""
     return locked(array.copy(order="K")) if array.flags.writeable else array
+
+
+def noise_per_step(
+    settings: NetworkSettings, tau: Float[np.ndarray, " unit"]
+) -> Float[np.ndarray, " unit"]:
+    """Standard deviation of the noise that a step adds to x of each unit, in float64; tau in ms.
+
+    `stationary`: sigma sqrt(alpha (2 - alpha)) with alpha = dt / tau, with which x of an unconnected unit has standard
+    deviation sigma whatever tau is: x_t = (1 - alpha) x_{t-1} + s xi keeps the variance s^2 / (alpha (2 - alpha)).
+    Song, Yang & Wang (2016, PLoS Comput Biol 12:e1004792) give its first order in alpha, sigma sqrt(2 alpha), which is
+    5% too much at tau = 5. In a network x has more: the recurrence amplifies it, and the noise on rates comes in
+    through the weights. `tutorial`: alpha sigma.
+    """
+    alpha = (settings.dt / tau).astype(np.float32).astype(np.float64)
+    stationary = settings.noise_scaling == "stationary"
+    return settings.sigma_pre * (np.sqrt(alpha * (2 - alpha)) if stationary else alpha)
+
+
+def noise_by_tau(
+    settings: NetworkSettings, tau: Float[np.ndarray, " unit"]
+) -> Float[np.ndarray, " unit"]:
+    """The derivative of `noise_per_step` by tau."""
+    alpha = settings.dt / tau.astype(np.float64)
+    stationary = settings.noise_scaling == "stationary"
+    by_alpha = (1 - alpha) / np.sqrt(alpha * (2 - alpha)) if stationary else np.ones_like(alpha)
+    slope: np.ndarray = settings.sigma_pre * by_alpha * -alpha / tau
+    return slope
 
 
 def time_constants(
@@ -195,9 +227,13 @@ def of_units(
     return np.resize(np.array(value, np.float64), len(sign))
 
 
-def from_arrays(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> Network:
+def from_arrays(
+    arrays: Mapping[str, np.ndarray],
+    settings: Mapping[str, Any],
+    trained_parameters: Collection[str] = (),
+) -> Network:
     """The network whose `arrays()` these are; settings is section `network` of params.yaml."""
-    wiring = Wiring(
-        arrays["mask"], arrays["sign"], arrays["tau"], NetworkSettings.model_validate(settings)
-    )
-    return Network(wiring, {name: arrays[name] for name in WEIGHT_NAMES})
+    made = NetworkSettings.model_validate(settings)
+    tau = time_constants(made, arrays["sign"])
+    wiring = Wiring(arrays["mask"], arrays["sign"], tau, made)
+    return Network(wiring, {name: arrays[name] for name in (*WEIGHT_NAMES, *trained_parameters)})

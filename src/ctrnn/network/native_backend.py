@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -62,6 +62,7 @@ class NativeBackend:
                 key=batch.noise,
                 rate_penalty=batch.rate_penalty,
                 trainable=trainable,
+                parameters=trained(network),
             )
             for network, batch in zip(networks, batches, strict=True)
         ]
@@ -80,7 +81,13 @@ class NativeBackend:
             inputs=trials.inputs,
             key=trials.noise,
             want_rates=rates,
+            parameters=trained(network),
         )
+
+
+def trained(network: Network) -> Mapping[str, np.ndarray] | None:
+    """The parameters of the equations, where training changes some."""
+    return network.parameters if network.trained_parameters else None
 
 
 _prepared: WeakKeyDictionary[Wiring, kernel.PreparedNetwork] = WeakKeyDictionary()

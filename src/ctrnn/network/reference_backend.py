@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -32,7 +32,9 @@ class ReferenceBackend:
     def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
         """See `Backend.activity`."""
         runs = [
-            self._run(network, self._weights(network, frozenset()), batch)
+            self._run(
+                network, self._tensors(network.weights), self._tensors(network.parameters), batch
+            )
             for network, batch in zip(networks, trials, strict=True)
         ]
         return [Activity(rates.float().numpy(), outputs.float().numpy()) for rates, outputs in runs]
@@ -46,18 +48,26 @@ class ReferenceBackend:
         """See `Backend.loss_and_gradients`."""
         results = []
         for network, batch in zip(networks, batches, strict=True):
-            weights = self._weights(network, trainable)
-            rates, outputs = self._run(network, weights, batch)
+            weights, parameters = (
+                self._tensors(arrays, trainable) for arrays in (network.weights, network.parameters)
+            )
+            rates, outputs = self._run(network, weights, parameters, batch)
             targets, mask = self._tensor(batch.targets), self._tensor(batch.mask)
             loss = reference.loss(outputs, rates, targets, mask, batch.rate_penalty)
-            names = sorted(trainable)
-            gradients = torch.autograd.grad(loss, [weights[name] for name in names])
+            names, acting = sorted(trainable), {**weights, **parameters}
+            gradients = torch.autograd.grad(
+                loss, [acting[name] for name in names], allow_unused=True, materialize_grads=True
+            )
             arrays = {name: g.float().numpy() for name, g in zip(names, gradients, strict=True)}
-            results.append((float(loss), arrays))
+            results.append((loss.item(), arrays))
         return results
 
     def _run(
-        self, network: Network, weights: dict[str, Tensor], trials: Trials
+        self,
+        network: Network,
+        weights: dict[str, Tensor],
+        parameters: dict[str, Tensor],
+        trials: Trials,
     ) -> tuple[Tensor, Tensor]:
         """Rates and outputs, each [time, trial, ...]."""
         wiring = network.wiring
@@ -72,7 +82,7 @@ class ReferenceBackend:
             self._tensor(trials.inputs),
             mask=torch.tensor(wiring.mask),
             sign=self._tensor(wiring.sign),
-            parameters={name: self._tensor(array) for name, array in wiring.parameters.items()},
+            parameters=parameters,
             sigma_post=wiring.sigma_post,
             activation=settings.activation,
             dale=settings.dale,
@@ -82,10 +92,12 @@ class ReferenceBackend:
         )
         return rates, outputs
 
-    def _weights(self, network: Network, trainable: frozenset[str]) -> dict[str, Tensor]:
+    def _tensors(
+        self, arrays: Mapping[str, np.ndarray], trainable: frozenset[str] = frozenset()
+    ) -> dict[str, Tensor]:
         return {
             name: self._tensor(array).requires_grad_(name in trainable)
-            for name, array in network.weights.items()
+            for name, array in arrays.items()
         }
 
     def _tensor(self, array: np.ndarray) -> Tensor:

@@ -140,6 +140,17 @@ class NetworkSettings(Section):
         return self
 
 
+def range_of(parameter: Parameter | None, dt: float) -> tuple[float, float]:
+    """What a parameter may be while it is trained, at a time step in ms; None: tau."""
+    if parameter is None:
+        return dt, MOST_STEPS_OF_TAU * dt
+    least = dt if parameter.at_least == "dt" else parameter.at_least
+    return (
+        -LARGEST if least is None else least,
+        LARGEST if parameter.at_most is None else parameter.at_most,
+    )
+
+
 def numbers_of(value: Any) -> list[float]:
     """Every number in the value of a parameter."""
     if isinstance(value, ByPopulation):

@@ -31,7 +31,8 @@ from ctrnn.dynamics.functions import table
 class Functions:
     """A model with an activation, as functions of tensors; the coefficients come last in each.
 
-    coefficients, gain, start: of the parameters, by their names.
+    coefficients: gain, start and coefficients, of the parameters in their order. by_parameter: see
+    `Equations.by_parameter`; of the arguments of `adjoint`, with all states in the place of those that are kept.
     """
 
     equations: Equations
@@ -40,6 +41,7 @@ class Functions:
     fire: Callable[..., list[Any]]
     transmit: Callable[..., list[Any]]
     adjoint: Callable[..., list[Any]]
+    by_parameter: Callable[..., list[Any]]
 
     def of_parameters(
         self, parameters: Mapping[str, Tensor]
@@ -68,6 +70,9 @@ def functions(model: str, activation: str) -> Functions:
         as_function([*states, *k], parts.fired, table("torch")),
         as_function([*states, RATE, *k], [parts.sent], table("torch")),
         as_function([value, RATE, *kept, *back, D_R, D_S, *k], parts.adjoint, table("torch")),
+        as_function(
+            [value, RATE, *states, *back, D_R, D_S, *k], parts.by_parameter, table("torch")
+        ),
     )
 
 
@@ -77,6 +82,9 @@ class Rates(torch.autograd.Function):
     A = gain W_eff [network, post, pre]; drive = gain (W_in u + b_rec) + noise and eta = sigma_post eta [time, network,
     trial, unit]. Arrays over time are large, so each is written over one that has served: rates over eta, gradients
     over what is kept of the activation.
+
+    k: the coefficients. own_arguments: first the states at the start, then the parameters, [network, 1, unit]; their
+    gradients leave out what the parameters do by way of A, drive and the start, where autograd sees it.
     """
 
     @staticmethod
@@ -86,18 +94,24 @@ class Rates(torch.autograd.Function):
         drive: Tensor,
         eta: Tensor,
         own: Functions,
-        start: list[Any],
         k: list[Any],
+        *own_arguments: Tensor,
     ) -> Tensor:
         """R [time, network, trial, unit]."""
         names, sends_rate = list(own.equations.y), own.equations.sends_rate
+        start = own_arguments[: len(names)]
+        keeps_all = any(ctx.needs_input_grad[5:])
         A_T = A.transpose(1, 2).contiguous()
         value, R = torch.empty_like(drive), eta
         sent = R if sends_rate else torch.empty_like(drive)
-        kept = {name: torch.empty_like(drive) for name in own.equations.parts.kept}
+        kept = {
+            name: torch.empty_like(drive)
+            for name in (names if keeps_all else own.equations.parts.kept)
+        }
         y = [torch.zeros_like(drive[0]) + state for state in start]
-        r = own.fire(*y, *k)[1]
+        value_0, r = own.fire(*y, *k)
         s = s_0 = own.transmit(*y, r, *k)[0]
+        at_start = (value_0, r, *y)
         for t in range(len(drive)):
             driven, *others = own.carry(*y, r, *k)
             y = [torch.baddbmm(drive[t], s, A_T).add_(driven), *others]
@@ -108,24 +122,50 @@ class Rates(torch.autograd.Function):
                 array[t] = y[names.index(name)]
         ctx.mark_dirty(R)
         ctx.save_for_backward(A, value, R, s_0, sent, *kept.values())
-        ctx.own, ctx.k = own, k
+        ctx.own, ctx.k, ctx.names, ctx.at_start = own, k, tuple(kept), at_start
         return R
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """dL/dA and dL/ddrive, from dL/dR."""
-        A, value, R, s_0, sent, *kept = ctx.saved_tensors
-        (dR,), own = grads, ctx.own
-        G, sends_rate = value, own.equations.sends_rate
-        y = [torch.zeros_like(dR[0]) for _ in own.equations.y]
-        for t in reversed(range(len(dR))):
-            if sends_rate:
-                d_r, d_s = torch.baddbmm(dR[t], y[0], A), None
+        """dL/dA, dL/ddrive and those by own_arguments where they are wanted, from dL/dR."""
+        A, value, R, s_0, sent, *arrays = ctx.saved_tensors
+        (dR,), own, kept = grads, ctx.own, dict(zip(ctx.names, arrays, strict=True))
+        e, G = own.equations, value
+        y = [torch.zeros_like(dR[0]) for _ in e.y]
+        by_parameter: list[Any] = [0.0] * len(e.trainable)
+
+        def back(
+            value: Tensor, r: Tensor, states: Mapping[str, Tensor], dR: Tensor
+        ) -> list[Tensor]:
+            """dL/dy of a step; what it adds to the gradients of the parameters is added."""
+            if e.sends_rate:
+                d_r, d_s = torch.baddbmm(dR, y[0], A), None
             else:
-                d_r, d_s = dR[t], torch.bmm(y[0], A)
-            y = own.adjoint(value[t], R[t], *(array[t] for array in kept), *y, d_r, d_s, *ctx.k)
+                d_r, d_s = dR, torch.bmm(y[0], A)
+            if any(ctx.needs_input_grad[5:]):
+                terms = own.by_parameter(value, r, *states.values(), *y, d_r, d_s, *ctx.k)
+                for i, term in enumerate(terms):
+                    by_parameter[i] = by_parameter[i] + term
+            some = (states[name] for name in e.parts.kept)
+            before: list[Tensor] = own.adjoint(value, r, *some, *y, d_r, d_s, *ctx.k)
+            return before
+
+        for t in reversed(range(len(dR))):
+            y = back(value[t], R[t], {name: array[t] for name, array in kept.items()}, dR[t])
             G[t] = y[0]
         flat_G, flat_s = (array.transpose(0, 1).flatten(1, 2) for array in (G[1:], sent[:-1]))
         dA = flat_G.transpose(1, 2) @ flat_s
         dA += G[0].transpose(1, 2) @ s_0
-        return dA, G, None, None, None, None
+        if not any(ctx.needs_input_grad[5:]):
+            return dA, G, *[None] * (len(ctx.needs_input_grad) - 2)
+        value_0, r, *states = ctx.at_start
+        y = back(value_0, r, dict(zip(e.y, states, strict=True)), torch.zeros_like(r))
+        zeros = torch.zeros_like(r)
+        return (
+            dA,
+            G,
+            None,
+            None,
+            None,
+            *((zeros + part).sum(dim=1, keepdim=True) for part in (*y, *by_parameter)),
+        )

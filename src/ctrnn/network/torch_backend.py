@@ -83,16 +83,22 @@ class TorchBackend:
         trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         weights = self._weights(networks, trainable)
+        parameters = self._parameters(networks, trainable)
         inputs = self._by_time([batch.inputs for batch in batches])
         targets = self._by_time([batch.targets for batch in batches])
         mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
         generators = self._generators(batches)
-        R, Z = self._run(networks, weights, inputs, generators)
+        R, Z = self._run(networks, weights, parameters, inputs, generators)
         losses = (mask * (Z - targets) ** 2).sum(dim=(0, 2, 3)) / mask.sum(dim=(0, 2, 3))
         if batches[0].rate_penalty:
             losses = losses + batches[0].rate_penalty * R.square().mean(dim=(0, 2, 3))
-        names = sorted(trainable)
-        grads = torch.autograd.grad(losses.sum(), [weights[name] for name in names])
+        names, acting = sorted(trainable), {**weights, **parameters}
+        grads = torch.autograd.grad(
+            losses.sum(),
+            [acting[name] for name in names],
+            allow_unused=True,
+            materialize_grads=True,
+        )
         arrays = {name: grad.cpu().numpy() for name, grad in zip(names, grads, strict=True)}
         return [
             (loss, {name: array[i] for name, array in arrays.items()})
@@ -105,11 +111,12 @@ class TorchBackend:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rates and outputs [network, time, trial, ...] of some trials after the other."""
         weights = self._weights(networks, frozenset())
+        parameters = self._parameters(networks, frozenset())
         generators = self._generators(trials)
         for start in range(0, trials[0].inputs.shape[1], TRIALS_AT_ONCE):
             some = slice(start, start + TRIALS_AT_ONCE)
             inputs = self._by_time([batch.inputs[:, some] for batch in trials])
-            pair = self._run(networks, weights, inputs, generators)
+            pair = self._run(networks, weights, parameters, inputs, generators)
             rates, outputs = (array.transpose(0, 1).cpu().numpy() for array in pair)
             yield rates, outputs
 
@@ -117,18 +124,14 @@ class TorchBackend:
         self,
         networks: Sequence[Network],
         weights: dict[str, Tensor],
+        parameters: dict[str, Tensor],
         inputs: Tensor,
         generators: list[torch.Generator] | None,
     ) -> tuple[Tensor, Tensor]:
         """Rates and outputs [time, network, trial, ...]. Networks of one population share their settings."""
         settings = networks[0].wiring.settings
         sign = self._stack([network.wiring.sign for network in networks]).unsqueeze(1)
-        parameters = {
-            name: self._stack([network.wiring.parameters[name] for network in networks]).unsqueeze(
-                1
-            )
-            for name in networks[0].wiring.parameters
-        }
+        parameters = {name: array.unsqueeze(1) for name, array in parameters.items()}
         own = functions(settings.model, settings.activation)
         gain, start, coefficients = own.of_parameters(parameters)
         pattern = self._stack([network.wiring.mask for network in networks])
@@ -140,7 +143,10 @@ class TorchBackend:
         else:
             drive = torch.addcmul(drive, self._normal(drive.shape, generators), parameters["sigma"])
             eta = self._normal(drive.shape, generators).mul_(networks[0].wiring.sigma_post)
-        R: Tensor = Rates.apply(A, drive, eta, own, start, coefficients)
+        of_units = [torch.zeros_like(gain) + state for state in start]
+        of_units += [parameters[name] for name in own.equations.trainable]
+        k = [torch.as_tensor(part).detach() for part in coefficients]
+        R: Tensor = Rates.apply(A, drive, eta, own, k, *of_units)
         return R, apply(weights["W_out"], R) + weights["b_out"].unsqueeze(1)
 
     def _weights(self, networks: Sequence[Network], trainable: frozenset[str]) -> dict[str, Tensor]:
@@ -149,6 +155,16 @@ class TorchBackend:
                 name in trainable
             )
             for name in networks[0].weights
+        }
+
+    def _parameters(
+        self, networks: Sequence[Network], trainable: frozenset[str]
+    ) -> dict[str, Tensor]:
+        return {
+            name: self._stack([network.parameters[name] for network in networks]).requires_grad_(
+                name in trainable
+            )
+            for name in networks[0].parameters
         }
 
     def _generators(self, trials: Sequence[Trials]) -> list[torch.Generator] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from ctrnn.core import artifacts
+from ctrnn.dynamics.models import models
 from ctrnn.errors import format_validation_error, keys_of
 from ctrnn.network.model import WEIGHT_NAMES, Network, from_arrays, of_units, time_constants
-from ctrnn.network.settings import NetworkSettings
+from ctrnn.network.settings import NetworkSettings, range_of
 
 KINDS = {
     "network": "trained",
@@ -31,16 +32,17 @@ def read_with_settings(path: Path) -> tuple[Network, dict[str, Any]]:
     try:
         network = NetworkSettings.model_validate(settings["network"])
         own = settings["task"]["name"], settings.get("kind"), settings["training"]["network"]
+        trained = trained_parameters(settings, network)
     except ValidationError as wrong:
         sentence = format_validation_error(
             wrong, NetworkSettings, "network", keys_of(NetworkSettings, "network")
         ).replace(";", ",")
         raise artifacts.error(path, f"has settings that are not allowed ({sentence})") from None
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raise artifacts.error(path, "does not have the settings of a network") from None
-    if fault := _fault(arrays, network) or _owner_fault(path, *own):
+    if fault := _fault(arrays, network, trained) or _owner_fault(path, *own):
         raise artifacts.error(path, fault)
-    made = from_arrays(arrays, settings["network"])
+    made = from_arrays(arrays, settings["network"], trained)
     if not np.array_equal(made.W_eff, arrays["W_eff"]):
         raise artifacts.error(
             path, "has a W_eff that does not follow from its W_rec, mask and sign"
@@ -58,8 +60,20 @@ def read_population(folder: Path, n_networks: int, stem: str = "network") -> lis
     return [read_network(folder / f"{stem}-{i}.safetensors") for i in range(n_networks)]
 
 
-def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str | None:
-    """What is wrong with the arrays of a network of these settings."""
+def trained_parameters(settings: Mapping[str, Any], network: NetworkSettings) -> list[str]:
+    """Parameters that were trained, by the `train.trainable` of a weights file; none in a file without it."""
+    trainable = settings.get("train", {}).get("trainable", {})
+    named = ["tau"] if trainable.get("tau") else []
+    return [
+        *named,
+        *(name for name in network.parameters if name in trainable.get("parameters", [])),
+    ]
+
+
+def _fault(
+    arrays: Mapping[str, np.ndarray], settings: NetworkSettings, trained: Collection[str]
+) -> str | None:
+    """What is wrong with the arrays of a network of these settings, some parameters of which were trained."""
     n = settings.n_units
     own = tuple(settings.parameters)
     missing = [
@@ -85,10 +99,16 @@ def _fault(arrays: Mapping[str, np.ndarray], settings: NetworkSettings) -> str |
         return "has numbers in sign that are neither 1 nor -1"
     with np.errstate(over="ignore"):
         tau = time_constants(settings, arrays["sign"])
-    if (arrays["tau"] != tau).any():
+    known = models()[settings.model].parameters
+    for name in trained:
+        least, most = range_of(known.get(name), settings.dt)
+        if (arrays[name] < np.float32(least)).any() or (arrays[name] > np.float32(most)).any():
+            return f"has numbers in {name} that are not from {least:g} to {most:g}"
+    if "tau" not in trained and (arrays["tau"] != tau).any():
         return f"has time constants that contradict network.tau = {settings.tau:g} in it"
     for name, value in settings.parameters.items():
-        if (arrays[name] != of_units(value, arrays["sign"]).astype(np.float32)).any():
+        given = of_units(value, arrays["sign"]).astype(np.float32)
+        if name not in trained and (arrays[name] != given).any():
             return f"has numbers in {name} that contradict network.parameters.{name} in it"
     return None
 

@@ -129,7 +129,9 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
     batch = train.batch_size
     at_once = min(train.threads or usable_cores(), N * -(-batch // 32))
     if train.backend == "native":  # a slice of 32 trials in every thread
-        layers = max(2, 2 * len(models()[params.network.model].states) - 1)  # kept of a step
+        states = len(models()[params.network.model].states)
+        layers = max(2, 2 * states - 1)  # kept of a step
+        layers += states if train.trainable.of_units else 0
         running = (
             at_once * 128 * (longest * (layers * U + len(task.channels) + o) + density * U**2 / 2)
         )

@@ -84,6 +84,7 @@ def check(raw: Mapping[str, Any]) -> Params:
     checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     _refuse_times_in_steps(params)
+    params.train.trainable.check(params.network)
     for name in params.tasks:
         task = get_task(name, params.tasks, params.network.dt)
         check_trials(task, params.train.batch_size)

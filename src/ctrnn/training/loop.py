@@ -16,9 +16,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from ctrnn.core.rng import key, network_seeds
+from ctrnn.dynamics.models import models
 from ctrnn.errors import UserError, heard, interrupt, log_event
 from ctrnn.network import Backend, Network, SupervisedTrials
-from ctrnn.network.settings import NetworkSettings
+from ctrnn.network.settings import NetworkSettings, range_of
 from ctrnn.tasks import Task
 from ctrnn.training import checkpoint
 from ctrnn.training.coarse import coarse_step
@@ -30,7 +31,7 @@ from ctrnn.training.curriculum import (
     exceeds,
     is_abandoned,
 )
-from ctrnn.training.optimizer import clip, gradient_norm, with_weight_penalties
+from ctrnn.training.optimizer import by_share, clip, gradient_norm, with_weight_penalties
 from ctrnn.training.settings import TrainSettings
 from ctrnn.training.state import TrainState, init_or_restore
 
@@ -87,6 +88,11 @@ def train(
     curriculum = build_curriculum(
         task, train_table, validation_table, seed, settings.check_every, coarse_dt
     )
+    known = models()[network.model].parameters
+    ranges = {
+        dt: {name: range_of(known.get(name), dt) for name in settings.trainable.of_units}
+        for dt in {stage.task.dt for stage in curriculum}
+    }
     last = len(curriculum) - 1
     name = checkpoint_name(task, (train_table, validation_table), network, settings)
     states = [
@@ -139,11 +145,12 @@ def train(
 
             for state, result in zip(active, results, strict=True):
                 loss, gradients = with_weight_penalties(*result, state.network, settings.penalties)
+                gradients = by_share(gradients, state.network)
                 norm = gradient_norm(gradients)
                 if not math.isfinite(loss) or not math.isfinite(norm):
                     raise TrainingError(diverged(task, state, settings))
                 clipped = clip(gradients, norm, settings.clip_norm)
-                weights = state.adam.step(state.network.weights, clipped)
+                weights = state.adam.step(state.network.weights, clipped, ranges[stage.task.dt])
                 state.network = Network(state.network.wiring, weights)
                 state.record(loss, norm, stage.task.dt)
 

@@ -1,4 +1,4 @@
-"""From gradients to new weights: penalties on weights, clipping of the gradient's norm, Adam.
+"""From gradients to new weights and parameters: penalties on weights, clipping of the gradient's norm, Adam.
 
 All are elementwise operations that IEEE 754 rounds the same on every CPU. The penalty on firing rates is the backend's,
 which has the rates. Song, Yang & Wang (2016, PLoS Comput Biol 12:e1004792) and Yang et al. (2019, Nat Neurosci 22:297)
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
@@ -37,7 +38,19 @@ def with_weight_penalties(
     return loss, gradients
 
 
+def by_share(gradients: Mapping[str, np.ndarray], network: Network) -> dict[str, np.ndarray]:
+    """Gradients, those by parameters of units times the parameter: by its logarithm, so that ms are no matter.
+
+    Perez-Nieves et al. (2021, Nat Commun 12:5791) train time constants of every unit.
+    """
+    trained = network.trained_parameters
+    return {
+        name: g * network.weights[name] if name in trained else g for name, g in gradients.items()
+    }
+
+
 Arrays = Mapping[str, np.ndarray]
+Ranges = Mapping[str, tuple[float, float]]
 
 
 def gradient_norm(gradients: Arrays) -> float:
@@ -64,8 +77,14 @@ class Adam:
     beta_1_power: float = 1.0
     beta_2_power: float = 1.0
 
-    def step(self, weights: Arrays, gradients: Arrays) -> dict[str, np.ndarray]:
-        """The weights after a step against the gradients; arrays without a gradient are kept."""
+    def step(
+        self, weights: Arrays, gradients: Arrays, ranges: Ranges = MappingProxyType({})
+    ) -> dict[str, np.ndarray]:
+        """The weights after a step against the gradients; arrays without a gradient are kept.
+
+        ranges: of the parameters of units among them, what they may be. Their gradients are `by_share`, and so is their
+        step: it is a share of the parameter.
+        """
         beta_1, beta_2 = self.settings.beta_1, self.settings.beta_2
         self.beta_1_power *= (
             beta_1  # a running product: pow() rounds differently between C libraries
@@ -79,7 +98,10 @@ class Adam:
             v = self.second.get(name, np.zeros_like(g))
             self.first[name] = m = np.float32(beta_1) * m + np.float32(1 - beta_1) * g
             self.second[name] = v = np.float32(beta_2) * v + np.float32(1 - beta_2) * (g * g)
-            new[name] = weights[name] - rate * m / (
-                np.sqrt(v * unbias) + np.float32(self.settings.epsilon)
-            )
+            change = rate * m / (np.sqrt(v * unbias) + np.float32(self.settings.epsilon))
+            if name in ranges:
+                least, most = map(np.float32, ranges[name])
+                new[name] = np.clip(weights[name] - weights[name] * change, least, most)
+            else:
+                new[name] = weights[name] - change
         return new

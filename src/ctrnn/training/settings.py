@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ctrnn.core.config import LARGEST, MOST, Count, NotNegative, Positive, Section, Share
+from ctrnn.errors import ParamsError, nearest, shown
+from ctrnn.network.settings import NetworkSettings
 
 
 def _form(value: Any) -> str:
@@ -22,18 +24,43 @@ CoarseStep = Annotated[
 
 
 class Trainable(Section):
-    """Section `train.trainable`: which arrays of a network are trained."""
+    """Section `train.trainable`: which arrays of a network are trained.
+
+    tau: every unit's own time constant. parameters: names of those of `network.model`, each unit's own. Both may be
+    left out, as in a params.yaml from before there were.
+    """
 
     W_in: bool
     W_rec: bool
     b_rec: bool
     W_out: bool
     b_out: bool
+    tau: bool = False
+    parameters: list[str] = Field(default_factory=list)
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the trained arrays."""
-        return frozenset(name for name, trained in self.model_dump().items() if trained)
+        arrays = self.model_dump(exclude={"parameters"})
+        return frozenset([*(name for name, trained in arrays.items() if trained), *self.parameters])
+
+    @property
+    def of_units(self) -> frozenset[str]:
+        """Names of the trained parameters of units."""
+        return frozenset(["tau"] * self.tau + self.parameters)
+
+    def check(self, network: NetworkSettings) -> None:
+        """Raises ParamsError where a parameter is named that the model does not have."""
+        known = network.parameters
+        for name in self.parameters:
+            if name not in known:
+                remedy = nearest(name, known) if known else "give []"
+                if name == "tau":
+                    remedy = "set train.trainable.tau: true"
+                raise ParamsError(
+                    f"train.trainable.parameters names {shown(name)}, which network.model = "
+                    f"{network.model!r} does not have; {remedy}"
+                )
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -160,6 +160,8 @@ def init_or_restore(
     """A network at the start of training, or where a checkpoint left it."""
     task, stage = curriculum[-1].task, 0
     start = initialise(network, len(task.channels), len(task.outputs), seed)
+    trained = {name: start.wiring.parameters[name] for name in settings.trainable.of_units}
+    start = Network(start.wiring, {**start.weights, **trained})
     state = TrainState(index, seed, start, start, Adam(settings))
     if saved is not None:
         parts: dict[str, dict[str, Any]] = {"weights": {}, "first": {}, "second": {}}

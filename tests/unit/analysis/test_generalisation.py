@@ -54,7 +54,7 @@ def test_a_stimulus_is_a_share_of_the_trained_one() -> None:
 def test_noise_is_multiplied_and_nothing_else_changes() -> None:
     more = noisier(NETWORK, 10.0)
     np.testing.assert_allclose(
-        more.wiring.noise_per_step, 10 * NETWORK.wiring.noise_per_step, rtol=1e-6
+        more.parameters["sigma"], 10 * NETWORK.parameters["sigma"], rtol=1e-6
     )
     assert more.wiring.settings.sigma_post == pytest.approx(0.1)
     assert more.weights is NETWORK.weights

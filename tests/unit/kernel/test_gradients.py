@@ -13,12 +13,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ctrnn.dynamics.activations import at_zero
+from ctrnn.dynamics.models import models
 from ctrnn.kernel import TrainJob, forward, loss_and_gradients, noise
 from ctrnn.kernel.run import NAMES
 from ctrnn.network.reference import loss as loss_of
 from ctrnn.network.reference import run
 from tests.unit.kernel.cases import ALL_EQUATIONS, EQUATIONS, Case, forward_job, job_of
 
+# Of every model, those that a gradient is derived for.
+PARAMETERS = {
+    name: frozenset({"tau", "sigma", *model.parameters}) for name, model in models().items()
+}
 EXAMPLES = int(os.environ.get("CTRNN_EXAMPLES", "500"))  # fewer where each takes long
 
 
@@ -59,13 +64,16 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
     if job.key is not None:
         xi, eta = map(tensor, noise(net, job.key, *job.inputs.shape[:2]))
     xi.requires_grad_()  # dL/dx reaches it, times sigma_pre
-    weights = {name: tensor(w).requires_grad_() for name, w in job.weights.items()}
+    weights, parameters = (
+        {name: tensor(array).requires_grad_() for name, array in arrays.items()}
+        for arrays in (job.weights, net.parameters)
+    )
     rates, outputs, x = run(
         weights,
         tensor(job.inputs),
         mask=torch.from_numpy(net.mask),
         sign=tensor(net.sign),
-        parameters={name: tensor(array) for name, array in net.parameters.items()},
+        parameters=parameters,
         sigma_post=float(np.float32(net.sigma_post)),
         activation=net.activation,
         dale=net.dale,
@@ -90,9 +98,12 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
         "terms b_rec": g.abs().sum(dim=(0, 1)),
         "terms W_out": summed(dz, rates),
         "terms b_out": dz.abs().sum(dim=(0, 1)),
+        # Of a parameter too, the terms sum over time and trials, and over what reaches a unit: at most some I, y or xi.
+        **{f"terms {name}": g.abs().sum(dim=(0, 1)) for name in net.parameters},
     }
     found |= {
-        name: w.grad if w.grad is not None else torch.zeros_like(w) for name, w in weights.items()
+        name: w.grad if w.grad is not None else torch.zeros_like(w)
+        for name, w in {**weights, **parameters}.items()
     }
     return {name: value.detach().numpy() for name, value in found.items()}
 
@@ -122,11 +133,13 @@ def assert_agrees(job: TrainJob) -> None:
     size = max(1.0, float(np.abs(expected["rates"]).max()))
     assert np.abs(rates - expected["rates"]).max() < 1e-5 * size
     assert np.abs(outputs - expected["outputs"]).max() < 3e-5 * size
-    loss, gradients = loss_and_gradients([job], threads=1)[0]
+    every = replace(job, trainable=NAMES | PARAMETERS[job.network.model])
+    loss, gradients = loss_and_gradients([every], threads=1)[0]
+    assert gradients.keys() == every.trainable
     reach = np.abs(outputs).max() + np.abs(job.targets).max()  # of z - y, which may all but vanish
     assert loss == pytest.approx(float(expected["loss"]), rel=1e-5, abs=1e-7 * float(reach) ** 2)
     for name, gradient in gradients.items():
-        assert gradient.shape == job.weights[name].shape
+        assert gradient.shape == {**job.weights, **job.network.parameters}[name].shape
         assert gradient.dtype == np.float32
         part = 2e-5 if name == "W_rec" else 1e-4
         assert_close(gradient, expected[name], part, expected[f"terms {name}"])
@@ -169,14 +182,39 @@ def test_gradient_is_zero_off_the_pattern_and_at_vanished_synapses() -> None:
 def test_only_the_wanted_gradients_are_returned_and_the_others_change_nothing() -> None:
     job = job_of(Case())
     every = loss_and_gradients([job], threads=1)[0]
-    for trainable in (frozenset({"W_rec", "W_out", "b_out"}), frozenset({"b_rec"}), frozenset()):
+    for names in ("W_rec W_out b_out", "b_rec", "", "W_out tau", "sigma"):
+        trainable = frozenset(names.split())
         few = TrainJob(**{**vars(job), "trainable": trainable})
         loss, gradients = loss_and_gradients([few], threads=1)[0]
         assert loss == every[0]
         assert gradients.keys() == trainable
-        for name in trainable:
+        for name in trainable & NAMES:
             assert np.array_equal(gradients[name], every[1][name])
     assert every[1].keys() == NAMES
+
+
+@pytest.mark.parametrize("equations", EQUATIONS, ids="-".join)
+def test_parameters_given_to_a_job_take_the_place_of_those_of_the_network(
+    equations: tuple[str, str],
+) -> None:
+    model, activation = equations
+    job = job_of(Case(model=model, activation=activation))
+    slower = {name: p * np.float32(1.25) for name, p in job.network.parameters.items()}
+    made = replace(job, network=replace(job.network, parameters=slower))
+    for trainable in (NAMES, NAMES | PARAMETERS[model]):
+        given = replace(job, parameters=slower, trainable=trainable)
+        results = loss_and_gradients([given, replace(made, trainable=trainable)], threads=1)
+        (loss, gradients), (expected_loss, expected) = results
+        assert loss == expected_loss
+        for name in trainable:
+            assert np.array_equal(gradients[name], expected[name])
+
+
+def test_what_is_neither_weight_nor_parameter_has_no_gradient() -> None:
+    with pytest.raises(
+        ValueError, match=r"trainable = \['dt'\] are neither weights nor parameters"
+    ):
+        loss_and_gradients([replace(job_of(Case()), trainable=frozenset({"dt"}))], threads=1)
 
 
 def test_x_starts_where_it_is_told_and_is_returned() -> None:

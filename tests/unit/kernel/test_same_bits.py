@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 from ctrnn.dynamics.models import models
 from ctrnn.kernel import build, forward, log, logistic, loss_and_gradients, noise, normals
 from tests.unit.kernel import trained
-from tests.unit.kernel.cases import Case, forward_job, job_of
+from tests.unit.kernel.cases import EQUATIONS, Case, forward_job, job_of
 
 
 def same_program(name: str, other: str) -> bool:
@@ -49,6 +50,11 @@ TRAINED = {
 def digest(threads: int = 1) -> dict[str, str]:
     """SHA-256 of everything that the kernel computes for three small cases, and of every model's trained weights."""
     jobs, hashed = [job_of(case) for case in CASES], hashlib.sha256()
+    for model, activation in EQUATIONS:  # gradients by the parameters of units
+        job = job_of(Case(T=12, model=model, activation=activation))
+        own = frozenset(job.network.parameters) - {"dt"}
+        ((_, gradients),) = loss_and_gradients([replace(job, trainable=own)], threads)
+        hashed.update(b"".join(gradients[name].tobytes() for name in sorted(gradients)))
     for loss, gradients in loss_and_gradients(jobs, threads):
         hashed.update(np.float64(loss).tobytes())
         for name in sorted(gradients):

@@ -60,7 +60,7 @@ int main(void) {
         Network net = {n, channels, outputs, coefficients, first, B, c, noise, W_out.w, b_out.w, (float)setting[4],
                        {A.row, A.column, A.value}, {A_transposed.row, A_transposed.column, A_transposed.value},
                        tiles, entries, tile_begin, tile_row, tile_column};
-        if (!workspace) workspace = aligned_alloc(64, (ctrnn_workspace(&net, T) * 4 + 63) / 64 * 64);
+        if (!workspace) workspace = aligned_alloc(64, (ctrnn_workspace(&net, T, 0) * 4 + 63) / 64 * 64);
         for (int64_t s = 0; s < slices; s++) {
             double loss[2];
             Slice job = {.T = T, .trials = trials, .slice = s, .noisy = 1, .key = keys[iteration], .inputs = inputs,

@@ -59,6 +59,19 @@ def population(**changes: Any) -> list[Network]:
     return flipped
 
 
+def with_trained(networks: list[Network]) -> list[Network]:
+    """The networks with every parameter trained, and moved from where it began."""
+    random, moved = np.random.default_rng(4), []
+    for network in networks:
+        own = {
+            name: network.parameters[name]
+            * random.uniform(1, 1.5, len(network.wiring.sign)).astype(np.float32)
+            for name in ("tau", *network.wiring.settings.parameters)
+        }
+        moved.append(Network(network.wiring, {**network.weights, **own}))
+    return moved
+
+
 def taught(noise: int | None, seed: int = 0, rate_penalty: float = 0.3) -> SupervisedTrials:
     random = np.random.default_rng(seed)
     return SupervisedTrials(
@@ -80,11 +93,17 @@ def by_definition(
         random = torch.Generator().manual_seed(noise)
         shape = (T, N_TRIALS, wiring.settings.n_units)
         xi, eta = (torch.randn(shape, generator=random).double() for _ in range(2))
-    weights = {
-        name: torch.tensor(array, dtype=torch.float64, requires_grad=True)
-        for name, array in network.weights.items()
-    }
-    acting = dict(weights)
+    weights, parameters = (
+        {n: torch.tensor(a, dtype=torch.float64, requires_grad=True) for n, a in arrays.items()}
+        for arrays in (network.weights, network.parameters)
+    )
+    acting, parameters = dict(weights), parameters | weights
+    if "tau" in weights:  # the noise of a step follows it
+        alpha, settings = parameters["dt"] / weights["tau"], wiring.settings
+        stationary = settings.noise_scaling == "stationary"
+        parameters["sigma"] = settings.sigma_pre * (
+            torch.sqrt(alpha * (2 - alpha)) if stationary else alpha
+        )
     if wiring.settings.dale_inputs:
         acting["W_in"] = torch.relu(weights["W_in"])
     if wiring.settings.dale_readout:
@@ -95,7 +114,7 @@ def by_definition(
         torch.from_numpy(batch.inputs).double(),
         mask=torch.tensor(wiring.mask),
         sign=torch.tensor(wiring.sign).double(),
-        parameters={name: torch.tensor(p).double() for name, p in wiring.parameters.items()},
+        parameters=parameters,
         sigma_post=wiring.settings.sigma_post,
         model=wiring.settings.model,
         activation=wiring.settings.activation,
@@ -133,6 +152,49 @@ def test_the_torch_backend_agrees_with_the_definition(
                 assert not gradient[~network.wiring.mask].any()
             largest = float(expected[name].abs().max())
             np.testing.assert_allclose(gradient, expected[name].numpy(), atol=1e-4 * largest)
+
+
+@pytest.mark.parametrize("changes", CASES)
+@pytest.mark.parametrize("noise", [None, 5])
+@pytest.mark.parametrize("together", [False, True])
+def test_gradients_by_trained_parameters_are_those_of_the_definition(
+    changes: dict[str, Any], noise: int | None, together: bool
+) -> None:
+    """tau and all parameters of the model, as training may leave them; the definition knows how sigma follows tau."""
+    networks, on_cpu = with_trained(population(**changes)), TorchBackend("cpu")
+    on_cpu.together = together
+    trainable, batches = frozenset(networks[0].weights), [taught(noise, seed) for seed in (0, 1)]
+    results = DaleBackend(on_cpu).loss_and_gradients(networks, batches, trainable)
+    for network, batch, (loss, gradients) in zip(networks, batches, results, strict=True):
+        _, expected_loss, expected = by_definition(network, batch, noise)
+        assert loss == pytest.approx(float(expected_loss), rel=1e-5)
+        assert set(gradients) == trainable
+        for name, gradient in gradients.items():
+            atol = tolerance(name) * float(expected[name].abs().max())
+            np.testing.assert_allclose(gradient, expected[name].numpy(), atol=atol)
+
+
+@pytest.mark.parametrize("changes", CASES)
+def test_backends_agree_on_trained_parameters(changes: dict[str, Any]) -> None:
+    """The native one and the reference share their noise too."""
+    networks, batches = with_trained(population(**changes)), [taught(7, seed) for seed in (0, 1)]
+    trainable = frozenset(networks[0].weights)
+    ours, theirs = (
+        get_backend(settings(train__backend=name).train).loss_and_gradients(
+            networks, batches, trainable
+        )
+        for name in ("native", "reference64")
+    )
+    for (loss, gradients), (their_loss, their_gradients) in zip(ours, theirs, strict=True):
+        assert loss == pytest.approx(their_loss, rel=1e-5)
+        for name, gradient in gradients.items():
+            atol = tolerance(name) * np.abs(their_gradients[name]).max()
+            np.testing.assert_allclose(gradient, their_gradients[name], atol=atol)
+
+
+def tolerance(name: str) -> float:
+    """Of gradients, as a share of the largest: by tau, current and x of a unit at rest all but cancel."""
+    return 3e-4 if name == "tau" else 1e-4
 
 
 @pytest.mark.parametrize("changes", CASES)

@@ -172,15 +172,15 @@ def test_without_dale_a_unit_may_do_both() -> None:
 def test_time_constants_follow_the_population() -> None:
     wiring = start(tau=20, tau_inh=10).wiring
     np.testing.assert_array_equal(wiring.tau, np.where(wiring.sign > 0, 20, 10))
-    np.testing.assert_allclose(wiring.alpha, 1 / wiring.tau)
+    assert np.array_equal(wiring.parameters["tau"], wiring.tau)
     assert (start(tau=20).wiring.tau == 20).all()
 
 
 def test_noise_scaling() -> None:
     per_step = 0.01 * np.sqrt(1 - (1 - 1 / 20) ** 2)  # what the leak takes from sigma^2 in a step
-    np.testing.assert_allclose(start().wiring.noise_per_step, per_step, rtol=1e-6)
+    np.testing.assert_allclose(start().wiring.parameters["sigma"], per_step, rtol=1e-6)
     np.testing.assert_allclose(
-        start(noise_scaling="tutorial").wiring.noise_per_step, 0.01 / 20, rtol=1e-6
+        start(noise_scaling="tutorial").wiring.parameters["sigma"], 0.01 / 20, rtol=1e-6
     )
 
 

@@ -23,7 +23,7 @@ def network() -> Network:
 
 def every_array(network: Network) -> dict[str, np.ndarray]:
     wiring = network.wiring
-    derived = {"alpha": wiring.alpha, "noise_per_step": wiring.noise_per_step}
+    derived = dict(wiring.parameters)
     acting = {f"effective {name}": array for name, array in network.effective_weights.items()}
     return {**network.arrays(), **derived, **acting}
 

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ctrnn.analysis import weights
 from ctrnn.core import artifacts, rng
 from ctrnn.network import Network, Trials, get_backend, initialise
+from ctrnn.network.weights_file import read_network
 from ctrnn.params import Params
 from ctrnn.tasks import Batch, get_task, trial_table
 from ctrnn.training.curriculum import (
@@ -110,6 +112,68 @@ def test_only_what_is_trainable_changes(name: str, signed: bool) -> None:
     for array, before in state.start.weights.items():
         changed = not np.array_equal(before, state.network.weights[array])
         assert changed == (array == name), array
+
+
+TRAINED_PARAMETERS: dict[str, Any] = {
+    "network__model": "adaptation",
+    "network__parameters": {"tau_w": 20, "g_w": 0.5},
+    "train__trainable__tau": True,
+    "train__trainable__parameters": ["tau_w"],
+}
+
+
+def test_time_constants_are_trained_for_every_unit_and_stay_in_range() -> None:
+    (state, _), _ = run(**TRAINED_PARAMETERS, network__tau=1.5, train__learning_rate=0.2)
+    for name in ("tau", "tau_w"):
+        before, after = state.start.weights[name], state.network.weights[name]
+        assert (before != after).mean() > 0.9
+        assert len(set(after.tolist())) > 10
+        assert after.min() >= 1  # dt
+    assert state.network.weights["tau"].min() == 1
+    assert "g_w" not in state.network.weights
+    sd = state.network.parameters["sigma"]
+    alpha = 1 / state.network.weights["tau"]
+    np.testing.assert_allclose(sd, 0.01 * np.sqrt(alpha * (2 - alpha)), rtol=1e-5)
+
+
+def test_what_only_time_constants_learn_lowers_the_loss() -> None:
+    names = ("W_in", "W_rec", "b_rec", "W_out", "b_out")
+    frozen = {f"train__trainable__{name}": name == "W_out" for name in names}
+    losses = {}
+    for trained in (False, True):
+        states, _ = run(
+            **frozen, train__trainable__tau=trained, train__max_iterations=200, train__learning_rate=0.01,
+            train__patience=1000, network__sigma_pre=0.0, network__sigma_post=0.0,
+        )  # fmt: skip
+        losses[trained] = np.mean([row["loss"] for s in states for row in s.history[-20:]])
+    assert losses[True] < 0.9 * losses[False]
+
+
+def test_trained_parameters_are_in_the_files_and_come_back(tmp_path: Path) -> None:
+    states, params = run(**TRAINED_PARAMETERS)
+    task = get_task("go_nogo", params.tasks, params.network.dt)
+    save(tmp_path, task, states, params.network, params.train)
+    for stem, network in (("network", states[1].network), ("initial", states[1].start)):
+        read = read_network(tmp_path / f"{stem}-1.safetensors")
+        assert read.trained_parameters == {"tau", "tau_w"}
+        for name, array in network.parameters.items():
+            assert np.array_equal(read.parameters[name], array)
+    report = weights.parameter_metrics([s.start for s in states], [s.network for s in states])
+    tau = states[0].network.weights["tau"][states[0].network.wiring.sign > 0]
+    found = report["parameters"]["tau"]["excitatory"]
+    assert found["before"][0] == {"mean": 20, "sd": 0}
+    assert found["after"][0]["mean"] == pytest.approx(tau.astype(float).mean())
+    assert found["after"][0]["sd"] == pytest.approx(tau.astype(float).std())
+
+
+def test_a_network_with_trained_parameters_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    whole, _ = run(**TRAINED_PARAMETERS)
+    run(tmp_path, **TRAINED_PARAMETERS, train__max_iterations=5)
+    resumed, _ = run(tmp_path, **TRAINED_PARAMETERS)
+    for one, other in zip(whole, resumed, strict=True):
+        pd.testing.assert_frame_equal(pd.DataFrame(one.history), pd.DataFrame(other.history))
+        for name, array in one.network.weights.items():
+            assert np.array_equal(other.network.weights[name], array)
 
 
 def test_signed_inputs_and_readout_keep_their_signs_and_still_learn() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ctrnn.training.optimizer import Adam, clip, gradient_norm
+from ctrnn.network import Network, initialise
+from ctrnn.training.optimizer import Adam, by_share, clip, gradient_norm
 from tests.settings import settings
 
 
@@ -29,6 +30,28 @@ def test_arrays_without_a_gradient_are_kept() -> None:
     new = Adam(settings().train).step(weights, {"W_rec": np.ones(3, np.float32)})
     assert new["W_in"] is weights["W_in"]
     assert (new["W_rec"] < 1).all()
+
+
+def test_a_parameter_changes_by_a_share_of_itself_and_stays_in_its_range() -> None:
+    """A share is what a weight of 1 changes by; of a parameter the gradient is by its logarithm."""
+    train = settings(train__learning_rate=0.1).train
+    parameter = {"tau": np.array([1.0, 10.0, 100.0, 1.05], np.float32)}
+    gradient = {"tau": np.array([1.0, 1.0, -1.0, 1.0], np.float32)}
+    weight = {"tau": np.ones(4, np.float32)}
+    changed = Adam(train).step(weight, gradient)["tau"]
+    new = Adam(train).step(parameter, gradient, {"tau": (1.0, 105.0)})["tau"]
+    expected = np.clip(parameter["tau"] * changed, 1, 105)
+    np.testing.assert_allclose(new, expected, rtol=1e-6)
+    assert new.tolist()[0] == 1 and new.tolist()[2] == 105 and new.tolist()[3] == 1
+
+
+def test_the_gradient_by_a_share_is_the_parameter_times_its_own() -> None:
+    network = initialise(settings().network, 1, 1, seed=1)
+    own = Network(network.wiring, {**network.weights, "tau": network.wiring.tau})
+    given = {"W_out": network.weights["W_out"], "tau": np.full_like(network.wiring.tau, 0.5)}
+    shares = by_share(given, own)
+    assert shares["W_out"] is given["W_out"]
+    assert np.array_equal(shares["tau"], 0.5 * network.wiring.tau)
 
 
 def test_the_norm_does_not_depend_on_the_order_of_the_arrays() -> None:

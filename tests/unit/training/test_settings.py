@@ -43,6 +43,22 @@ def test_at_least_one_array_is_trained() -> None:
         settings(**{**one, "train__trainable__b_rec": False})
 
 
+def test_parameters_that_are_trained_are_those_of_the_model() -> None:
+    own = {"train__trainable__parameters": ["tau_w"], "train__trainable__tau": True}
+    assert settings(**own, network__model="adaptation").train.trainable.of_units == {"tau", "tau_w"}
+    with pytest.raises(
+        ParamsError,
+        match=r"^train\.trainable\.parameters names 'tau_w', which network\.model = 'rate' does not have; give \[\]",
+    ):
+        settings(**own)
+    with pytest.raises(
+        ParamsError, match=r"names 'tau_x'.*; the nearest is tau_w|names 'tau_x'.*tau_w"
+    ):
+        settings(train__trainable__parameters=["tau_x"], network__model="adaptation")
+    with pytest.raises(ParamsError, match=r"names 'tau', .* set train\.trainable\.tau: true"):
+        settings(train__trainable__parameters=["tau"])
+
+
 def test_the_native_backend_runs_on_the_cpu_and_torch_on_any_device() -> None:
     assert settings(train__backend="torch", train__device="cuda")
     assert settings(train__backend="torch", train__device="cpu")
