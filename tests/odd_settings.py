@@ -44,7 +44,7 @@ SMALLER = {  # than the small configuration: dotted keys and values
     "tasks.dmts.stim_dur": 20,
     "tasks.dmts.response_dur": 40,
 }
-IMPORTED = ("pyarrow", "scipy.optimize", "scipy.stats", "scipy.spatial.distance", "scipy.ndimage")
+IMPORTED = ("pyarrow", "scipy.optimize", "scipy.special", "scipy.spatial.distance", "scipy.ndimage")
 TRIALS = {"perceptual_decision": 60, "working_memory": 60, "mante_graded": 72}
 SPLITS = ("train_trials", "validation_trials", "test_trials")
 

@@ -58,10 +58,6 @@ def selectivity(
 
     What the other regressors leave unexplained is permuted over trials (Freedman & Lane 1983, J Bus Econ Stat 1:292).
     """
-    from scipy.stats import (
-        false_discovery_control,
-    )  # here, since params.yaml is checked by way of this module
-
     X = design.matrix
     inverse = np.linalg.pinv(X)
     orders = random.permuted(np.tile(np.arange(len(X)), (permutations, 1)), axis=1)
@@ -80,8 +76,17 @@ def selectivity(
         p.append((1 + as_large.sum(axis=0)) / (1 + permutations))
     shape = (len(rates), rates.shape[2])
     ps = np.reshape(p, shape).astype(np.float64)
-    adjusted = false_discovery_control(ps, axis=1) if ps.size else ps
-    return Selectivity(np.reshape(d_prime, shape), ps, adjusted <= false_discovery_rate)
+    return Selectivity(np.reshape(d_prime, shape), ps, significant(ps, false_discovery_rate))
+
+
+def significant(
+    p: Float[np.ndarray, "regressor unit"], false_discovery_rate: float
+) -> Bool[np.ndarray, "regressor unit"]:
+    """Which p survive a false discovery rate among the units (Benjamini & Hochberg 1995, J R Stat Soc B 57:289)."""
+    ordered, m = np.sort(p, axis=1), p.shape[1]
+    passes = ordered * (m / np.arange(1, m + 1)) <= false_discovery_rate
+    largest = np.where(passes, ordered, -1.0).max(axis=1, keepdims=True, initial=-1.0)
+    return p <= largest
 
 
 def silent_and_saturated(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from ctrnn import analysis
 from ctrnn.sweep.checkout import Experiment
@@ -176,7 +176,8 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
     mean = float(values.mean())
     if len(values) < 2:
         return mean, math.nan, math.nan
-    reach = stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * stats.sem(values)
+    standard_error = values.std(ddof=1) / math.sqrt(len(values))
+    reach = stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2) * standard_error
     return mean, mean - float(reach), mean + float(reach)
 
 
@@ -194,9 +195,7 @@ def hedges_g(low: np.ndarray, high: np.ndarray) -> tuple[float, float, float]:
     if pooled == 0:
         return math.nan, math.nan, math.nan
     g = float((high.mean() - low.mean()) / pooled * (1 - 3 / (4 * (n + m) - 9)))
-    reach = stats.norm.ppf(0.5 + CONFIDENCE / 2) * math.sqrt(
-        (n + m) / (n * m) + g**2 / (2 * (n + m))
-    )
+    reach = ndtri(0.5 + CONFIDENCE / 2) * math.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
     return g, g - float(reach), g + float(reach)
 
 
