@@ -163,8 +163,11 @@ def by_condition(
     seeds: Sequence[int],
     trials_per_condition: int,
     backend: Backend,
-) -> Iterator[tuple[pd.DataFrame, Sequence[Activity]]]:
-    """The rows of each condition's first trials, and what every network does on them, as in `record`."""
+) -> Iterator[tuple[pd.DataFrame, Iterator[Activity]]]:
+    """The rows of each condition's first trials, and what every network does on them, as in `record`.
+
+    An iterator that has ended holds no activity, so that those of one condition are in memory.
+    """
     from tqdm import tqdm  # here, since params.yaml is checked by way of this module
 
     groups = test.conditions.reset_index(drop=True).groupby("condition", sort=True)
@@ -172,7 +175,7 @@ def by_condition(
         rows = all_rows.sort_values("trial").head(trials_per_condition)
         inputs = test.inputs[:, rows.index.to_numpy()]
         trials = [Trials(inputs, key(seed, "analyze", str(label))) for seed in seeds]
-        yield rows, backend.activity(networks, trials)
+        yield rows, iter(backend.activity(networks, trials))
 
 
 def in_bins(
