@@ -13,10 +13,11 @@ import pytest
 from ctrnn import evaluation, params, tasks
 from ctrnn.analysis.analyze import analyze
 from ctrnn.analysis.dynamics import flow
+from ctrnn.analysis.memory import compute, slow_states
 from ctrnn.analysis.recording import Recording
 from ctrnn.errors import ParamsError
 from ctrnn.kernel import library
-from ctrnn.network import get_backend
+from ctrnn.network import get_backend, initialise
 from ctrnn.params import memory
 from ctrnn.tasks import trial_table
 from ctrnn.training import loop
@@ -48,6 +49,22 @@ MUCH = {  # of what memory grows with
     "tasks__mante__validation_trials": 512,
     "network__n_units": 64,
     "analyze__fixed_points__starts": 4,
+}
+# Of what the analysis of memory needs more than any other.
+REPLAYED: dict[str, Any] = {
+    "network__model": "short_term_plasticity",
+    "network__n_units": 32,
+    "tasks__dmts__test_trials": 1024,
+    "analyze__trials_per_condition": 256,
+    "train__n_networks": 1,
+}
+DECODED: dict[str, Any] = {
+    "network__n_units": 10,
+    "tasks__dmts__test_trials": 2048,
+    "analyze__memory": {"test_share": 0.01, "C": 1.0},
+    "analyze__trials_per_condition": 512,
+    "analyze__time_bin": 100,
+    "train__n_networks": 1,
 }
 
 
@@ -93,6 +110,28 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
     for stage, taken in took.items():
         estimate = max(need.bytes for need in needs if need.stage == f"{stage}@{TASK}")
         assert taken / 2 < estimate < 2 * taken, f"{stage}: {estimate / 1e6} MB for {taken / 1e6}"
+
+
+@pytest.mark.parametrize("changes", [REPLAYED, DECODED])
+def test_the_estimate_is_within_a_factor_of_two_of_what_the_analysis_of_memory_takes(
+    changes: dict[str, Any],
+) -> None:
+    chosen = settings(**FEW | changes)
+    task, backend = tasks.get_task("dmts", chosen.tasks, 1.0), get_backend(chosen.train)
+    wiring = chosen.network.model, chosen.network.activation
+    # They import sympy, which counts among the libraries of the process.
+    slow_states(*wiring), flow(*wiring)
+
+    def analysis() -> None:
+        networks = [initialise(chosen.network, 2, 1, 1)]
+        test = task.render(trial_table(task, "test", 1))
+        recording = Recording(task, test, networks, networks, 1, chosen.analyze, backend)
+        assert recording.rates_before and recording.once(compute)[0]
+
+    taken, _ = peak(analysis)
+    needs = [need for need in memory.needs(task, chosen) if need.stage == "analyze@dmts"]
+    estimate = max(need.bytes for need in needs)
+    assert taken / 2 < estimate < 2 * taken, f"{estimate / 1e6} MB for {taken / 1e6}"
 
 
 @pytest.mark.parametrize(

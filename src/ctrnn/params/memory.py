@@ -20,6 +20,7 @@ from ctrnn.kernel import usable_cores
 from ctrnn.network.settings import PairDensities
 from ctrnn.params.schema import Params
 from ctrnn.tasks import Task, get_task
+from ctrnn.tasks.settings import TwoStimuli
 from ctrnn.training.coarse import coarse_step
 
 PROCESS = 200e6  # bytes of Python and its libraries
@@ -193,6 +194,18 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
             part(first * T * (step + (step - o) * LESIONS), "T", "analyze.lesions.trials_per_condition"),
         ],
     }  # fmt: skip
+    if isinstance(settings, TwoStimuli) and k > 1:
+        learned = (1 - analyze.memory.test_share) * trials
+        slow = len(models()[params.network.model].states) - 1
+        if slow:  # of the networks' rates in one condition, those of one in float64, and its slow states thrice
+            steps = T * k * U * (4 * (N + 1) + 8 + 12 * slow)
+            keys = "T", networks, units, "analyze.trials_per_condition"
+            phases["replay"] = [part(steps + N * binned, *keys)]
+        phases["decoder"] = [
+            part(2 * binned + N * binned, networks, units),
+            part(16 * learned**2, "analyze.trials_per_condition"),
+            part(2 * trials * T * step, "T", "analyze.trials_per_condition"),
+        ]
     per_trial = tested.trials_per_condition
     for setting in (*task.varied_settings(), "noise"):
         key = f"analyze.generalisation.{setting}"
