@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from ctrnn.core.config import LARGEST, Duration, NotNegative, Section, Share
 from ctrnn.dynamics.activations import ACTIVATIONS
 from ctrnn.dynamics.model import Parameter
-from ctrnn.dynamics.models import models
+from ctrnn.dynamics.models import models, names
 from ctrnn.errors import nearest
 
 MOST_UNITS = 46_340  # whose square, the number of places for a synapse, is at most MOST
@@ -68,7 +68,7 @@ class NetworkSettings(Section):
     model and parameters may be left out, as in a params.yaml from before there were several models.
     """
 
-    model: Literal[tuple(models())] = "rate"  # type: ignore[valid-type]
+    model: Literal[tuple(names())] = "rate"  # type: ignore[valid-type]
     parameters: dict[str, ParameterValue] = Field(default_factory=dict)
     n_units: Annotated[int, Field(ge=1, le=MOST_UNITS)]
     dt: Duration
