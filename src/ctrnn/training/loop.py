@@ -19,7 +19,7 @@ from ctrnn.core.rng import key, network_seeds
 from ctrnn.dynamics.models import models
 from ctrnn.errors import UserError, heard, interrupt, log_event
 from ctrnn.network import Backend, Network, SupervisedTrials
-from ctrnn.network.settings import NetworkSettings, range_of
+from ctrnn.network.settings import NetworkSettings, numbers_of, range_of
 from ctrnn.tasks import Task
 from ctrnn.training import checkpoint
 from ctrnn.training.coarse import coarse_step
@@ -266,13 +266,20 @@ def stop_signals() -> Iterator[list[int]]:
 def diverged(task: Task[Any], state: TrainState, settings: TrainSettings) -> str:
     """The sentence for a loss that is not finite, with settings that have acted by then."""
     network = state.network.wiring.settings
+    raised = {
+        f"network.parameters.{name}": value
+        for name, parameter in models()[network.model].parameters.items()
+        if parameter.at_least != "dt"  # a time constant
+        and (value := max(numbers_of(network.parameters[name]))) > np.max(parameter.default)
+    }
     if state.iteration:
         suspects = {"train.learning_rate": settings.learning_rate, "network.w_gain": network.w_gain}
         if settings.clip_norm is not None:
             suspects["train.clip_norm"] = settings.clip_norm
+        suspects = {k: v for k, v in raised.items() if v > max(suspects.values())} | suspects
     else:  # before the first step of training: what is largest of what the network starts with and is given
         keys = ("w_gain", "W_in_sd", "readout_sd", "sigma_pre", "sigma_post")
-        acted = {f"network.{key}": getattr(network, key) for key in keys}
+        acted = raised | {f"network.{key}": getattr(network, key) for key in keys}
         acted |= {f"train.penalties.{key}": value for key, value in settings.penalties}
         acted |= {f"tasks.{task.name}.{k}": v for k, v in task.settings if "evidence" in k}
         suspects = dict(sorted(acted.items(), key=lambda item: -np.max(item[1]))[:3])

@@ -30,7 +30,7 @@ from ctrnn.training.curriculum import (
     mean_squared_error,
     meets_criterion,
 )
-from ctrnn.training.loop import TrainingError, progress, stop_signals, train
+from ctrnn.training.loop import TrainingError, diverged, progress, stop_signals, train
 from ctrnn.training.optimizer import with_weight_penalties
 from ctrnn.training.settings import EarlyAbandon
 from ctrnn.training.state import TrainState, learning_curve, save
@@ -332,6 +332,33 @@ def test_a_loss_that_is_not_finite_at_once_names_the_largest_that_acted() -> Non
         r"network\.w_gain = 3\.0 or network\.W_in_sd = 1\.0$",
     ):
         run(network__readout_sd=1e25, network__w_gain=3.0)
+
+
+@pytest.mark.parametrize("g_w", [1e30, {"excitatory": 1.0, "inhibitory": 1e30}])
+def test_a_loss_that_is_not_finite_names_the_parameter_of_the_model_that_was_raised(
+    g_w: Any,
+) -> None:
+    with pytest.raises(
+        TrainingError,
+        match=r"at iteration 1; lower network\.parameters\.g_w = 1e\+30 or network\.w_gain = 1\.5 or network\.W_in_sd",
+    ):
+        run(
+            network__model="adaptation",
+            network__activation="relu",
+            network__sigma_pre=1.0,
+            network__parameters={"g_w": g_w},
+        )
+
+
+def test_a_parameter_that_was_raised_may_be_what_makes_a_loss_grow_later() -> None:
+    (state, *_), params = run(
+        network__model="adaptation", network__parameters={"g_w": 1e6}, train__max_iterations=1
+    )
+    task = get_task("go_nogo", params.tasks, 1.0)
+    assert diverged(task, state, params.train).endswith(
+        "at iteration 2; lower network.parameters.g_w = 1000000.0 or train.learning_rate = 0.003 or "
+        "network.w_gain = 1.5 or train.clip_norm = 1.0"
+    )
 
 
 @pytest.mark.parametrize(("criterion", "met"), [(0.98, False), (1.0, True)])
