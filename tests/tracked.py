@@ -86,7 +86,12 @@ def fabricate(
 
 
 def record(root: Path, made: params.Params, task: str = TASK) -> None:
-    """Write dvc.lock as DVC does after it has run all stages with these settings: hashes of what lies on disk."""
+    """Write dvc.lock as DVC does after it has run all stages with these settings: hashes of what lies on disk.
+
+    And the digests that the stages write beside their files.
+    """
+    for stage in artifacts.WITH_SUMS:
+        artifacts.write_sums(artifacts.folder(stage, task, root))
 
     def files(*paths: str) -> list[dict[str, str]]:
         return [{"path": p, "hash": "md5", "md5": checks.hash_of(root / p, root)} for p in paths]

@@ -93,9 +93,26 @@ def test_a_byte_that_differs_is_one_sentence_with_the_command(folder: Path, name
             read(path)
 
 
+@pytest.mark.parametrize("name", ["table.csv", "told.json", "arrays.npz"])
+def test_a_file_of_a_stage_is_not_read_without_digests_beside_it(folder: Path, name: str) -> None:
+    (folder / artifacts.SUMS).unlink()
+    path, read = folder / name, FILES[name][1]
+    with pytest.raises(
+        ArtifactError,
+        match=f"{path} may be damaged: there is no SHA256SUMS beside it; make repro makes it again",
+    ):
+        read(path)
+
+
+def test_weights_are_read_without_digests_beside_them(folder: Path) -> None:
+    (folder / artifacts.SUMS).unlink()
+    artifacts.read_weights(folder / "network.safetensors")
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_without_digests_what_is_no_such_file_is_one_sentence(folder: Path, name: str) -> None:
     (folder / artifacts.SUMS).unlink()
+    folder = folder.rename(folder.parents[1] / "copy")  # of no stage
     path, read = folder / name, FILES[name][1]
     read(path)
     odd = [b"", b"\xff" * 100]

@@ -48,6 +48,8 @@ def fabricate(root: Path, params: Params, failed: tuple[tuple[str, int], ...] = 
         train(artifacts.folder("train", name, root), converged)
         evaluate(name, root, converged, labels, test)
         analyze(name, root, labels)
+        for stage in artifacts.WITH_SUMS:
+            artifacts.write_sums(artifacts.folder(stage, name, root))
 
 
 def train(folder: Path, converged: list[bool]) -> None:
@@ -390,6 +392,7 @@ def test_what_a_run_lacks_is_not_drawn(tmp_path: Path, params: Params) -> None:
     path = artifacts.folder("analyze", "xor", tmp_path) / "fixed_points.npz"
     nowhere = artifacts.read_arrays(path) | {"linearised": np.full((2, 1), -1)}
     artifacts.write_arrays(path, nowhere)
+    artifacts.write_sums(path.parent)
     build(params, tmp_path)
     figures = artifacts.figures_folder("xor", tmp_path)
     assert not (figures / "selection.png").exists()

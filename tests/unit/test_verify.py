@@ -21,7 +21,9 @@ def results(root: Path, off: float = 0.0, digest: str = "1" * 32, figures: int =
     """A folder with the results of a task: train's array is off by so much, and so is its hash."""
     arrays = {"x": np.array([[1.0, 2.0], [3.0, 4.0 + off]])}
     for stage in STAGES:
-        artifacts.write_arrays(artifacts.folder(stage, "xor", root) / "arrays.npz", arrays)
+        folder = artifacts.folder(stage, "xor", root)
+        artifacts.write_arrays(folder / "arrays.npz", arrays)
+        artifacts.write_sums(folder)
     metrics = {"radius": {"mean": 1.5 + off, "sd": None, "per_network": [1.0, 2.0 + off]}}
     artifacts.write_json(artifacts.metrics_path("analyze", "xor", root), metrics)
     for number in range(figures):
@@ -80,6 +82,7 @@ def test_settings_that_analyze_left_are_compared(folders: tuple[Path, Path]) -> 
     for root, bins in zip(folders, (40, 41), strict=True):
         folder = artifacts.folder("analyze", "xor", results(root))
         artifacts.write_json(folder / "settings.json", {"weight_bins": bins})
+        artifacts.write_sums(folder)
     assert compared(*folders)["artifacts/analyze/xor/settings.json"].verdict == "DIFFERENT"
 
 

@@ -7,7 +7,8 @@ that reads it need not name them among its params.
 
 SHA256SUMS in such a folder has the digest and the path in the checkout of every file in it; a weights file has a digest
 of its own, which it takes along wherever it is copied to. Reading compares them, and raises ArtifactError where a file
-is missing, damaged or of another task. Files from before there were digests are read without.
+is missing, damaged or of another task, or where a stage's folder has no SHA256SUMS. Weights from before there were
+digests, and copies elsewhere, are read without.
 
 `mean_sd` and `rounded` word the numbers of a population as the metrics hold them.
 """
@@ -31,6 +32,7 @@ from ctrnn.errors import UserError
 
 SPLITS = ("train", "validation", "test")
 SUMS = "SHA256SUMS"
+WITH_SUMS = ("generate", "train", "evaluate", "analyze")  # stages, whose folders have it
 
 T = TypeVar("T")
 
@@ -214,9 +216,11 @@ def _read(path: Path, kind: str, parse: Callable[[bytes], T]) -> T:
 
 
 def _compare(path: Path, content: bytes) -> None:
-    """Raises ArtifactError where SHA256SUMS beside a file names another digest, or another stage and task."""
-    sums = path.with_name(SUMS)
+    """Raises ArtifactError where SHA256SUMS beside a file is missing, or names another digest, stage or task."""
+    sums, here = path.with_name(SUMS), path.absolute().parts[-4:]
     if not sums.is_file():
+        if path.suffix != ".safetensors" and here[0] == "artifacts" and here[1] in WITH_SUMS:
+            raise error(path, f"may be damaged: there is no {SUMS} beside it")
         return
     lines = (line.split("  ", 1) for line in sums.read_text(errors="replace").splitlines())
     entries = {
@@ -225,7 +229,6 @@ def _compare(path: Path, content: bytes) -> None:
     digest, place = entries.get(path.name, ("", ()))
     if digest != _sha256(content):
         raise error(path, f"is damaged: its digest is not the one in {SUMS} beside it")
-    here = path.absolute().parts[-4:]
     if here[0] == "artifacts" and here != place:
         raise error(path, f"is a copy of {'/'.join(place)}")
 
