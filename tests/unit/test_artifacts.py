@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from ctrnn.core import artifacts
 from ctrnn.core.artifacts import ArtifactError
+from ctrnn.errors import UserError
 
 ARRAYS: dict[str, np.ndarray] = {
     "rates": np.arange(12.0).reshape(3, 4),
@@ -139,6 +141,20 @@ def test_a_file_that_is_none_is_one_sentence_and_does_not_hang(folder: Path, nam
         read(path)
     with pytest.raises(ArtifactError, match=f"{path} cannot be written .*; make repro makes it"):
         FILES[name][0](path)
+
+
+@pytest.mark.parametrize("name", ["./xor", "../train/xor", "y/../xor", "..", "", "/xor", "xor\n"])
+def test_a_name_that_is_a_path_leads_to_no_folder_and_makes_none(name: str, tmp_path: Path) -> None:
+    (tmp_path / "artifacts" / "train" / "xor").mkdir(parents=True)
+    places: list[Callable[[str, Path], Path]] = [
+        partial(artifacts.metrics_path, "train"),
+        partial(artifacts.folder, "train"),
+        artifacts.figures_folder,
+    ]
+    for place in places:
+        with pytest.raises(UserError, match="is not the name of a task; give letters, digits"):
+            place(name, tmp_path)
+    assert len(list(tmp_path.rglob("*"))) == 3
 
 
 def test_the_folder_of_another_task_is_not_read(folder: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -28,7 +29,7 @@ import numpy as np
 import pandas as pd
 import safetensors.numpy
 
-from ctrnn.errors import UserError
+from ctrnn.errors import UserError, shown
 
 SPLITS = ("train", "validation", "test")
 SUMS = "SHA256SUMS"
@@ -55,7 +56,7 @@ def error(path: Path, fault: str) -> ArtifactError:
 
 def folder(stage: str, task: str, root: str | Path = ".") -> Path:
     """artifacts/<stage>/<task>, made where it is missing. Raises ArtifactError where it is a link or a file."""
-    path = _made(Path(root) / "artifacts" / stage / task)
+    path = _made(Path(root) / "artifacts" / stage / _plain(task))
     if (
         path.is_symlink()
     ):  # DVC's report does not look into it, and its stages write to wherever it leads
@@ -65,12 +66,16 @@ def folder(stage: str, task: str, root: str | Path = ".") -> Path:
 
 def metrics_path(stage: str, task: str, root: str | Path = ".") -> Path:
     """reports/<stage>/<task>.json; its folder is made where it is missing."""
-    return _made(Path(root) / "reports" / stage) / f"{task}.json"
+    file = f"{_plain(task)}.json"
+    return _made(Path(root) / "reports" / stage) / file
 
 
 def curve_path(task: str, root: str | Path = ".") -> Path:
-    """reports/train/<task>.csv, the learning curve that `dvc plots` shows; its folder is made where it is missing."""
-    return metrics_path("train", task, root).with_suffix(".csv")
+    """reports/train/curve-<task>.csv, which `dvc plots` shows; its folder is made where it is missing.
+
+    Before the name of the task stands a word, so that for another spelling of it, as ./xor, the path is another.
+    """
+    return metrics_path("train", task, root).with_name(f"curve-{task}.csv")
 
 
 # In place of a task's figures where none are wanted: DVC keeps no empty folder.
@@ -79,7 +84,7 @@ NO_FIGURES = "none.txt"
 
 def figures_folder(task: str, root: str | Path = ".") -> Path:
     """reports/figures/<task>, made where it is missing."""
-    return _made(Path(root) / "reports" / "figures" / task)
+    return _made(Path(root) / "reports" / "figures" / _plain(task))
 
 
 def replace(path: Path, content: bytes | str) -> None:
@@ -189,6 +194,15 @@ def _digest(arrays: Mapping[str, np.ndarray], settings: Mapping[str, Any]) -> st
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _plain(task: str) -> str:
+    """The name of a task. Raises UserError where it would lead to another folder than one of this name."""
+    if re.fullmatch(r"\w[\w.-]*", task):
+        return task
+    raise UserError(
+        f"{shown(task)} is not the name of a task; give letters, digits and _ alone, as in params.yaml"
+    )
 
 
 def _made(folder: Path) -> Path:
