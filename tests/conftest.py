@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from jaxtyping import install_import_hook
 
 import tests.annotations
 
@@ -26,7 +25,7 @@ for number, usual in (
         signal.signal(number, usual)
 
 # Before any test module imports ctrnn: its functions then check the axes and kinds of their arrays.
-install_import_hook("ctrnn", f"{tests.annotations.__name__}.check")
+tests.annotations.install()
 
 
 def _random_state() -> dict[str, bytes]:
