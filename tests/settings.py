@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,17 @@ FILE = Path(__file__).parents[1] / "params.yaml"
 MORE_TASKS = FILE.parent / "experiments" / "tasks.yaml"
 
 
+@cache
+def read(path: Path) -> dict[str, Any]:
+    """What a YAML file holds, read once: that takes longer than many a test. Nobody changes it."""
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    return content
+
+
 def settings(**changes: Any) -> Params:
     """params.yaml with changes by dotted key, dots written as two underscores (`network__p_inh=0.3`)."""
-    raw = yaml.safe_load(FILE.read_text())
-    raw["tasks"] |= yaml.safe_load(MORE_TASKS.read_text())
+    raw = deepcopy(read(FILE))
+    raw["tasks"] |= deepcopy(read(MORE_TASKS))
     for key, value in changes.items():
         *path, last = key.split("__")
         section = raw

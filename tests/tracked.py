@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from ctrnn import lock, params
 from ctrnn.core import artifacts
 from ctrnn.event_log import EventLogWriter
 from ctrnn.tracking import checks, config, live, publishing, runs, store
+from tests.settings import read
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TASK = "mante"
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # in C where PyYAML has it
 UNRECORDED = ("threads", "checkpoint_every")  # settings of train that no entry of dvc.lock has
 FIGURES = ("outputs", "state_space", "weights")
 LABELS = ["context=motion motion=+0.5 colour=-0.5", "context=colour motion=-0.5 colour=+0.5"]
@@ -28,7 +31,7 @@ def fabricate(
     root: Path, p_inh: float = 0.2, figure: bytes = b"png", task: str = TASK
 ) -> params.Params:
     """The files of one task as the pipeline leaves them, with two networks and three iterations."""
-    settings = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    settings = deepcopy(read(REPOSITORY / "params.yaml"))
     settings["network"]["p_inh"] = p_inh
     settings["train"]["n_networks"] = 2
     trained, evaluated = root / "artifacts/train" / task, root / "artifacts/evaluate" / task
@@ -36,7 +39,7 @@ def fabricate(
     reports = [root / "reports" / stage for stage in ("evaluate", "analyze")]
     for folder in (trained, evaluated, generated, drawn, *reports):
         folder.mkdir(parents=True, exist_ok=True)
-    (root / "params.yaml").write_text(yaml.safe_dump(settings))
+    (root / "params.yaml").write_text(yaml.dump(settings, Dumper=DUMPER))
     made = params.read(root / "params.yaml")
 
     table = pd.DataFrame({"trial": [0, 1], "motion": [0.5, -0.5], "condition": LABELS})
