@@ -56,30 +56,43 @@ def untouched_global_random_state() -> Iterator[None]:
         )
 
 
-# What these tests share, a run of the small pipeline or a server, would be made once in each process.
-TOGETHER = (
-    ("tests/pipeline/test_clones.py", "tests/pipeline/test_contract.py", "tests/pipeline/test_pipeline.py",
-     "tests/pipeline/test_recovery.py", "tests/pipeline/test_full_disk.py", "tests/pipeline/test_blocks.py"),
-    ("tests/unit/tracking/",),
-)  # fmt: skip
+# What these tests share, two servers, would be made once in each process.
+TOGETHER = ("tests/unit/tracking/",)
 
-# Handed out before the others, which are short: so all processes end at about the same time.
-FIRST = ("tests/pipeline/", "tests/experiments/", "tests/unit/tracking/", "tests/unit/kernel/")
+# Handed out in this order before the others, which are short: so all processes end at about the same time.
+FIRST = (
+    "tests/unit/tracking/",
+    "tests/pipeline/test_sweep.py",
+    "tests/pipeline/test_kills.py",
+    "tests/pipeline/test_faults.py",
+    "tests/pipeline/test_experiments.py",
+    "tests/pipeline/",
+    "tests/experiments/",
+    "tests/unit/kernel/",
+    "tests/unit/dynamics/",
+    "tests/unit/analysis/",
+    "tests/unit/training/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts the tests of FIRST before the others; the order is the same otherwise."""
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+
+    def rank(item: pytest.Item) -> int:
+        ranks = (i for i, begin in enumerate(FIRST) if item.nodeid.startswith(begin))
+        return next(ranks, len(FIRST))
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Hands the tests to processes by file, and those that are TOGETHER to one process."""
+    """Hands the tests to processes by file, and those of a folder of TOGETHER to one process."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return next((some[0] for some in TOGETHER if file.startswith(some)), file)
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
     return Scheduler(config, log)
