@@ -2,8 +2,8 @@
 
 It takes a clone of the checkout that nobody uses and as many cores as it is given, runs `dvc exp run` there, and pushes
 the experiment to the checkout. The clones share the checkout's DVC cache and checkpoints. It ends, and all that it has
-started, when its standard input closes: whoever started it is gone. What the stages did it knows from their events, and
-the last line of its output says in JSON how it went.
+started, when its standard input closes: whoever started it is gone. Where it is killed, DVC ends with it. What the
+stages did it knows from their events, and the last line of its output says in JSON how it went.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from ctypes import CDLL
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ctrnn.errors import EVENTS, exit_on_user_error
+from ctrnn.errors import EVENTS, PR_SET_PDEATHSIG, exit_on_user_error
 from ctrnn.repair import damaged_cache
 from ctrnn.sweep.checkout import Checkout, SweepError
 
@@ -43,8 +44,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     name, began = job["name"], time.monotonic()
     log, events_path = checkout.log(name), checkout.events(name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    events_path.unlink(missing_ok=True)  # of an earlier start
     with checkout.lock(f"point {name}"), ExitStack() as held, log.open("w") as output:
+        events_path.unlink(missing_ok=True)  # of an earlier start, which has ended by now
         held.enter_context(pin_cores(job["threads"]))
         clone = held.enter_context(claimed_clone(checkout, job["commit"]))
         sets = [f"--set-param={override}" for override in job["overrides"]]
@@ -56,6 +57,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            preexec_fn=ending_with_this_process(),
             check=False,
         )
         events = read_events(events_path)
@@ -193,6 +195,24 @@ def failed_stage(events: list[dict[str, Any]], log: str) -> tuple[str | None, st
     if failed:
         return failed[-1]["stage"], failed[-1]["error"]
     return None, (log.strip().splitlines() or ["no message"])[-1]
+
+
+def ending_with_this_process() -> Callable[[], None] | None:
+    """What a child calls before it begins, so that it ends when this process is killed, and a stage with DVC.
+
+    A worker of Ray kills its own child, which is this process, when it exits, and nothing below. A DVC that goes on
+    would write into a clone whose lock nobody holds any more. None where the system cannot.
+    """
+    if sys.platform != "linux":
+        return None
+    set_signal, parent = CDLL(None).prctl, os.getpid()
+
+    def prepare() -> None:
+        set_signal(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it was killed before
+            os._exit(1)
+
+    return prepare
 
 
 def exit_with_parent() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from dvc.repo import Repo
 
@@ -136,6 +139,36 @@ def test_a_point_leaves_its_experiment_in_the_checkout_in_place_of_earlier_ones(
     assert done["stages"] == {"train@task": 2.5}
     assert done["ref"] in runner.refs(checkout.root)
     assert kept(checkout) == ["tau: 2"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("checkout", [""], indirect=True)
+def test_dvc_ends_with_a_runner_that_is_killed(checkout: Checkout) -> None:
+    """As by Ray, whose worker kills its own child at its exit: the clone is free then, and DVC would go on in it."""
+    (checkout.root / "dvc.yaml").write_text("stages: {train: {cmd: exec sleep 60, params: [tau]}}")
+    commit(checkout.root)
+    job = {"root": str(checkout.root), "commit": checkout.commit, "name": "one", "threads": 1}
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "ctrnn.sweep.runner"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, text=True,
+    )  # fmt: skip
+    assert killed.stdin
+    with killed:
+        killed.stdin.write(json.dumps({**job, "overrides": ["tau=2"], "targets": []}) + "\n")
+        killed.stdin.flush()
+        started: dict[str, psutil.Process] = {}
+        deadline = time.monotonic() + 60
+        while "sleep" not in started and time.monotonic() < deadline:
+            children = psutil.Process(killed.pid).children(recursive=True)
+            started = {child.name(): child for child in children}
+            time.sleep(0.1)
+        stage, dvc = started["sleep"], psutil.Process(started["sleep"].ppid())
+        killed.kill()
+    try:
+        dvc.wait(20)
+    finally:
+        stage.kill()  # no stage of ours, which would have ended with DVC
 
 
 def test_a_clone_has_the_cache_and_the_checkpoints_of_the_checkout(checkout: Checkout) -> None:
