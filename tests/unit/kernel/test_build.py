@@ -52,7 +52,8 @@ def test_many_processes_build_one_library_and_leave_nothing_else(own_cache: Path
     def run(_: int) -> str:
         return subprocess.run(
             program, capture_output=True, text=True, check=True,
-            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "CTRNN_CACHE": str(own_cache)},
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "CTRNN_CACHE": str(own_cache),
+                 "CTRNN_CFLAGS": "-O0"},
         ).stdout.strip()  # fmt: skip
 
     with ThreadPoolExecutor(4) as pool:

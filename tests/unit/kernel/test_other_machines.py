@@ -72,7 +72,7 @@ def test_address_and_undefined_behaviour_sanitizers_are_silent() -> None:
         "CTRNN_CFLAGS": "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer",
         "LD_PRELOAD": " ".join(runtime),
         "ASAN_OPTIONS": "detect_leaks=0",
-        "CTRNN_EXAMPLES": "150",
+        "CTRNN_EXAMPLES": "100",
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
     }
     tests = [
