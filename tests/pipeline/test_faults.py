@@ -31,6 +31,7 @@ LONG = {
     "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut
     "train.coarse_dt": None,
+    "report.figures": False,
 }
 pytestmark = [
     pytest.mark.slow,
