@@ -175,9 +175,9 @@ def test_a_file_that_its_stage_did_not_write_is_not_read(folder: Path) -> None:
 def test_digests_are_as_sha256sum_takes_them(folder: Path) -> None:
     lines = (folder / artifacts.SUMS).read_text().splitlines()
     root = folder.parents[2]
-    told = {name: digest for digest, name in (line.split("  ") for line in lines)}
-    assert set(told) == {f"artifacts/evaluate/xor/{name}" for name in FILES}
-    assert all(sha256((root / name).read_bytes()).hexdigest() == told[name] for name in told)
+    digests = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    assert set(digests) == {f"artifacts/evaluate/xor/{name}" for name in FILES}
+    assert all(sha256((root / name).read_bytes()).hexdigest() == digests[name] for name in digests)
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink])

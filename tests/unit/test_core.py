@@ -26,12 +26,12 @@ def test_a_population_is_told_by_mean_spread_and_every_network() -> None:
 
 
 def test_a_reported_number_has_six_digits_and_is_null_where_it_is_not_finite() -> None:
-    told = {
+    metrics = {
         "a": [1.23456789, 1234567.8, {"b": math.nan}],
         "c": [3, "x", True, None],
         "d": -math.inf,
     }
-    assert rounded(told) == {
+    assert rounded(metrics) == {
         "a": [1.23457, 1234570.0, {"b": None}], "c": [3, "x", True, None], "d": None,
     }  # fmt: skip
     assert rounded(1.23456789, 3) == 1.23
@@ -128,12 +128,14 @@ def test_settings_in_a_weights_file_are_covered_by_its_digest(tmp_path: Path) ->
     path = tmp_path / "a.safetensors"
     arrays = {"b": np.zeros(2, np.float32), "a": np.arange(4.0).reshape(2, 2).T}
 
-    def write(told: dict[str, Any]) -> None:
-        path.write_bytes(safetensors.numpy.save({"a": np.ones(1)}, {"settings": json.dumps(told)}))
+    def write(settings: dict[str, Any]) -> None:
+        path.write_bytes(
+            safetensors.numpy.save({"a": np.ones(1)}, {"settings": json.dumps(settings)})
+        )
 
     artifacts.write_weights(path, arrays, {"kind": "trained", "seed": 1})
-    back, told = artifacts.read_weights(path)
-    assert told == {"kind": "trained", "seed": 1}
+    back, settings = artifacts.read_weights(path)
+    assert settings == {"kind": "trained", "seed": 1}
     np.testing.assert_array_equal(back["a"], arrays["a"])
     first = path.read_bytes()
     artifacts.write_weights(path, dict(reversed(arrays.items())), {"seed": 1, "kind": "trained"})

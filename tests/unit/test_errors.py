@@ -93,10 +93,10 @@ def test_another_error_keeps_its_traceback() -> None:
 def test_a_stage_takes_the_task_or_the_name_that_dvc_gives_the_stage(
     argument: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    names: list[str] = []
     monkeypatch.setattr("sys.argv", ["stages/train.py", argument])
-    run_stage(told.append)
-    assert told == ["mante"]
+    run_stage(names.append)
+    assert names == ["mante"]
 
 
 @pytest.mark.parametrize(
@@ -168,14 +168,14 @@ def test_a_stage_that_dvc_runs_ends_with_it_and_another_does_not(
     monkeypatch.delenv("DVC_STAGE", raising=False)
     if by_dvc:
         monkeypatch.setenv("DVC_STAGE", "report")
-    told: list[int] = []
+    signals: list[int] = []
     before = end_with_parent()
     CDLL(None).prctl(1, 0)
     try:
-        run_stage(lambda: told.append(end_with_parent()))
+        run_stage(lambda: signals.append(end_with_parent()))
     finally:
         CDLL(None).prctl(1, before)
-    assert told == [number]
+    assert signals == [number]
 
 
 def test_a_stage_without_a_task_takes_none(

@@ -118,8 +118,8 @@ def test_several_outputs_have_columns_of_their_own() -> None:
         np.testing.assert_allclose(outcomes[f"response_{bit}"], outcomes[bit], rtol=1e-5)
     assert evaluation.sample_outputs.shape == (1, 350, 8, 3)
     assert outcomes["correct"].all()
-    one = {"networks": [{"network": 0, "converged": True, "iterations": 7}]}
-    report = metrics(evaluation, one)  # of a population of one
+    summary = {"networks": [{"network": 0, "converged": True, "iterations": 7}]}
+    report = metrics(evaluation, summary)  # of a population of one
     assert report["accuracy"] == {"mean": 1, "sd": None, "per_network": [1]}
     assert report["saturated_rates"]["mean"] == 0.25
 
@@ -138,8 +138,8 @@ def test_a_rate_without_slope_is_saturated(
     activation: str, rates: list[float], share: float
 ) -> None:
     network = initialise(settings(network__activation=activation).network, 1, 1, seed=1)
-    told = activity_of(network, np.array(rates, np.float32).reshape(1, 1, 4))
-    assert told["saturated_rates"] == share
+    activity = activity_of(network, np.array(rates, np.float32).reshape(1, 1, 4))
+    assert activity["saturated_rates"] == share
 
 
 def test_samples_are_kept_with_their_targets() -> None:
@@ -162,8 +162,8 @@ def test_what_cannot_be_said_of_a_task_is_left_out_and_told() -> None:
     backend: Any = Answers(test.targets, 1.0)
     network = initialise(params.network, 2, 1, seed=1)
     evaluation = evaluate(task, test, [network], [1], 1, backend)
-    one = {"networks": [{"network": 0, "converged": True, "iterations": 7}]}
-    report = metrics(evaluation, one)
+    summary = {"networks": [{"network": 0, "converged": True, "iterations": 7}]}
+    report = metrics(evaluation, summary)
     assert report["left_out"] == task.left_out
     assert task.left_out.startswith("Left out: the right side")
     assert "right_side" not in report
@@ -176,11 +176,11 @@ def test_every_network_has_noise_of_its_own_and_samples_have_none() -> None:
 
     class Listening(Answers):
         def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
-            seen.append([one.noise for one in trials])
+            seen.append([trial_set.noise for trial_set in trials])
             return super().outputs(networks, trials)
 
         def activity(self, networks: Any, trials: Any) -> list[Activity]:
-            seen.append([one.noise for one in trials])
+            seen.append([trial_set.noise for trial_set in trials])
             return super().activity(networks, trials)
 
     params = settings()

@@ -282,8 +282,8 @@ def test_a_follower_is_given_the_log_and_nothing_that_is_typed_and_all_it_says_i
             written.write("a", [])
     finally:
         os.dup2(stdin, 0)
-        for one in (stdin, typed, types):
-            os.close(one)
+        for descriptor in (stdin, typed, types):
+            os.close(descriptor)
     log, end = written.path.with_suffix(".log"), time.monotonic() + 60
     while len(log.read_text().splitlines()) < 2 and time.monotonic() < end:
         time.sleep(0.01)

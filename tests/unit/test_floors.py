@@ -77,7 +77,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
     def visit(file: Path, above: tuple[Path, ...]) -> None:
         assert file not in above, " -> ".join(
-            str(one.relative_to(PACKAGE)) for one in (*above, file)
+            str(path.relative_to(PACKAGE)) for path in (*above, file)
         )
         if file not in done:
             for other in sorted(graph.get(file, ())):

@@ -27,10 +27,10 @@ def write(root: Path, stages: dict[str, Any]) -> Path:
 
 
 def test_a_chain_is_the_stages_that_lead_to_the_results_of_a_task(tmp_path: Path) -> None:
-    found = lock.chain("xor", write(tmp_path, STAGES))
-    assert list(found) == ["generate@xor", "train@xor", "evaluate@xor", "analyze@xor"]
-    assert found == lock.chain_of(STAGES, "xor")
-    assert found["train@xor"] == STAGES["train@xor"]
+    chain = lock.chain("xor", write(tmp_path, STAGES))
+    assert list(chain) == ["generate@xor", "train@xor", "evaluate@xor", "analyze@xor"]
+    assert chain == lock.chain_of(STAGES, "xor")
+    assert chain["train@xor"] == STAGES["train@xor"]
 
 
 def test_a_chain_that_is_not_whole_names_what_to_run(tmp_path: Path) -> None:
@@ -75,11 +75,11 @@ def test_entries_are_a_lock_of_their_own(tmp_path: Path) -> None:
 
 
 def test_numbers_are_read_as_dvc_writes_them() -> None:
-    told = {
+    values = {
         "a": ["1e-08", "-2.5E+3", "+1.e1"],
         "b": {"c": "1e", "d": "e5", "e": "0.1", "f": 1, "g": True},
     }
-    assert lock.numbers(told) == {
+    assert lock.numbers(values) == {
         "a": [1e-8, -2500.0, 10.0], "b": {"c": "1e", "d": "e5", "e": "0.1", "f": 1, "g": True},
     }  # fmt: skip
 

@@ -94,7 +94,7 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_stages_take(
             task, taught, validation, chosen.seed, chosen.network, chosen.train, backend, tmp_path
         )
     )
-    after, before = ([getattr(one, n) for one in states] for n in ("network", "start"))
+    after, before = ([getattr(state, n) for state in states] for n in ("network", "start"))
     seeds = chosen.network_seeds
     took["evaluate"], _ = peak(
         lambda: evaluation.evaluate(task, tasks.read_test(tmp_path), after, seeds, 4, backend)
@@ -163,8 +163,8 @@ def test_what_the_machine_does_not_have_is_refused_with_the_key(
     with pytest.raises(ParamsError) as caught:
         memory.check(chosen, memory=16e9, disk=1e13)
     largest = value[-1] if isinstance(value, list) else value
-    told = f"{key.replace('__', '.')} = {largest:.15g} needs about "
-    assert str(caught.value).startswith(told)
+    start = f"{key.replace('__', '.')} = {largest:.15g} needs about "
+    assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(
         f" of memory in {stage}, and this machine has 16 GB; give a smaller one"
     )

@@ -251,9 +251,9 @@ def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: noteboo
     )
     assert "inputs: motion, colour, context_motion, context_colour; outputs: answer" in shown
     assert "training did not converge in 2 iterations" in shown
-    for one in (shown, repr(dmts), repr(dmts.network), repr(dmts.network.wiring)):
-        assert one.count("\n") < 5
-        assert max(map(len, one.splitlines())) < 100
+    for text in (shown, repr(dmts), repr(dmts.network), repr(dmts.network.wiring)):
+        assert text.count("\n") < 5
+        assert max(map(len, text.splitlines())) < 100
 
 
 def test_the_outcomes_of_several_outputs_have_columns_of_their_own() -> None:

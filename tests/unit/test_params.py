@@ -230,7 +230,7 @@ def test_no_number_may_be_endless() -> None:
         content = section.model_dump()
         with pytest.raises(ValidationError) as caught:
             type(section).model_validate(endless(content))
-        wrong = {one["loc"] for one in caught.value.errors()}
+        wrong = {error["loc"] for error in caught.value.errors()}
         assert len(wrong) == count(content)
 
 
@@ -410,9 +410,9 @@ def test_no_count_may_be_larger_than_arrays_can_be(raw: dict[str, Any]) -> None:
     read = flatten({**checked.model_dump(), "tasks": tasks})
     counts = [key for key, value in read.items() if type(value) is int]
     assert len(counts) > 50
-    told = {key: sentence(changed(raw, key, 2**70)) for key in counts}
+    sentences = {key: sentence(changed(raw, key, 2**70)) for key in counts}
     assert [
-        key for key in counts if not told[key].startswith(f"{key} = {2**70} is not allowed; ")
+        key for key in counts if not sentences[key].startswith(f"{key} = {2**70} is not allowed; ")
     ] == []
 
 
@@ -538,8 +538,8 @@ def test_a_file_of_before_is_told_the_new_names_in_one_sentence(raw: dict[str, A
     assert sentence({**raw, "train": train}) == (
         "train.trials_per_batch is now train.batch_size, train.hopeless is now train.early_abandon; rename them"
     )
-    one = {key: value for key, value in train.items() if key != "hopeless"}
-    assert sentence({**raw, "train": one}) == (
+    older = {key: value for key, value in train.items() if key != "hopeless"}
+    assert sentence({**raw, "train": older}) == (
         "train.trials_per_batch is now train.batch_size; rename it"
     )
 

@@ -24,11 +24,11 @@ def test_the_table_has_a_row_for_every_task() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_row_of_the_table_has_the_numbers_of_the_committed_results(row: list[str]) -> None:
     task, _, learned, iterations, accuracy = row
-    found = artifacts.read_json(artifacts.metrics_path("evaluate", task.strip("`"), ROOT))
-    fewest, *_, most = sorted(found["iterations_to_criterion"]["per_network"])
-    assert learned == f"{sum(found['converged'])} of {len(found['converged'])}"
+    metrics = artifacts.read_json(artifacts.metrics_path("evaluate", task.strip("`"), ROOT))
+    fewest, *_, most = sorted(metrics["iterations_to_criterion"]["per_network"])
+    assert learned == f"{sum(metrics['converged'])} of {len(metrics['converged'])}"
     assert iterations == (f"{fewest}" if fewest == most else f"{fewest}-{most}")
-    assert accuracy == f"{found['accuracy']['mean']:.3f}"
+    assert accuracy == f"{metrics['accuracy']['mean']:.3f}"
 
 
 def test_the_tree_of_folders_is_that_of_the_checkout() -> None:

@@ -300,10 +300,10 @@ def test_a_report_without_figures_says_so_and_imports_nothing_that_draws(
     tmp_path: Path, undrawn: Params
 ) -> None:
     fabricate(tmp_path, undrawn)
-    told = pickle.dumps(undrawn)
+    pickled = pickle.dumps(undrawn)
     # In a process of its own, since this one draws.
     subprocess.run(
-        [sys.executable, "-c", WITHOUT], input=told, cwd=tmp_path, env=SOURCES, check=True
+        [sys.executable, "-c", WITHOUT], input=pickled, cwd=tmp_path, env=SOURCES, check=True
     )
     files = sorted(p.name for p in (tmp_path / "reports" / "figures" / "xor").iterdir())
     assert files == ["none.txt"]

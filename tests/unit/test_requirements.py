@@ -24,11 +24,11 @@ REST, TORCH = entries("requirements.lock"), entries("requirements-torch.lock")
 
 def requirements(locked: list[str]) -> dict[str, list[Requirement]]:
     """Package -> its entries, of which a lock has several where versions differ by Python."""
-    found: dict[str, list[Requirement]] = {}
+    by_name: dict[str, list[Requirement]] = {}
     for entry in locked:
         requirement = Requirement(entry.partition(" \\")[0])
-        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
-    return found
+        by_name.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return by_name
 
 
 def test_every_entry_is_one_version_by_hash_and_names_no_index():

@@ -213,8 +213,8 @@ def test_every_instruction_set_below_the_best_is_tried(monkeypatch: pytest.Monke
 def test_paths_of_numpy_openblas_and_the_c_library_are_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = {"SIMD Extensions": {"found": ["X86_V3", "X86_V4", "AVX512_ICL"]}}
-    monkeypatch.setattr(np, "show_config", lambda mode: found)
+    features = {"SIMD Extensions": {"found": ["X86_V3", "X86_V4", "AVX512_ICL"]}}
+    monkeypatch.setattr(np, "show_config", lambda mode: features)
     monkeypatch.setattr(verify, "best_isa", lambda: "avx512")
     tried = dict(verify.variables(portable=False))
     assert tried["NPY_DISABLE_CPU_FEATURES"] == "X86_V4 AVX512_ICL"  # not X86_V3, which is AVX2

@@ -72,8 +72,8 @@ def shown(copy: Path) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    shown_values: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return shown_values
 
 
 def test_its_arrays_are_in_a_file_of_its_name(copy: Path, shown: dict[str, Any]) -> None:

@@ -111,13 +111,13 @@ def test_half_of_the_visited_trials_have_noise() -> None:
 
 def test_a_portrait_is_searched_from_some_of_the_visited_states_under_the_epochs_input() -> None:
     search = known.SEARCH.model_copy(update={"starts": 7})
-    one = portrait(
+    searched = portrait(
         still(), dataclasses.replace(EPOCH, inputs=(2.0,)), trials(), 2, search, np.random.default_rng(0)
     )  # fmt: skip
-    np.testing.assert_allclose(one.points.x, [[2, 0]], atol=1e-9)
-    assert one.points.starts.tolist() == [7]
-    assert one.at == 0
-    np.testing.assert_allclose(one.rates, 1 / (1 + np.exp(-one.points.x)))
+    np.testing.assert_allclose(searched.points.x, [[2, 0]], atol=1e-9)
+    assert searched.points.starts.tolist() == [7]
+    assert searched.at == 0
+    np.testing.assert_allclose(searched.rates, 1 / (1 + np.exp(-searched.points.x)))
 
 
 def found() -> list[list[Portrait]]:
@@ -164,17 +164,17 @@ def test_networks_without_a_point_have_no_overlap(stored: dict[str, np.ndarray])
 
 
 def test_time_constants_are_those_of_the_modes_and_bounded() -> None:
-    one = points([0], [0.0])
+    usual = points([0], [0.0])
     modes = np.array([[1.0, 1 - 1e-9, 0.5]], np.complex128)
-    bounded = dataclasses.replace(one, modes=modes)
+    bounded = dataclasses.replace(usual, modes=modes)
     space = StateSpace(np.zeros(3), np.eye(3), np.zeros((1, 1, 3), np.float32), np.zeros(3), 1.0)
-    row = [[Portrait(bounded, one.x, None, None)]]
+    row = [[Portrait(bounded, usual.x, None, None)]]
     arrays = fixed_points.point_arrays(row, EPOCHS[:1], [space], [1e-3])
     longest = fixed_points.LONGEST
     np.testing.assert_allclose(
         np.abs(arrays["time_constants"]), [[longest, longest, 1 / np.log(2)]]
     )
-    at_it = [[Portrait(bounded, one.x, 0, None)]]
+    at_it = [[Portrait(bounded, usual.x, 0, None)]]
     report = fixed_points.point_metrics(at_it, EPOCHS[:1], TASK)["fixed_points"]["a"]
     assert abs(report["time_constant"][0]) == longest
 
@@ -182,26 +182,26 @@ def test_time_constants_are_those_of_the_modes_and_bounded() -> None:
 def test_metrics_of_points_are_lists_over_networks() -> None:
     report = fixed_points.point_metrics(found(), EPOCHS, TASK)
     assert list(report) == ["fixed_points"]
-    one, other = report["fixed_points"].values()
-    assert [one[kind] for kind in fixed_points.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
+    first, other = report["fixed_points"].values()
+    assert [first[kind] for kind in fixed_points.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
     assert [other[kind] for kind in fixed_points.KINDS] == [[0, 1], [0, 0], [0, 1], [0, 0]]
-    assert one["unstable_dimensions"] == [[1], []]
-    assert one["stable_outputs"] == [[0.0], [0.0]]
-    assert one["linearised_at"] == ["saddle", "stable"]
+    assert first["unstable_dimensions"] == [[1], []]
+    assert first["stable_outputs"] == [[0.0], [0.0]]
+    assert first["linearised_at"] == ["saddle", "stable"]
     assert other["linearised_at"] == [None, "slow"]
-    assert one["rate"] == pytest.approx([2.0, -1.0])
-    assert one["stable_rates"] == [pytest.approx([-1.0])] * 2
+    assert first["rate"] == pytest.approx([2.0, -1.0])
+    assert first["stable_rates"] == [pytest.approx([-1.0])] * 2
     assert other["rate"] == [None, pytest.approx(-2.0)]
-    assert one["time_constant"] == pytest.approx([-1 / np.log(1.02), -1 / np.log(0.99)])
+    assert first["time_constant"] == pytest.approx([-1 / np.log(1.02), -1 / np.log(0.99)])
     assert other["linear_error"][0] is None
 
 
 def with_neutral(neutral: int, others: int, dimensions: int = 1) -> FixedPoints:
     """So many stable points with neutral modes, and so many without."""
-    one = points([0] * (neutral + others), [0.0] * (neutral + others))
-    modes = one.modes.copy()
+    made = points([0] * (neutral + others), [0.0] * (neutral + others))
+    modes = made.modes.copy()
     modes[:neutral, :dimensions] = 1
-    return dataclasses.replace(one, modes=modes)
+    return dataclasses.replace(made, modes=modes)
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,9 @@ def test_points_are_stable_saddles_or_slow_inside_the_visited_region() -> None:
 
 @pytest.mark.parametrize(("per_tau", "unstable"), [(0.9e-3, 0), (1.1e-3, 1)])
 def test_a_mode_is_neutral_up_to_a_thousandth_per_tau(per_tau: float, unstable: int) -> None:
-    one = points([1], [0.0], slope=per_tau)  # the second mode decays 1.5 times as fast
-    assert one.unstable.tolist() == [unstable]
-    assert one.neutral.tolist() == ([] if unstable else [0])
+    saddle = points([1], [0.0], slope=per_tau)  # the second mode decays 1.5 times as fast
+    assert saddle.unstable.tolist() == [unstable]
+    assert saddle.neutral.tolist() == ([] if unstable else [0])
 
 
 def test_the_selection_ratio_is_relevant_over_irrelevant_and_null_without_a_point() -> None:
@@ -247,10 +247,10 @@ def test_the_selection_ratio_is_relevant_over_irrelevant_and_null_without_a_poin
     none = dataclasses.replace(linear, overlap=overlap.copy(), error=np.zeros(4))
     overlap[relevant], overlap[irrelevant] = 3.0, 2.0
     some = dataclasses.replace(none, overlap=overlap)
-    one = points([1], [0.0])
+    point = points([1], [0.0])
     row = [
-        [Portrait(one, one.x, 0, linear)] for linear in (some, none)
-    ] + [[Portrait(one, one.x, None, None)]]  # fmt: skip
+        [Portrait(point, point.x, 0, linear)] for linear in (some, none)
+    ] + [[Portrait(point, point.x, None, None)]]  # fmt: skip
     report = fixed_points.point_metrics(row, [epoch], mante)
     assert report["selection_ratio"] == {epoch.name: [1.5, None, None]}
 
@@ -286,15 +286,15 @@ def test_portraits_are_by_network_then_by_input_with_a_stream_for_each(
     monkeypatch.setattr(fixed_points, "portrait", told)
     task, test = get_task("mante", settings().tasks, 1.0), trials()
     networks = [initialise(settings().network, 4, 1, seed) for seed in (1, 2)]
-    found = fixed_points.portraits(task, test, networks, [5, 6], known.SEARCH)
+    portraits = fixed_points.portraits(task, test, networks, [5, 6], known.SEARCH)
     begin, names = task.settings.stim_on, [epoch.name for epoch in task.constant_inputs()]
     assert len(names) == 2
-    for row, network, seed in zip(found, networks, (5, 6), strict=True):
+    for row, network, seed in zip(portraits, networks, (5, 6), strict=True):
         drawn = [generator(seed, "analyze", "fixed_points", name).random() for name in names]
         total = network.W_eff.astype(float).sum()
         pairs = zip(names, drawn, strict=True)
         expected = [hash((total, name, id(test), begin, number)) for name, number in pairs]
-        assert [one.at for one in row] == expected
+        assert [portrait_of_input.at for portrait_of_input in row] == expected
 
 
 def test_every_row_of_points_has_what_is_known_of_its_point(stored: dict[str, np.ndarray]) -> None:
@@ -351,7 +351,7 @@ def test_a_search_starts_from_different_visited_states() -> None:
     search = known.SEARCH.model_copy(update={"starts": 1000, "iterations": 0, "tolerances": [1e9],
                                              "merge_distance": 0.0})  # fmt: skip
     quiet = dataclasses.replace(still(), parameters=known.parameters(np.full(2, 0.5), 0.1))
-    one = portrait(quiet, EPOCH, trials(steps=3), 1, search, np.random.default_rng(0))
+    searched = portrait(quiet, EPOCH, trials(steps=3), 1, search, np.random.default_rng(0))
     states = visited_states(quiet, EPOCH, trials(steps=3), 1, np.random.default_rng(0))
-    assert one.points.starts.sum() == len(states)
-    assert one.points.survivors.tolist() == [len({tuple(state) for state in states})]
+    assert searched.points.starts.sum() == len(states)
+    assert searched.points.survivors.tolist() == [len({tuple(state) for state in states})]

@@ -77,11 +77,13 @@ class BySight:
         self.see = see
 
     def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
-        found = []
-        for one in trials:
-            response = self.see(one.inputs).astype(np.float32)
-            found.append(np.broadcast_to(response, one.inputs.shape[:2])[..., None].copy())
-        return found
+        outputs_of_networks = []
+        for trial_set in trials:
+            response = self.see(trial_set.inputs).astype(np.float32)
+            outputs_of_networks.append(
+                np.broadcast_to(response, trial_set.inputs.shape[:2])[..., None].copy()
+            )
+        return outputs_of_networks
 
 
 def by_sight(see: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -183,14 +185,14 @@ def test_a_psychometric_function_is_recovered() -> None:
     random = np.random.default_rng(0)
     evidence = random.choice([-0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5], (20000, 2))
     p = 0.05 + 0.9 / (1 + np.exp(-(0.3 + evidence @ [12.0, 2.0])))
-    found = fit(evidence, random.random(20000) < p, 50, np.random.default_rng(1))
-    np.testing.assert_allclose(found.slopes, [12, 2], rtol=0.15)
-    assert found.bias == pytest.approx(0.3, abs=0.1)
-    assert found.lapse == pytest.approx(0.1, abs=0.02)
-    low, high = found.slope_intervals.T
-    assert (low < found.slopes).all() and (found.slopes < high).all()
+    fitted = fit(evidence, random.random(20000) < p, 50, np.random.default_rng(1))
+    np.testing.assert_allclose(fitted.slopes, [12, 2], rtol=0.15)
+    assert fitted.bias == pytest.approx(0.3, abs=0.1)
+    assert fitted.lapse == pytest.approx(0.1, abs=0.02)
+    low, high = fitted.slope_intervals.T
+    assert (low < fitted.slopes).all() and (fitted.slopes < high).all()
     assert high[0] - low[0] < 4
-    shown = found.probability(np.array([[0.5, 0.0], [-0.5, 0.0]]))
+    shown = fitted.probability(np.array([[0.5, 0.0], [-0.5, 0.0]]))
     np.testing.assert_allclose(shown, [0.95, 0.05], atol=0.02)
 
 
@@ -198,9 +200,9 @@ def test_permuting_trials_changes_no_fit() -> None:
     random = np.random.default_rng(0)
     evidence = random.choice([-0.2, -0.1, 0.1, 0.2], (200, 1))
     positive, order = random.random(200) < 0.5 + evidence[:, 0], random.permutation(200)
-    one = fit(evidence, positive, 5, np.random.default_rng(1))
+    fitted = fit(evidence, positive, 5, np.random.default_rng(1))
     other = fit(evidence[order], positive[order], 5, np.random.default_rng(1))
-    np.testing.assert_array_equal(one.slope_intervals, other.slope_intervals)
+    np.testing.assert_array_equal(fitted.slope_intervals, other.slope_intervals)
 
 
 LISTS = {"response_delay": [0], "stim_dur": [1.0], "evidence": [0.5], "noise": [1.0]}
@@ -229,7 +231,7 @@ class Echo:
     """Networks that answer with their first channel."""
 
     def outputs(self, networks: Sequence[Any], trials: Sequence[Trials]) -> list[np.ndarray]:
-        return [one.inputs[..., :1] for one in trials]
+        return [trial_set.inputs[..., :1] for trial_set in trials]
 
 
 def test_trials_that_are_run_in_parts_come_back_in_their_order(
@@ -241,8 +243,8 @@ def test_trials_that_are_run_in_parts_come_back_in_their_order(
     networks = [initialise(PARAMS.network, 2, 1, seed) for seed in (1, 2)]
     outputs = responses(networks, batch, [1, 2], backend)
     assert len(outputs) == 2
-    for one in outputs:
-        np.testing.assert_array_equal(one, batch.inputs[..., :1])
+    for output in outputs:
+        np.testing.assert_array_equal(output, batch.inputs[..., :1])
 
 
 def test_the_interval_of_a_slope_holds_95_of_100_bootstraps(
@@ -250,15 +252,15 @@ def test_the_interval_of_a_slope_holds_95_of_100_bootstraps(
 ) -> None:
     slopes = iter([500.0, *range(1001)])  # of the fit, then of the bootstraps
     monkeypatch.setattr(psychometric, "_maximise", lambda *_: np.array([0.0, next(slopes), 0.0]))
-    found = fit(np.ones((4, 1)), np.ones(4), 1001, np.random.default_rng(1))
-    assert found.slopes.tolist() == [500]
-    assert found.slope_intervals.tolist() == [[25, 975]]
+    fitted = fit(np.ones((4, 1)), np.ones(4), 1001, np.random.default_rng(1))
+    assert fitted.slopes.tolist() == [500]
+    assert fitted.slope_intervals.tolist() == [[25, 975]]
 
 
 def test_a_slope_without_an_end_stops_at_the_steepest() -> None:
     evidence = np.array([[-1e-6], [1e-6]] * 50)
-    found = fit(evidence, evidence[:, 0] > 0, 1, np.random.default_rng(1))
-    assert found.slopes[0] == 1e4
+    fitted = fit(evidence, evidence[:, 0] > 0, 1, np.random.default_rng(1))
+    assert fitted.slopes[0] == 1e4
     guess = fit(np.ones((100, 1)), np.arange(100) % 2 == 0, 1, np.random.default_rng(1))
     assert 0 <= guess.lapse <= 0.5
 
@@ -270,10 +272,10 @@ def test_the_most_likely_parameters_are_those_that_made_the_shares() -> None:
     made = np.array([-0.3, 12.0, -2.0, 0.1])
     shares = 0.05 + 0.9 / (1 + np.exp(-(made[0] + points @ made[1:3])))
     n = np.linspace(100, 1000, len(points))
-    found = psychometric._maximise(points, n * shares, n, np.array([0.0, 2.0, 2.0, 0.02]))
-    np.testing.assert_allclose(found, made, rtol=1e-4)
-    one = psychometric.Psychometric(made[1:3], -0.3, 0.1, np.zeros((2, 2)))
-    np.testing.assert_allclose(one.probability(points), shares)
+    likeliest = psychometric._maximise(points, n * shares, n, np.array([0.0, 2.0, 2.0, 0.02]))
+    np.testing.assert_allclose(likeliest, made, rtol=1e-4)
+    function = psychometric.Psychometric(made[1:3], -0.3, 0.1, np.zeros((2, 2)))
+    np.testing.assert_allclose(function.probability(points), shares)
 
 
 def test_a_fit_begins_without_bias_at_a_slope_that_suits_the_evidence_and_few_lapses(
@@ -287,12 +289,12 @@ def test_a_fit_begins_without_bias_at_a_slope_that_suits_the_evidence_and_few_la
 
     monkeypatch.setattr(psychometric, "_maximise", noted)
     evidence = np.array([[0.1, -0.4], [0.1, -0.4], [-0.2, 0.4]])
-    found = fit(evidence, np.array([True, False, True]), 1, np.random.default_rng(0))
+    fitted = fit(evidence, np.array([True, False, True]), 1, np.random.default_rng(0))
     points, k, n, start = begun[0]
     assert (points, k, n) == ([[-0.2, 0.4], [0.1, -0.4]], [1, 1], [1, 2])
     assert start == [0, 2.5, 2.5, 0.02]
     assert begun[1][3] == [0.5, 3, 4, 0.1]  # bootstraps begin at the fit
-    assert (found.bias, found.slopes.tolist(), found.lapse) == (0.5, [3, 4], 0.1)
+    assert (fitted.bias, fitted.slopes.tolist(), fitted.lapse) == (0.5, [3, 4], 0.1)
     fit(np.zeros((2, 2)), np.array([True, False]), 1, np.random.default_rng(0))
     assert begun[2][3] == pytest.approx([0, 1e9, 1e9, 0.02])
 

@@ -57,11 +57,11 @@ def test_doses_grow_and_a_whole_population_is_silenced_at_dose_one() -> None:
     doses = LesionSettings(doses=[0.0, 0.5, 1.0], draws=2, trials_per_condition=2)
     batch = new_trials(TASK, 2, 1)
     d_prime = {"choice": np.linspace(-1, 1, 30)}
-    found = lesions(TASK, batch, NETWORK, d_prime, 1, doses, NativeBackend(1))
-    assert found.groups == ("excitatory", "inhibitory", "choice-selective")
-    assert found.n_units.tolist() == [[0, 12, 24], [0, 3, 6], [0, 15, 30]]
+    lesioned = lesions(TASK, batch, NETWORK, d_prime, 1, doses, NativeBackend(1))
+    assert lesioned.groups == ("excitatory", "inhibitory", "choice-selective")
+    assert lesioned.n_units.tolist() == [[0, 12, 24], [0, 3, 6], [0, 15, 30]]
     assert (
-        found.accuracy[:, 0] == found.accuracy[0, 0, 0]
+        lesioned.accuracy[:, 0] == lesioned.accuracy[0, 0, 0]
     ).all()  # dose 0: every group and control is intact
 
 
@@ -70,8 +70,8 @@ class NeedsUnit0:
 
     def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
         return [
-            np.ones((*one.inputs.shape[:2], 1), np.float32) * bool(network.W_eff[:, 0].any())
-            for network, one in zip(networks, trials, strict=True)
+            np.ones((*trial_set.inputs.shape[:2], 1), np.float32) * bool(network.W_eff[:, 0].any())
+            for network, trial_set in zip(networks, trials, strict=True)
         ]
 
 
@@ -82,13 +82,13 @@ def test_accuracy_falls_where_the_units_that_matter_are_silenced() -> None:
     d_prime = np.linspace(0, 1, 30)
     d_prime[0] = -2.0
     backend: Any = NeedsUnit0()
-    found = lesions(TASK, go, NETWORK, {"choice": d_prime}, 1, once, backend)
-    excitatory, inhibitory, selective = found.accuracy[..., 0]  # [dose, kind]
+    lesioned = lesions(TASK, go, NETWORK, {"choice": d_prime}, 1, once, backend)
+    excitatory, inhibitory, selective = lesioned.accuracy[..., 0]  # [dose, kind]
     assert selective[0].tolist() == [0, 1, 1]  # the one unit with the largest |d'|
     assert excitatory[1].tolist() == [0, 1, 1]  # controls are inhibitory
     assert inhibitory[1, 0] == 1
     assert selective[1].tolist() == [0, 1, 1]  # nobody is left for the controls
-    assert found.n_units.tolist() == [[1, 24], [0, 6], [1, 30]]
+    assert lesioned.n_units.tolist() == [[1, 24], [0, 6], [1, 30]]
 
 
 def test_controls_of_the_same_weight_come_nearest_to_it() -> None:
@@ -108,9 +108,9 @@ class ThreeSilent:
 
     def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
         return [
-            np.ones((*one.inputs.shape[:2], 1), np.float32)
+            np.ones((*trial_set.inputs.shape[:2], 1), np.float32)
             * ((~network.W_eff.any(axis=0)).sum() == 3)
-            for network, one in zip(networks, trials, strict=True)
+            for network, trial_set in zip(networks, trials, strict=True)
         ]
 
 
@@ -126,5 +126,5 @@ def test_the_weight_of_a_unit_is_what_it_sends_and_not_what_it_receives() -> Non
     go = dataclasses.replace(go, conditions=go.conditions.assign(stimulus="go"))
     once = LesionSettings(doses=[0.25], draws=1, trials_per_condition=2)
     backend: Any = ThreeSilent()
-    found = lesions(TASK, go, network, {"choice": np.array([9.0, 0, 0, 0])}, 1, once, backend)
-    assert found.accuracy[-1, 0, :, 0].tolist() == [0, 0, 1]
+    lesioned = lesions(TASK, go, network, {"choice": np.array([9.0, 0, 0, 0])}, 1, once, backend)
+    assert lesioned.accuracy[-1, 0, :, 0].tolist() == [0, 0, 1]

@@ -45,13 +45,13 @@ class MadeUp:
 
     def activity(self, networks: Any, trials: Any) -> list[Activity]:
         every = []
-        for one in trials:
-            random = np.random.default_rng(one.noise)
-            shape = (*one.inputs.shape[:2], 12)
+        for trial_set in trials:
+            random = np.random.default_rng(trial_set.noise)
+            shape = (*trial_set.inputs.shape[:2], 12)
             rates = 0.3 + 0.05 * random.standard_normal(shape)
-            sample = one.inputs[TIMES["stim_on"], :, :1]
+            sample = trial_set.inputs[TIMES["stim_on"], :, :1]
             rates[self.shown, :, :4] += 0.2 * sample
-            outputs = np.zeros((*one.inputs.shape[:2], 1), np.float32)
+            outputs = np.zeros((*trial_set.inputs.shape[:2], 1), np.float32)
             every.append(Activity((self.scale * rates).astype(np.float32), outputs))
         return every
 
@@ -205,12 +205,12 @@ def recall(tau: float, tau_w: float, g_w: float, sign: float) -> list[float]:
     times: Any = params.tasks["dmts"]
     task: Any = Recall(times, 1.0)
     trials = first_trials(task.render(table_of("dmts", task.conditions(), 256, "test", 1)), 64)
-    one = np.ones(2)
+    ones = np.ones(2)
     dynamics = Dynamics(
         W=np.zeros((2, 2)), W_in=np.array([[3.0, 0], [-3.0, 0]]), b_rec=np.zeros(2),
         W_out=sign * np.array([[1.0, -1.0]]), b_out=np.zeros(1), activation="sigmoid", sigma_post=0.0,
         model="adaptation",
-        parameters={"dt": one, "tau": tau * one, "sigma": 0 * one, "tau_w": tau_w * one, "g_w": g_w * one},
+        parameters={"dt": ones, "tau": tau * ones, "sigma": 0 * ones, "tau_w": tau_w * ones, "g_w": g_w * ones},
     )  # fmt: skip
     slow = memory.slow_states("adaptation", "sigmoid")
     assert slow is not None

@@ -35,10 +35,10 @@ class Sign:
     def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
         return [
             np.broadcast_to(
-                (-1.0) ** i * np.sign(one.inputs[..., :1].sum(axis=0)),
-                (*one.inputs.shape[:2], 1),
+                (-1.0) ** i * np.sign(trial_set.inputs[..., :1].sum(axis=0)),
+                (*trial_set.inputs.shape[:2], 1),
             ).astype(np.float32)
-            for i, one in enumerate(trials)
+            for i, trial_set in enumerate(trials)
         ]
 
 

@@ -173,9 +173,9 @@ def test_a_search_ends_where_no_step_lowers_the_speed() -> None:
             return super().jacobian(x)
 
     pushed = Counted(**{**known.line().__dict__, "b_rec": np.full(2, 0.1)})  # moves on for ever
-    found = search(pushed, NO_INPUT, known.starts(low=0.5)[:5], [1e-3], 100)
-    np.testing.assert_allclose(found.q, 0.5 * 2 * 0.1**2)
-    assert np.isnan(found.crossings).all()
+    ends = search(pushed, NO_INPUT, known.starts(low=0.5)[:5], [1e-3], 100)
+    np.testing.assert_allclose(ends.q, 0.5 * 2 * 0.1**2)
+    assert np.isnan(ends.crossings).all()
     assert sum(taken) <= 5 * 10
 
 
@@ -192,11 +192,11 @@ def permuted(dynamics: Dynamics, order: np.ndarray) -> Dynamics:
 
 def test_permuting_units_or_starts_changes_no_fixed_point() -> None:
     W = np.random.default_rng(3).normal(0, 6 / np.sqrt(20), (20, 20))
-    one = known.dynamics(W, -W.sum(axis=1) / 2)
+    dynamics = known.dynamics(W, -W.sum(axis=1) / 2)
     states = np.random.default_rng(4).normal(0, 3, (40, 20))
     order = np.random.default_rng(5).permutation(20)
-    points = found(one, states)
-    others = found(permuted(one, order), states[::-1][:, order])
+    points = found(dynamics, states)
+    others = found(permuted(dynamics, order), states[::-1][:, order])
     assert len(points.x) > 1
     np.testing.assert_allclose(points.x[:, order][points.fixed], others.x[others.fixed], atol=1e-6)
     assert points.survivors[-1] == others.survivors[-1]
@@ -288,11 +288,11 @@ def test_slow_points_are_one_within_ten_merge_distances() -> None:
 
 
 def test_visited_states_that_are_one_state_leave_distances_as_they_are() -> None:
-    one = fixed_points(
+    points = fixed_points(
         decay(), np.array([1.0, 2.0]), np.zeros((3, 2)), np.array([[0.0, 0.75]]),
         known.SEARCH.model_copy(update={"iterations": 0, "tolerances": [1.0]}),
     )  # fmt: skip
-    assert (one.radius, one.distance.tolist()) == (0, [0.75])
+    assert (points.radius, points.distance.tolist()) == (0, [0.75])
 
 
 @pytest.mark.parametrize(("scale", "first"), [(4e-7, [0, 1]), (4e-6, [2, 0])])
@@ -331,9 +331,9 @@ def test_a_mode_at_the_bound_is_neither_unstable_nor_neutral(
     points = where_they_start([[1, 0]])
     for growth, stable in (([0, 2, 3], False), ([0, -1, 1], True), ([0.5, 2, 1], False)):
         modes = 1 + 0.25 * np.array([growth], complex)
-        one = dataclasses.replace(points, modes=modes, x=np.ones((1, 3)))
-        assert (len(one.stable), len(one.saddles)) == (stable, not stable)
-        assert len(one.neutral) == 1  # the mode that comes first here
+        changed = dataclasses.replace(points, modes=modes, x=np.ones((1, 3)))
+        assert (len(changed.stable), len(changed.saddles)) == (stable, not stable)
+        assert len(changed.neutral) == 1  # the mode that comes first here
     at_it = dataclasses.replace(points, modes=np.full((1, 2), 1.25, complex))
     assert (len(at_it.stable), len(at_it.neutral)) == (1, 0)
 
@@ -370,9 +370,9 @@ def scalar_search(x: float, iterations: int) -> float:
 def test_a_search_takes_the_steps_of_levenberg_and_marquardt(iterations: int) -> None:
     """Of these eight some overshoot, and are taken again with more damping."""
     unit = known.dynamics([[2.0, 0], [0, 0]], [0.1, 0], activation="relu")
-    found = search(unit, NO_INPUT, np.array([[0.5, 0.0]]), [1e-9], iterations)
-    np.testing.assert_allclose(found.x, [[scalar_search(0.5, iterations), 0]], rtol=1e-9)
-    np.testing.assert_allclose(found.q, 0.5 * (abs(found.x[:, 0]) + 0.1) ** 2)
+    ends = search(unit, NO_INPUT, np.array([[0.5, 0.0]]), [1e-9], iterations)
+    np.testing.assert_allclose(ends.x, [[scalar_search(0.5, iterations), 0]], rtol=1e-9)
+    np.testing.assert_allclose(ends.q, 0.5 * (abs(ends.x[:, 0]) + 0.1) ** 2)
 
 
 def test_a_step_tells_how_much_it_lowers_the_speed() -> None:

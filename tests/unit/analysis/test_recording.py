@@ -23,7 +23,8 @@ class Echo:
     def activity(self, networks: Any, trials: Any) -> list[Activity]:
         ones = np.ones((*trials[0].inputs.shape[:1], trials[0].inputs.shape[1], 1), np.float32)
         return [
-            Activity(one.inputs[..., :1] * np.array([1, 2], np.float32), ones) for one in trials
+            Activity(trial_set.inputs[..., :1] * np.array([1, 2], np.float32), ones)
+            for trial_set in trials
         ]
 
 
@@ -48,18 +49,18 @@ def test_averages_are_those_of_each_condition() -> None:
 
 @pytest.mark.parametrize("per_condition", [1, 3])
 def test_the_first_trials_of_each_condition_are_recorded(per_condition: int) -> None:
-    (one, _) = recorded(per_condition)
+    (recording, _) = recorded(per_condition)
     conditions = TEST.conditions.groupby("condition", sort=True)
     expected = [trial for _, rows in conditions for trial in rows["trial"].tolist()[:per_condition]]
-    assert one.rows["trial"].tolist() == expected
-    assert one.binned.shape == (TASK.settings.T // 10, 4 * per_condition, 2)
-    assert one.choice.tolist() == [1] * len(expected)
+    assert recording.rows["trial"].tolist() == expected
+    assert recording.binned.shape == (TASK.settings.T // 10, 4 * per_condition, 2)
+    assert recording.choice.tolist() == [1] * len(expected)
 
 
 def test_rates_of_single_trials_are_in_the_order_of_the_rows() -> None:
-    (one, _) = recorded(2)
-    expected = in_bins(TEST.inputs[:, one.rows["trial"].to_numpy()], 10)
-    np.testing.assert_allclose(one.binned[..., 0], expected[..., 0], atol=1e-6)
+    (recording, _) = recorded(2)
+    expected = in_bins(TEST.inputs[:, recording.rows["trial"].to_numpy()], 10)
+    np.testing.assert_allclose(recording.binned[..., 0], expected[..., 0], atol=1e-6)
 
 
 def test_bins_are_means_and_steps_that_fill_no_bin_are_left_out() -> None:
@@ -73,6 +74,6 @@ def test_bins_are_means_and_steps_that_fill_no_bin_are_left_out() -> None:
 def test_several_choices_at_once_are_none() -> None:
     task = tasks.get_task("flip_flop", settings(tasks__flip_flop__test_trials=8).tasks, 1.0)
     test = task.render(trial_table(task, "test", 1))
-    (one,) = record(task, test, [ANY], [1], 1, 10, ECHO)
-    assert one.choice.dtype == np.float32
-    assert np.isnan(one.choice).tolist() == [True] * 8
+    (recording,) = record(task, test, [ANY], [1], 1, 10, ECHO)
+    assert recording.choice.dtype == np.float32
+    assert np.isnan(recording.choice).tolist() == [True] * 8

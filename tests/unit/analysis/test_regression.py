@@ -12,10 +12,10 @@ from ctrnn.analysis.targeted import coefficients, design
 
 def test_regressors_are_scaled_to_a_largest_size_of_one() -> None:
     rows = pd.DataFrame({"motion": [0.5, -0.25, 0.5, -0.25], "trial": range(4)})
-    found = design(rows, np.array([2.0, -2.0, -2.0, 2.0]))
-    assert found.names == ("choice", "motion")
-    assert found.matrix[:, :-1].tolist() == [[1, 1], [-1, -0.5], [-1, 1], [1, -0.5]]
-    assert found.matrix[:, -1].tolist() == [1] * 4
+    regressors = design(rows, np.array([2.0, -2.0, -2.0, 2.0]))
+    assert regressors.names == ("choice", "motion")
+    assert regressors.matrix[:, :-1].tolist() == [[1, 1], [-1, -0.5], [-1, 1], [1, -0.5]]
+    assert regressors.matrix[:, -1].tolist() == [1] * 4
 
 
 def test_what_never_varies_or_follows_from_others_is_left_out() -> None:
@@ -41,25 +41,27 @@ def test_words_are_signs_or_one_regressor_for_each_but_the_first() -> None:
 
 
 def test_trials_without_any_variable_have_an_empty_design() -> None:
-    found = design(pd.DataFrame({"trial": [0, 1]}), np.full(2, np.nan))
-    assert found.names == ()
-    assert found.matrix[:, :-1].shape == (2, 0)
+    regressors = design(pd.DataFrame({"trial": [0, 1]}), np.full(2, np.nan))
+    assert regressors.names == ()
+    assert regressors.matrix[:, :-1].shape == (2, 0)
 
 
 def test_coefficients_are_those_that_made_the_rates() -> None:
-    found = design(pd.DataFrame({"a": [1.0, 1, -1, -1], "b": [1.0, -1, 1, -1]}), np.full(4, np.nan))
+    regressors = design(
+        pd.DataFrame({"a": [1.0, 1, -1, -1], "b": [1.0, -1, 1, -1]}), np.full(4, np.nan)
+    )
     made = np.array([[[2.0, 0.0], [0.0, -3.0]], [[1.0, 1.0], [0.5, 0.0]]])  # [bin, regressor, unit]
-    rates = found.matrix[:, :-1] @ made + 7
-    np.testing.assert_allclose(coefficients(found, rates), made, atol=1e-12)
-    at = peak_rates(rates, found, np.array([1, 0]))
+    rates = regressors.matrix[:, :-1] @ made + 7
+    np.testing.assert_allclose(coefficients(regressors, rates), made, atol=1e-12)
+    at = peak_rates(rates, regressors, np.array([1, 0]))
     np.testing.assert_array_equal(at, rates[[1, 0]])
 
 
 def test_d_prime_is_a_difference_in_standard_deviations() -> None:
-    found = design(pd.DataFrame({"a": [1.0, 1, -1, -1]}), np.full(4, np.nan))
+    regressors = design(pd.DataFrame({"a": [1.0, 1, -1, -1]}), np.full(4, np.nan))
     residue = np.array([1.0, -1, 1, -1])  # variance 4 / (4 - 2)
-    rates = (3 + 2 * found.matrix[:, 0] + residue)[None, :, None]
-    roles = selectivity(rates, found, 999, 0.05, np.random.default_rng(0))
+    rates = (3 + 2 * regressors.matrix[:, 0] + residue)[None, :, None]
+    roles = selectivity(rates, regressors, 999, 0.05, np.random.default_rng(0))
     assert roles.d_prime[0, 0] == pytest.approx(2 * 2 / np.sqrt(2))
     # Of six ways to part the trials in two pairs, those of the two ends are as far apart.
     assert roles.p[0, 0] == pytest.approx(1 / 3, abs=0.05)

@@ -49,20 +49,20 @@ def test_p_survive_a_false_discovery_rate_as_scipy_says(rate: float) -> None:
 
 
 def test_selectivity_is_found_where_it_was_put() -> None:
-    found = roles_of(rates())
-    np.testing.assert_allclose(np.diag(found.d_prime), [2, -1], atol=0.35)
-    assert found.selective[0, 0] and found.selective[1, 1]
-    assert not found.selective[0, 1] and not found.selective[1, 0]
-    assert found.selective.sum() <= 4
-    assert found.p.min() == pytest.approx(1 / 2001)
+    roles = roles_of(rates())
+    np.testing.assert_allclose(np.diag(roles.d_prime), [2, -1], atol=0.35)
+    assert roles.selective[0, 0] and roles.selective[1, 1]
+    assert not roles.selective[0, 1] and not roles.selective[1, 0]
+    assert roles.selective.sum() <= 4
+    assert roles.p.min() == pytest.approx(1 / 2001)
 
 
 def test_without_selectivity_p_is_uniform() -> None:
-    found = roles_of(np.random.default_rng(2).standard_normal((N_TRIALS, 400)))
+    roles = roles_of(np.random.default_rng(2).standard_normal((N_TRIALS, 400)))
     np.testing.assert_allclose(
-        np.quantile(found.p, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.08
+        np.quantile(roles.p, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.08
     )
-    assert found.selective.mean() < 0.02
+    assert roles.selective.mean() < 0.02
 
 
 def test_permuting_units_permutes_their_roles() -> None:
@@ -75,9 +75,9 @@ def test_permuting_units_permutes_their_roles() -> None:
 def test_a_unit_that_never_varies_is_for_nothing() -> None:
     constant = rates()
     constant[:, 5] = 0.3
-    found = roles_of(constant)
-    assert not found.selective[:, 5].any()
-    assert not found.d_prime[:, 5].any()
+    roles = roles_of(constant)
+    assert not roles.selective[:, 5].any()
+    assert not roles.d_prime[:, 5].any()
 
 
 def test_silent_and_saturated_units() -> None:

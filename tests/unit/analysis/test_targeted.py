@@ -36,12 +36,12 @@ def axes_of(rows: pd.DataFrame, choice: np.ndarray, rates: np.ndarray) -> Target
 
 def test_planted_axes_are_recovered() -> None:
     rows, choice = trials()
-    found = axes_of(rows, choice, planted(rows, choice))
+    axes = axes_of(rows, choice, planted(rows, choice))
     assert design(rows, choice).names == ("choice", "motion", "context")
-    np.testing.assert_allclose(np.diag(found.axes @ AXES.T), 1, atol=1e-3)
-    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(3), atol=1e-12)
-    assert found.peak[:2].tolist() == [2, 0]
-    np.testing.assert_allclose(found.strength.max(axis=0), SIZES, rtol=0.01)
+    np.testing.assert_allclose(np.diag(axes.axes @ AXES.T), 1, atol=1e-3)
+    np.testing.assert_allclose(axes.axes @ axes.axes.T, np.eye(3), atol=1e-12)
+    assert axes.peak[:2].tolist() == [2, 0]
+    np.testing.assert_allclose(axes.strength.max(axis=0), SIZES, rtol=0.01)
 
 
 def test_of_more_variables_than_units_the_later_ones_have_no_axis() -> None:
@@ -65,12 +65,12 @@ def test_projections_are_the_planted_variables() -> None:
 def test_permuting_trials_or_units_changes_no_axis() -> None:
     rows, choice = trials()
     rates = planted(rows, choice)
-    found = axes_of(rows, choice, rates)
+    axes = axes_of(rows, choice, rates)
     shuffled = axes_of(rows.iloc[ORDER].reset_index(drop=True), choice[ORDER], rates[:, ORDER])
-    np.testing.assert_allclose(found.axes, shuffled.axes, atol=1e-9)
+    np.testing.assert_allclose(axes.axes, shuffled.axes, atol=1e-9)
     units = np.random.default_rng(3).permutation(30)
     turned = axes_of(rows, choice, rates[..., units])
-    np.testing.assert_allclose(found.axes[:, units], turned.axes, atol=1e-9)
+    np.testing.assert_allclose(axes.axes[:, units], turned.axes, atol=1e-9)
 
 
 def test_smaller_rates_have_the_same_axes() -> None:
@@ -108,6 +108,6 @@ def test_words_become_as_many_regressors_as_they_need(words: list[str], n: int) 
 def test_trials_that_differ_in_nothing_have_no_axes() -> None:
     rows = pd.DataFrame({"trial": np.arange(4)})
     rates = np.random.default_rng(0).random((3, 4, 5))
-    found = axes_of(rows, np.full(4, np.nan), rates)
-    assert found.axes.shape == (0, 5)
-    assert found.strength.shape == (3, 0)
+    axes = axes_of(rows, np.full(4, np.nan), rates)
+    assert axes.axes.shape == (0, 5)
+    assert axes.strength.shape == (3, 0)

@@ -36,16 +36,16 @@ def test_the_text_read_as_python_gives_the_numbers_of_the_model(
         return float(eval(lines["f(x)"], FUNCTIONS | {"x": x}))
 
     names = {**p, **y, "r": 0.4, "I": -0.7, "xi": 1.1, "f": f}
-    told = {name: eval(text, names) for name, text in lines.items() if name != "f(x)"}
+    numbers = {name: eval(text, names) for name, text in lines.items() if name != "f(x)"}
     values = SimpleNamespace(**p)
     wanted = {
         **made.step(y, 0.4, -0.7, 1.1, values),
         "r": made.rate(y, f, values),
         "s": made.transmitted(y, 0.4, values),
     }
-    assert told == pytest.approx({name: wanted[name] for name in told})
+    assert numbers == pytest.approx({name: wanted[name] for name in numbers})
     assert f(0.3) == pytest.approx(float(ACTIVATIONS[activation](0.3)))
-    assert ("s" in told) == (wanted["s"] != 0.4)
+    assert ("s" in numbers) == (wanted["s"] != 0.4)
 
 
 @pytest.mark.parametrize("model", models())

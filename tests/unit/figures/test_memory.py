@@ -51,8 +51,10 @@ def test_sources_are_drawn_over_time_and_answers_beside_them() -> None:
 
 
 def test_one_source_has_one_panel_and_none_has_no_figure() -> None:
-    one = {name: a[:, :1] if a.ndim == 3 else a for name, a in STORED.items() if name != "answered"}
-    figure = memory.draw(results({**one, "sources": np.array(["rates"])}, METRICS))
+    rates_alone = {
+        name: a[:, :1] if a.ndim == 3 else a for name, a in STORED.items() if name != "answered"
+    }
+    figure = memory.draw(results({**rates_alone, "sources": np.array(["rates"])}, METRICS))
     assert figure is not None
     assert len(figure.axes) == 1
     assert memory.draw(results({}, {})) is None

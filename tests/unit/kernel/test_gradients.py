@@ -85,14 +85,14 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
     loss = loss_of(outputs, rates, tensor(job.targets), tensor(job.mask), job.rate_penalty)
     outputs.retain_grad()
     loss.backward()
-    found = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
+    results = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
     assert outputs.grad is not None
     if xi.grad is None:  # of a trial so short that no noise reaches a rate
         xi.grad = torch.zeros_like(xi)
     g, dz = tensor(net.gain) * xi.grad / tensor(net.parameters["sigma"]), outputs.grad
     r_0 = torch.full_like(rates[:1], at_zero(net.activation))
     on_pattern = torch.from_numpy(net.mask)
-    found |= {
+    results |= {
         "terms W_rec": summed(g, torch.cat([r_0, rates[:-1]])) * on_pattern,
         "terms W_in": summed(g, tensor(job.inputs)),
         "terms b_rec": g.abs().sum(dim=(0, 1)),
@@ -101,11 +101,11 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
         # Of a parameter too, the terms sum over time and trials, and over what reaches a unit: at most some I, y or xi.
         **{f"terms {name}": g.abs().sum(dim=(0, 1)) for name in net.parameters},
     }
-    found |= {
+    results |= {
         name: w.grad if w.grad is not None else torch.zeros_like(w)
         for name, w in {**weights, **parameters}.items()
     }
-    return {name: value.detach().numpy() for name, value in found.items()}
+    return {name: value.detach().numpy() for name, value in results.items()}
 
 
 def summed(to: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
@@ -113,13 +113,13 @@ def summed(to: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
     return torch.einsum("tbi,tbj->ij", to.abs(), by.abs())
 
 
-def assert_close(found: np.ndarray, expected: np.ndarray, part: float, terms: np.ndarray) -> None:
+def assert_close(given: np.ndarray, expected: np.ndarray, part: float, terms: np.ndarray) -> None:
     """Differences are at most this part of the largest value, or what rounding makes of terms that all but cancel.
 
     Or of slopes that all but vanish: 1 - f^2 of a saturated unit has the rounding of f.
     """
     largest, of_terms = (float(np.abs(array).max()) for array in (expected, terms))
-    assert float(np.abs(found - expected).max()) < max(part * largest, 1e-6 * of_terms, 5e-4 * part)
+    assert float(np.abs(given - expected).max()) < max(part * largest, 1e-6 * of_terms, 5e-4 * part)
 
 
 def assert_agrees(job: TrainJob) -> None:

@@ -61,8 +61,8 @@ def test_tails_and_whole_distribution() -> None:
     x = np.sort(SAMPLE.ravel())
     for limit in (3.0, 4.0, 4.5, 5.0):
         expected = x.size * stats.norm.sf(limit)
-        for found in (x.size - np.searchsorted(x, limit), np.searchsorted(x, -limit)):
-            assert abs(found - expected) < 4.5 * np.sqrt(expected) + 1, limit
+        for beyond in (x.size - np.searchsorted(x, limit), np.searchsorted(x, -limit)):
+            assert abs(beyond - expected) < 4.5 * np.sqrt(expected) + 1, limit
     assert stats.kstest(x[::4], "norm").pvalue > 1e-4
     assert np.abs(x).max() < 6.6
 

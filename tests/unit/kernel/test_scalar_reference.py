@@ -42,14 +42,17 @@ def by_reference(job: TrainJob) -> dict[str, np.ndarray]:
         np.empty((T + 1, n)),
         np.empty((T, outputs)),
     )
-    found = {"loss": np.zeros(1), **{name: np.zeros_like(w) for name, w in sorted(weights.items())}}
-    found |= {"rates": np.empty((T, trials, n)), "outputs": np.empty((T, trials, outputs))}
+    results = {
+        "loss": np.zeros(1),
+        **{name: np.zeros_like(w) for name, w in sorted(weights.items())},
+    }
+    results |= {"rates": np.empty((T, trials, n)), "outputs": np.empty((T, trials, outputs))}
     made = [
         y,
         r,
         z,
-        found["loss"],
-        *(found[name] for name in ("W_rec", "W_in", "b_rec", "W_out", "b_out")),
+        results["loss"],
+        *(results[name] for name in ("W_rec", "W_in", "b_rec", "W_out", "b_out")),
     ]
     mask = np.asarray(job.mask, np.float32)
     reference = ReferenceC(
@@ -69,9 +72,9 @@ def by_reference(job: TrainJob) -> dict[str, np.ndarray]:
     run.restype, run.argtypes = None, [POINTER(ReferenceC), POINTER(SliceC), c_int64]
     for trial in range(trials):
         run(byref(reference), byref(part), trial)
-        found["rates"][:, trial], found["outputs"][:, trial] = r[1:], z
-    found["W_rec"] *= by_W
-    return found
+        results["rates"][:, trial], results["outputs"][:, trial] = r[1:], z
+    results["W_rec"] *= by_W
+    return results
 
 
 @pytest.mark.parametrize("equations", ALL_EQUATIONS, ids="-".join)
@@ -85,8 +88,8 @@ def test_the_kernel_computes_what_its_scalar_reference_does(equations: tuple[str
     expected = by_reference(job)
     loss, gradients = loss_and_gradients([job], threads=1)[0]
     rates, outputs = forward([forward_job(job)], threads=1)[0]
-    found = {"loss": np.array([loss]), "rates": rates, "outputs": outputs, **gradients}
-    assert found.keys() == expected.keys()
-    for name, array in found.items():
+    results = {"loss": np.array([loss]), "rates": rates, "outputs": outputs, **gradients}
+    assert results.keys() == expected.keys()
+    for name, array in results.items():
         largest = np.abs(expected[name]).max()
         assert np.abs(array - expected[name]).max() <= 1e-5 * largest, name

@@ -44,12 +44,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for index in (0, 1):
                 start = initialise(params.network, len(task.channels), 1, 1 + index)
                 weights = {key: array + np.float32(0.1) for key, array in start.weights.items()}
-                one = TrainState(
+                trained = TrainState(
                     index, 1 + index, start, replace(start, weights=weights), Adam(params.train)
                 )
-                one.record(0.5, 1.0, 1.0)
-                one.last_check = Check(0.5, 0.5)
-                states.append(one)
+                trained.record(0.5, 1.0, 1.0)
+                trained.last_check = Check(0.5, 0.5)
+                states.append(trained)
             state.save(artifacts.folder("train", name), task, states, params.network, params.train)
     return root / "artifacts" / "train"
 
@@ -68,11 +68,11 @@ def parts(content: bytes) -> tuple[dict[str, np.ndarray], Any]:
     return safetensors.numpy.load(content), json.loads(header["__metadata__"]["settings"])
 
 
-def file(arrays: dict[str, np.ndarray], told: Any) -> bytes:
+def file(arrays: dict[str, np.ndarray], settings: Any) -> bytes:
     """A weights file; told: its settings."""
     return safetensors.numpy.save(
         {name: np.ascontiguousarray(array) for name, array in arrays.items()},
-        {"settings": json.dumps(told)},
+        {"settings": json.dumps(settings)},
     )
 
 
@@ -80,10 +80,10 @@ def from_before(change: Callable[[dict[str, np.ndarray], Any], object]) -> Bytes
     """A file from before there were digests, with something in it changed."""
 
     def made(content: bytes) -> bytes:
-        arrays, told = parts(content)
-        del told["digest"], told["kind"]
-        change(arrays, told)
-        return file(arrays, told)
+        arrays, settings = parts(content)
+        del settings["digest"], settings["kind"]
+        change(arrays, settings)
+        return file(arrays, settings)
 
     return made
 
@@ -103,9 +103,9 @@ def header(change: Callable[[dict[str, Any]], None]) -> Bytes:
 
     def made(content: bytes) -> bytes:
         end = 8 + int.from_bytes(content[:8], "little")
-        told = json.loads(content[8:end])
-        change(told)
-        text = json.dumps(told).encode()
+        settings = json.loads(content[8:end])
+        change(settings)
+        text = json.dumps(settings).encode()
         return len(text).to_bytes(8, "little") + text + content[end:]
 
     return made
@@ -304,12 +304,12 @@ def test_60_odd_settings_in_files_from_before_there_were_digests_are_told(folder
     content = path.read_bytes()
     odd: tuple[Any, ...] = (None, [], {}, "", "x", -1, 0, 2**70, 1e300, True, [[1]], {"name": 1})
 
-    def change(arrays: dict[str, np.ndarray], told: Any) -> None:
-        key = list(told)[random.integers(len(told))]
-        if random.random() < 0.8 and isinstance(told[key], dict) and told[key]:
-            change(arrays, told[key])
+    def change(arrays: dict[str, np.ndarray], settings: Any) -> None:
+        key = list(settings)[random.integers(len(settings))]
+        if random.random() < 0.8 and isinstance(settings[key], dict) and settings[key]:
+            change(arrays, settings[key])
         else:
-            told[key] = odd[random.integers(len(odd))]
+            settings[key] = odd[random.integers(len(odd))]
 
     for _ in range(60):
         path.write_bytes(from_before(change)(content))

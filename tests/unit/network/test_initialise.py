@@ -121,13 +121,13 @@ def test_densities_by_pair_name_the_postsynaptic_population_first() -> None:
     by_pair = {"ee": 0.1, "ei": 0.9, "ie": 0.5, "ii": 0.0}
     wiring = start(p_rec=by_pair, p_inh=0.5).wiring
     e, i = slice(0, 100), slice(100, 200)
-    found = {
+    densities = {
         "ee": wiring.mask[e, e],
         "ei": wiring.mask[e, i],
         "ie": wiring.mask[i, e],
         "ii": wiring.mask[i, i],
     }
-    for pair, mask in found.items():
+    for pair, mask in densities.items():
         assert mask.mean() == pytest.approx(by_pair[pair], abs=0.02), pair
     uniform = start(p_rec=dict.fromkeys(by_pair, 0.2)).wiring
     np.testing.assert_array_equal(uniform.mask, start(p_rec=0.2).wiring.mask)

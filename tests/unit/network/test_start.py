@@ -121,7 +121,7 @@ def test_a_key_of_64_bits_is_a_seed_of_63() -> None:
     keys = (5, 2**63 + 5, 2**63 - 1, None)
     made = backend._generators([Trials(inputs, key) for key in keys])
     assert made is not None
-    assert [one.initial_seed() for one in made] == [5, 5, 2**63 - 1]
+    assert [generator.initial_seed() for generator in made] == [5, 5, 2**63 - 1]
     assert backend._generators([Trials(inputs, None)]) is None
 
 
@@ -137,10 +137,10 @@ def test_many_trials_are_computed_part_by_part_as_all_at_once() -> None:
     ]
     assert whole.rates.shape == (4, n, 6)
     np.testing.assert_allclose(
-        whole.rates, np.concatenate([one.rates for one in parts], axis=1), atol=1e-6
+        whole.rates, np.concatenate([part.rates for part in parts], axis=1), atol=1e-6
     )
     np.testing.assert_allclose(
-        whole.outputs, np.concatenate([one.outputs for one in parts], axis=1), atol=1e-6
+        whole.outputs, np.concatenate([part.outputs for part in parts], axis=1), atol=1e-6
     )
     (outputs,) = backend.outputs([network], [Trials(inputs, None)])
     np.testing.assert_array_equal(outputs, whole.outputs)
@@ -194,7 +194,7 @@ def test_arrays_of_a_file_have_the_shapes_of_a_network(
     tmp_path: Path, name: str, shape: tuple[int, ...], fault: str | None
 ) -> None:
     network = initialise(network_settings(n_units=20), 3, 3, seed=1)
-    told = {
+    settings = {
         "network": network.wiring.settings.model_dump(),
         "task": {"name": "xor"},
         "training": {"network": 0},
@@ -202,7 +202,7 @@ def test_arrays_of_a_file_have_the_shapes_of_a_network(
     arrays = network.arrays()
     arrays[name] = np.ones(shape, arrays[name].dtype)
     path = tmp_path / "network-0.safetensors"
-    artifacts.write_weights(path, arrays, told)
+    artifacts.write_weights(path, arrays, settings)
     if fault is None:
         read_network(path)
         return

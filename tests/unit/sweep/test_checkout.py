@@ -81,13 +81,15 @@ def kept(root: Path, name: str, baseline: str = "") -> None:
 def test_an_experiment_has_its_own_settings_and_the_keys_of_its_own_tasks(root: Path) -> None:
     for name, p_inh in (("three", 0.3), ("four", 0.4)):
         experiment(root, name, p_inh)
-    found = Checkout(root).experiments()
-    assert set(found) == {"three", "four"}
+    experiments = Checkout(root).experiments()
+    assert set(experiments) == {"three", "four"}
     for name, p_inh in (("three", 0.3), ("four", 0.4)):
-        assert found[name].settings.network.p_inh == p_inh
-        assert set(found[name].settings.tasks) == set(TASKS)
+        assert experiments[name].settings.network.p_inh == p_inh
+        assert set(experiments[name].settings.tasks) == set(TASKS)
         chains = {task: lock.chain_of(locked(p_inh), task) for task in TASKS}
-        assert found[name].keys == {task: lock.content_key(one) for task, one in chains.items()}
+        assert experiments[name].keys == {
+            task: lock.content_key(chain) for task, chain in chains.items()
+        }
 
 
 def test_experiments_are_looked_for_by_name(root: Path) -> None:
@@ -117,7 +119,7 @@ def test_an_experiment_without_a_lock_or_with_a_torn_one_is_not_finished(root: P
     (root / "params.yaml").write_text("seed: 1\n")
     kept(root, "without_settings")
     experiment(root, "whole", 0.3)
-    assert [name for name, one in Checkout(root).experiments().items() if one.keys] == ["whole"]
+    assert [name for name, own in Checkout(root).experiments().items() if own.keys] == ["whole"]
 
 
 def test_a_task_that_lacks_an_entry_has_no_key() -> None:

@@ -19,10 +19,10 @@ from ctrnn.sweep.checkout import Checkout, SweepError
     ],
 )  # fmt: skip
 def test_a_name_that_is_no_folder_of_sweeps_is_refused(name: str) -> None:
-    with pytest.raises(SweepError, match="is not the name of a sweep; give letters") as told:
+    with pytest.raises(SweepError, match="is not the name of a sweep; give letters") as refused:
         command.check_name(name)
-    assert str(told.value).isprintable()
-    assert len(str(told.value)) < 400
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 400
 
 
 @pytest.mark.parametrize("name", [None, "first", "p_inh-tau-3ca78f", "größer 2", "a.b", "x" * 100])
@@ -51,8 +51,8 @@ def test_a_second_sweep_of_a_name_is_refused_while_the_first_runs(tmp_path: Path
 
 
 def test_a_made_name_has_room_for_many_axes(tmp_path: Path) -> None:
-    told = {"network.a" + "b" * i: [1] for i in range(30)}
-    name = command.named(told, [])
+    axes = {"network.a" + "b" * i: [1] for i in range(30)}
+    name = command.named(axes, [])
     command.check_name(name)
 
 
@@ -61,5 +61,5 @@ def test_tasks_without_results_are_told_with_their_point() -> None:
     rows = pd.DataFrame(
         {"experiment": ["whole", "whole", "half"], "task": ["mante", "dmts", "mante"]}
     )
-    told = {"points": points, "tasks": ["mante", "dmts"]}
-    assert command.without_results(told, rows) == ["half (dmts)", "none"]
+    described = {"points": points, "tasks": ["mante", "dmts"]}
+    assert command.without_results(described, rows) == ["half (dmts)", "none"]

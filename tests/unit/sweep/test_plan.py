@@ -63,19 +63,21 @@ def test_why_points_are_not_allowed_is_told_once_for_those_that_share_it(
     checkout: Checkout,
 ) -> None:
     some = asked(checkout, "network.p_inh=0.1,0.2,1.5", "network.tau=0.5,10")
-    told = plans.plan(some, checkout, {}, set()).reasons()
-    assert len(told) == 2
-    assert told[0].startswith("2 points not allowed: network.tau = 0.5 is shorter than network.dt")
-    assert told[1] == (
+    reasons = plans.plan(some, checkout, {}, set()).reasons()
+    assert len(reasons) == 2
+    assert reasons[0].startswith(
+        "2 points not allowed: network.tau = 0.5 is shorter than network.dt"
+    )
+    assert reasons[1] == (
         "2 points not allowed: network.p_inh = 1.5 is not allowed; give a number at least 0 and at most 1"
     )
 
 
 def test_of_many_reasons_the_first_are_told(checkout: Checkout) -> None:
     some = asked(checkout, "network.p_inh=0.2,2,3,4,5,6,7,8")
-    told = plans.plan(some, checkout, {}, set()).reasons()
-    assert len(told) == plans.SHOWN + 1
-    assert told[-1] == "2 points not allowed for other values"
+    reasons = plans.plan(some, checkout, {}, set()).reasons()
+    assert len(reasons) == plans.SHOWN + 1
+    assert reasons[-1] == "2 points not allowed for other values"
 
 
 def test_a_point_is_done_when_all_its_tasks_are_published(checkout: Checkout) -> None:

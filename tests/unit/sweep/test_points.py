@@ -164,10 +164,10 @@ def test_more_points_than_a_sweep_may_have_are_counted_not_made(
     ],
 )
 def test_what_makes_no_points_is_one_sentence(root: Path, sets: list[str], said: str) -> None:
-    with pytest.raises(SweepError) as told:
+    with pytest.raises(SweepError) as refused:
         points(sets, ["mante"], root)
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
 
 
 def test_a_name_is_short_and_legal_whatever_the_axes(root: Path) -> None:

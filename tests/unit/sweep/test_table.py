@@ -62,8 +62,8 @@ SWEEP: dict[str, Any] = {
 
 def test_a_row_is_a_network_with_its_axes_and_measures() -> None:
     rows = table.rows(POINTS, EXPERIMENTS, runs())
-    told = ["experiment", "tau", "task", "network", "network_seed", "run_id"]
-    assert rows[told].to_numpy().tolist() == [
+    columns = ["experiment", "tau", "task", "network", "network_seed", "run_id"]
+    assert rows[columns].to_numpy().tolist() == [
         ["tau10-0", 10, "mante", 0, SEEDS[0], "run-0"],
         ["tau10-0", 10, "mante", 1, SEEDS[1], "run-0"],
         ["tau20-1", 20, "mante", 0, SEEDS[0], "run-1"],
@@ -80,8 +80,8 @@ def test_an_experiment_whose_settings_are_not_the_points_has_no_rows() -> None:
 
 
 def test_a_run_whose_settings_contradict_its_experiment_is_left_out_with_a_sentence() -> None:
-    told = runs().assign(**{"network.tau": [50.0, 20.0, 20.0]})
-    left, said = table.honest(told, EXPERIMENTS.values())
+    contradicting = runs().assign(**{"network.tau": [50.0, 20.0, 20.0]})
+    left, said = table.honest(contradicting, EXPERIMENTS.values())
     assert left["run_id"].tolist() == ["run-1", "run-2"]
     assert len(said) == 1
     assert said[0].startswith("run run-0 says network.tau = 50.0, but experiment tau10-0 has 10")
@@ -103,8 +103,8 @@ def test_a_run_that_does_not_contradict_its_experiment_counts(told: dict[str, An
 
 
 def test_a_network_that_missed_the_criterion_has_no_iterations_to_it() -> None:
-    told = runs().assign(**{"converged/network_1": 0.0})
-    rows = table.rows(POINTS, EXPERIMENTS, told)
+    missed = runs().assign(**{"converged/network_1": 0.0})
+    rows = table.rows(POINTS, EXPERIMENTS, missed)
     assert rows["iterations"].notna().tolist() == [True, False, True, False]
 
 
@@ -121,20 +121,20 @@ def test_the_number_of_networks_makes_no_network_twice() -> None:
     done = {
         f"n{n}": experiment(f"n{n}", {"mante": f"key-{n}"}, train__n_networks=n) for n in (2, 3)
     }
-    told = pd.DataFrame(
+    tracked = pd.DataFrame(
         {"run_id": f"run-{n}", "key": f"key-{n}", "train.n_networks": n,
          **{f"accuracy/network_{i}": i / 10 for i in range(3)},
          **{f"converged/network_{i}": 1.0 for i in range(3)}}
         for n in (2, 3)
     )  # fmt: skip
-    rows = table.rows(points, done, told)
+    rows = table.rows(points, done, tracked)
     assert len(rows) == 5
     networks = table.distinct(rows, ["train.n_networks"])
     assert networks["network_seed"].tolist() == settings(train__n_networks=3).network_seeds
     assert networks["n_networks"].isna().all()
     sweep = {**SWEEP, "axes": {"train.n_networks": [2, 3]}, "points": points}
     assert page.metrics(sweep, rows)["networks"] == 3
-    assert [one["networks"] for one in page.summary(rows, ["n_networks"])] == [2, 3]
+    assert [line["networks"] for line in page.summary(rows, ["n_networks"])] == [2, 3]
 
 
 def grid(**axes: list[Any]) -> pd.DataFrame:
@@ -241,8 +241,8 @@ def test_two_axes_make_a_map_and_lines_along_each() -> None:
     )
     made = dict(page.figures(rows, ["p_inh", "tau"], "accuracy", "accuracy"))
     assert set(made) == {"map", "by-p_inh", "by-tau"}
-    told = [text.get_text() for text in made["map"].axes[0].texts]
-    assert told == ["10.1", "20.1", "10.2", "20.2"]
+    texts = [text.get_text() for text in made["map"].axes[0].texts]
+    assert texts == ["10.1", "20.1", "10.2", "20.2"]
     assert len(made["by-tau"].axes[0].lines) == 2
 
 

@@ -333,9 +333,9 @@ def test_batches_go_through_the_table_once_a_pass_with_new_noise_each() -> None:
     table = trial_table(task, "validation", 1).head(100)
     stream = batches(table, batch_size=25, seed=3)
     passes = [[next(stream) for _ in range(4)] for _ in range(2)]
-    seen = [pd.concat(one) for one in passes]
-    for one in seen:
-        assert sorted(one["trial"]) == sorted(table["trial"])
+    seen = [pd.concat(batch) for batch in passes]
+    for batch in seen:
+        assert sorted(batch["trial"]) == sorted(table["trial"])
     assert not set(seen[0]["noise_seed"]) & set(seen[1]["noise_seed"])
     assert not seen[0]["trial"].equals(seen[1]["trial"])
 

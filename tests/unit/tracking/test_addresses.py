@@ -60,9 +60,9 @@ def test_an_address_is_shown_without_what_it_holds_of_user_and_password(
     tmp_path: Path, given: str, uri: str, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
-    found = config.resolve(tmp_path)
-    assert (found.uri, found.shown) == (uri, shown)
-    assert_no_secret(f"{found!r} {found.shown}")
+    address = config.resolve(tmp_path)
+    assert (address.uri, address.shown) == (uri, shown)
+    assert_no_secret(f"{address!r} {address.shown}")
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,14 @@ def test_a_reason_that_names_user_or_password_is_told_without(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", given)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cret")
-    found = config.resolve(tmp_path)
-    for reason in (found.uri, f"{found.uri}/", "alice:pa:ss@h"):
-        assert_no_secret(config.unreachable(found, reason))
-    told = config.unreachable(found, f"access denied for alice, pa:ss, s3cret at {found.uri}")
-    assert_no_secret(told)
-    assert "(access denied for ***, ***, *** at " in told
+    address = config.resolve(tmp_path)
+    for reason in (address.uri, f"{address.uri}/", "alice:pa:ss@h"):
+        assert_no_secret(config.unreachable(address, reason))
+    sentence = config.unreachable(
+        address, f"access denied for alice, pa:ss, s3cret at {address.uri}"
+    )
+    assert_no_secret(sentence)
+    assert "(access denied for ***, ***, *** at " in sentence
 
 
 @pytest.mark.parametrize(
@@ -133,26 +135,26 @@ def test_user_and_password_of_an_address_reach_the_server(
     checkout: Path, guarded: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, asked = guarded
-    told = refusal(checkout, f"http://alice:pa%3Ass@{host}", monkeypatch)
-    assert f"tracking store http://{host} failed" in told
+    sentence = refusal(checkout, f"http://alice:pa%3Ass@{host}", monkeypatch)
+    assert f"tracking store http://{host} failed" in sentence
     assert len(asked) > 1  # the probe, and MLflow's client
-    assert {one.split()[-1] for one in asked} == {"True"}
+    assert {request.split()[-1] for request in asked} == {"True"}
 
 
 def test_a_server_that_wants_another_password_says_where_to_give_it(
     checkout: Path, guarded: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = refusal(checkout, f"http://{LOGIN}{guarded[0]}", monkeypatch)
-    assert "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in told
+    sentence = refusal(checkout, f"http://{LOGIN}{guarded[0]}", monkeypatch)
+    assert "give MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in sentence
 
 
 def test_a_database_that_is_down_is_one_sentence(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = f"postgresql+psycopg2://{LOGIN}127.0.0.1:1/mlflow"
-    told = refusal(checkout, address, monkeypatch)
-    assert "Connection refused" in told
-    assert "start the database" in told
+    sentence = refusal(checkout, address, monkeypatch)
+    assert "Connection refused" in sentence
+    assert "start the database" in sentence
 
 
 def test_a_database_that_never_answers_is_one_sentence(
@@ -168,8 +170,8 @@ def test_a_database_that_never_answers_is_one_sentence(
 def test_a_database_without_its_driver_is_one_sentence(
     checkout: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = refusal(checkout, f"{kind}://{LOGIN}h/db", monkeypatch)
-    assert "needs a driver that is not installed" in told
+    sentence = refusal(checkout, f"{kind}://{LOGIN}h/db", monkeypatch)
+    assert "needs a driver that is not installed" in sentence
 
 
 def test_options_of_an_sqlite_address_are_kept(

@@ -108,11 +108,13 @@ def test_mlflow_waits_as_long_as_we_do_and_tries_twice(
         os.environ["MLFLOW_RUN_ID"] = "7"
         os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "3"  # who says so is heeded
         config.prepare_environment(StoreConfig("http://h", tmp_path, login=("bob", "pw")))
-        told = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
+        variables = {
+            name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")
+        }
     finally:
         os.environ.clear()
         os.environ.update(before)
-    assert told == {
+    assert variables == {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_LOGGING_LEVEL": "WARNING",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -231,8 +233,8 @@ def test_what_to_do_about_a_store_follows_from_its_kind_and_the_reason(
 
 
 def test_a_long_reason_is_cut_and_stands_on_one_line() -> None:
-    told = config.unreachable(OWN, "a\n  b" + "c" * 300 + "[SQL: select 1]")
-    assert f"failed (a b{'c' * 197}); see" in told
+    sentence = config.unreachable(OWN, "a\n  b" + "c" * 300 + "[SQL: select 1]")
+    assert f"failed (a b{'c' * 197}); see" in sentence
     assert "failed (locked);" in config.unreachable(OWN, "locked\n[SQL: select 1]")
 
 

@@ -83,9 +83,9 @@ def points(name: str, *times: int | None) -> list[MetricPoint]:
 
 
 def test_a_curve_has_a_point_a_second_and_all_whose_time_is_not_known() -> None:
-    one = points("loss", 1000, 1999, 2000, 2001, 3000)
+    losses = points("loss", 1000, 1999, 2000, 2001, 3000)
     other = points("accuracy", 1500, None, None)
-    shown = opened()._some([*one, *other])
+    shown = opened()._some([*losses, *other])
     assert [point.time for point in shown] == [1000, 2000, 3000, 1500, None, None]
 
 
@@ -130,7 +130,7 @@ def test_a_store_that_fails_is_tried_again_after_a_pause(
     clock.now, logger.fails = 105.0, False
     logger.log([])
     assert tries == [100.0, 105.0]
-    assert [len(one) for one in logged] == [3]
+    assert [len(batch) for batch in logged] == [3]
     assert logger.waiting == []
 
 

@@ -59,8 +59,8 @@ def row(
 
 def test_a_network_that_stopped_counts_in_the_mean_with_its_last_value() -> None:
     history = [row(2, 1, 6.0), row(1, 0, 1.0), row(1, 1, 3.0), row(3, 1, 8.0)]
-    found = {(point.name, point.step): point.value for point in curves(history, 2)}
-    assert found == {
+    values_of_curves = {(point.name, point.step): point.value for point in curves(history, 2)}
+    assert values_of_curves == {
         ("loss/network_0", 1): 1,
         ("loss/network_1", 1): 3,
         ("loss/mean", 1): 2,
@@ -96,9 +96,9 @@ def test_an_iteration_is_told_once_no_network_can_add_to_it() -> None:
         [row(5, 0, 1.0), row(3, 1, 2.0)],
         [row(4, 1, 2.0)],
     ]
-    told = [sorted({(p.step, p.name) for p in live.points(rows)}) for rows in steps]
+    new_points = [sorted({(p.step, p.name) for p in live.points(rows)}) for rows in steps]
     one, other, mean = "loss/network_0", "loss/network_1", "loss/mean"
-    assert told == [
+    assert new_points == [
         [(1, other)],
         [(2, other)],
         [],

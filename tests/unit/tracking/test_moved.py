@@ -44,7 +44,9 @@ def test_a_moved_checkout_finds_its_runs_and_adds_to_them(
     fabricate(root, p_inh=0.3)
     second = publish(root)
     assert (root / "mlartifacts" / second.run_id / "artifacts" / "history.csv").is_file()
-    assert {one.startswith(root.as_uri() + "/mlartifacts") for one in addresses(root)} == {True}
+    assert {address.startswith(root.as_uri() + "/mlartifacts") for address in addresses(root)} == {
+        True
+    }
     assert set(tmp_path.iterdir()) == there
 
 
@@ -68,8 +70,10 @@ def test_runs_whose_files_were_not_copied_are_told_and_still_read_from_the_origi
     copy = checkout.with_name("a copy")
     shutil.copytree(checkout, copy, ignore=shutil.ignore_patterns("mlartifacts"))
     assert reading.file(first.run_id, "history.csv", copy, copy).is_file()
-    told = f"The files of 1 run of {copy}/mlflow.db are still in {checkout}/mlartifacts; copy them"
-    assert told in capsys.readouterr().err
+    sentence = (
+        f"The files of 1 run of {copy}/mlflow.db are still in {checkout}/mlartifacts; copy them"
+    )
+    assert sentence in capsys.readouterr().err
     fabricate(copy, p_inh=0.3)
     assert (copy / "mlartifacts" / publish(copy).run_id).is_dir()
 

@@ -88,13 +88,13 @@ def test_an_upgrade_that_fails_is_one_sentence_and_keeps_a_copy(
 def test_a_processor_is_told_by_its_model_or_else_its_architecture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(description, "CPUINFO", told := tmp_path / "cpuinfo")
+    monkeypatch.setattr(description, "CPUINFO", cpuinfo := tmp_path / "cpuinfo")
     architecture = platform.processor() or platform.machine()
     assert description.processor() == architecture
-    told.write_text("processor: 0\nvendor: x\n")
+    cpuinfo.write_text("processor: 0\nvendor: x\n")
     assert description.processor() == architecture
-    told.write_text("model name\t: One: fast\nmodel name\t: Two\nmodel name\t: Three\n")
+    cpuinfo.write_text("model name\t: One: fast\nmodel name\t: Two\nmodel name\t: Three\n")
     assert description.processor() == "One: fast"
     monkeypatch.setattr(platform, "processor", lambda: "")
-    told.unlink()
+    cpuinfo.unlink()
     assert description.processor() == platform.machine()

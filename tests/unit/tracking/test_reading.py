@@ -80,6 +80,6 @@ def test_a_run_or_a_file_that_is_not_there_is_named(checkout: Path) -> None:
     with pytest.raises(TrackingError, match=r"not found\); take a run of ctrnn.runs\(\)"):
         reading.file("0" * 32, "history.csv", checkout, checkout)
     shutil.rmtree(checkout / "mlartifacts")
-    told = rf"Run {run_id} has no history.csv in file:.*mlartifacts.*; put its files back there"
-    with pytest.raises(TrackingError, match=told):
+    sentence = rf"Run {run_id} has no history.csv in file:.*mlartifacts.*; put its files back there"
+    with pytest.raises(TrackingError, match=sentence):
         reading.file(run_id, "history.csv", checkout, checkout)

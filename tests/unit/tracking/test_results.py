@@ -46,9 +46,9 @@ def edit(root: Path, key: str, value: Any) -> None:
 
 def edit_lock(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change the entries of dvc.lock."""
-    told = yaml.safe_load((root / "dvc.lock").read_text())
-    change(told["stages"])
-    (root / "dvc.lock").write_text(yaml.safe_dump(told))
+    content = yaml.safe_load((root / "dvc.lock").read_text())
+    change(content["stages"])
+    (root / "dvc.lock").write_text(yaml.safe_dump(content))
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def test_a_run_is_described_by_the_settings_that_made_its_results(
     assert after.edited == (key,)
     assert after.params[key] == made
     assert after.texts["params.yaml"] == before.texts["params.yaml"]
-    for told in ("name", "key", "params", "tags", "description", "files", "final", "curves"):
-        assert getattr(after, told) == getattr(before, told), told
+    for field in ("name", "key", "params", "tags", "description", "files", "final", "curves"):
+        assert getattr(after, field) == getattr(before, field), field
 
 
 def test_the_params_yaml_of_a_run_makes_its_results_again(root: Path) -> None:
     edit(root, "network.tau", 50)
-    told = params.parse(collect(root).texts["params.yaml"], "params.yaml")
-    assert told.network.tau == 20
-    assert list(told.tasks) == [TASK]
-    assert payload.flat_params(TASK, told) == collect(root).params
+    own = params.parse(collect(root).texts["params.yaml"], "params.yaml")
+    assert own.network.tau == 20
+    assert list(own.tasks) == [TASK]
+    assert payload.flat_params(TASK, own) == collect(root).params
 
 
 def test_settings_that_change_no_result_are_not_told(root: Path) -> None:
@@ -105,8 +105,10 @@ def other(entries: dict[str, Any]) -> None:
 
 def test_a_stage_that_was_computed_from_another_is_named_with_the_command(root: Path) -> None:
     edit_lock(root, other)
-    told = rf"evaluate@{TASK} was computed from another {TRAINED} .*; run dvc repro publish@{TASK}$"
-    with pytest.raises(lock.LockError, match=told):
+    sentence = (
+        rf"evaluate@{TASK} was computed from another {TRAINED} .*; run dvc repro publish@{TASK}$"
+    )
+    with pytest.raises(lock.LockError, match=sentence):
         collect(root)
 
 
@@ -115,8 +117,8 @@ def test_stages_of_different_settings_are_named_with_the_command(root: Path) -> 
         entries[f"generate@{TASK}"]["params"]["params.yaml"]["seed"] = 2
 
     edit_lock(root, seed)
-    told = rf"generate@{TASK} used seed = 2, train@{TASK} 1; run dvc repro publish@{TASK}$"
-    with pytest.raises(lock.LockError, match=told):
+    sentence = rf"generate@{TASK} used seed = 2, train@{TASK} 1; run dvc repro publish@{TASK}$"
+    with pytest.raises(lock.LockError, match=sentence):
         collect(root)
 
 
@@ -328,8 +330,8 @@ def test_settings_of_other_code_are_one_sentence(root: Path, key: str, value: An
         entries[f"train@{TASK}"]["params"]["params.yaml"][key] = value
 
     edit_lock(root, change)
-    told = rf"^dvc\.lock is of other code: .*; run dvc repro publish@{TASK}$"
-    with pytest.raises(lock.LockError, match=told):
+    sentence = rf"^dvc\.lock is of other code: .*; run dvc repro publish@{TASK}$"
+    with pytest.raises(lock.LockError, match=sentence):
         collect(root)
 
 
@@ -339,7 +341,7 @@ def test_a_run_is_gathered_whole(root: Path) -> None:
     assert (len(what.key), len(what.figures_digest)) == (32, 32)
     assert what.start is None  # there is no event log
     train, validation, test = what.tables
-    assert [one.split for one in what.tables] == ["train", "validation", "test"]
+    assert [table.split for table in what.tables] == ["train", "validation", "test"]
     assert (test.name, test.rows, test.source) == (
         f"{TASK} trials", 2, f"artifacts/generate/{TASK}/test.csv",
     )  # fmt: skip

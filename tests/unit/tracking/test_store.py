@@ -162,8 +162,8 @@ def test_addresses_are_mended_where_their_files_are_not_elsewhere_alone(
     mended = {
         name: f"{here.as_uri()}/mlartifacts/{ids[name]}/artifacts" for name in ("neither", "both")
     }
-    found = dict(tables.execute("select run_uuid, artifact_uri from runs"))
-    assert {name: found[ids[name]] for name in ids} == address | mended
+    addresses = dict(tables.execute("select run_uuid, artifact_uri from runs"))
+    assert {name: addresses[ids[name]] for name in ids} == address | mended
     assert capsys.readouterr().err == (
         f"The files of 2 runs of {here}/mlflow.db are still in {there}/mlartifacts; copy them to "
         f"{here}/mlartifacts, where the next command finds them\n"
@@ -203,11 +203,11 @@ def test_runs_of_the_checkout_that_was_moved_become_those_of_this_one(
     root = here if own else tmp_path
     store.follow(database, place := StoreConfig(f"sqlite:///{database}", root, database))
     asked = "select key || ' ' || run_uuid, value from tags"
-    told = dict(tables.execute(asked))
-    assert told[f"{runs.OWNER} b"] == "other"
-    assert told[f"{runs.EVENT_LOG} b"] == "/x/.checkpoints/a.events"
-    assert told[f"{runs.OWNER} a"] == (place.owner if own else "old")
-    assert told[f"{runs.EVENT_LOG} a"] == (".checkpoints/a.events" if own else log)
+    tags = dict(tables.execute(asked))
+    assert tags[f"{runs.OWNER} b"] == "other"
+    assert tags[f"{runs.EVENT_LOG} b"] == "/x/.checkpoints/a.events"
+    assert tags[f"{runs.OWNER} a"] == (place.owner if own else "old")
+    assert tags[f"{runs.EVENT_LOG} a"] == (".checkpoints/a.events" if own else log)
 
 
 def test_every_call_returns_when_the_store_has_what_it_was_given(
@@ -262,9 +262,11 @@ def test_files_and_texts_lie_under_their_paths_in_the_run(checkout: Path) -> Non
 
 
 def test_a_trial_table_is_described_as_a_dataset() -> None:
-    told = runs._dataset(Table("xor trials", "test", "0a", "a/test.csv", 8, (("trial", "long"),)))
-    dataset: Any = told.dataset
-    (tag,) = told.tags
+    dataset_input = runs._dataset(
+        Table("xor trials", "test", "0a", "a/test.csv", 8, (("trial", "long"),))
+    )
+    dataset: Any = dataset_input.dataset
+    (tag,) = dataset_input.tags
     assert (dataset.name, dataset.digest, tag.value) == ("xor trials test", "0a", "test")
     assert json.loads(dataset.source) == {"uri": "a/test.csv"}
     assert json.loads(dataset.profile) == {"num_rows": 8}
@@ -308,5 +310,5 @@ def test_of_runs_with_one_key_a_finished_one_comes_first_and_else_the_oldest(
 
     made = [make(3, "KILLED"), make(2, "FAILED"), make(5, "FINISHED"), make(4, "FINISHED")]
     client.create_run(experiment, 1, tags={runs.KEY: "another"})
-    found = [run.info.run_id for run in runs.find(client, experiment, "k")]
-    assert found == [made[3], made[2], made[1], made[0]]
+    ids = [run.info.run_id for run in runs.find(client, experiment, "k")]
+    assert ids == [made[3], made[2], made[1], made[0]]

@@ -69,11 +69,11 @@ def run(
 
 
 def assert_same(ones: list[TrainState], others: list[TrainState]) -> None:
-    for one, other in zip(ones, others, strict=True):
-        for name, array in one.network.weights.items():
+    for state, other in zip(ones, others, strict=True):
+        for name, array in state.network.weights.items():
             np.testing.assert_array_equal(array, other.network.weights[name])
-        assert repr(one.history) == repr(other.history)
-        assert one.summary() == other.summary()
+        assert repr(state.history) == repr(other.history)
+        assert state.summary() == other.summary()
 
 
 class PowerCutError(Exception):

@@ -160,19 +160,19 @@ def test_trained_parameters_are_in_the_files_and_come_back(tmp_path: Path) -> No
             assert np.array_equal(read.parameters[name], array)
     report = weights.parameter_metrics([s.start for s in states], [s.network for s in states])
     tau = states[0].network.weights["tau"][states[0].network.wiring.sign > 0]
-    found = report["parameters"]["tau"]["excitatory"]
-    assert found["before"][0] == {"mean": 20, "sd": 0}
-    assert found["after"][0]["mean"] == pytest.approx(tau.astype(float).mean())
-    assert found["after"][0]["sd"] == pytest.approx(tau.astype(float).std())
+    excitatory = report["parameters"]["tau"]["excitatory"]
+    assert excitatory["before"][0] == {"mean": 20, "sd": 0}
+    assert excitatory["after"][0]["mean"] == pytest.approx(tau.astype(float).mean())
+    assert excitatory["after"][0]["sd"] == pytest.approx(tau.astype(float).std())
 
 
 def test_a_network_with_trained_parameters_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     whole, _ = run(**TRAINED_PARAMETERS)
     run(tmp_path, **TRAINED_PARAMETERS, train__max_iterations=5)
     resumed, _ = run(tmp_path, **TRAINED_PARAMETERS)
-    for one, other in zip(whole, resumed, strict=True):
-        pd.testing.assert_frame_equal(pd.DataFrame(one.history), pd.DataFrame(other.history))
-        for name, array in one.network.weights.items():
+    for state, other in zip(whole, resumed, strict=True):
+        pd.testing.assert_frame_equal(pd.DataFrame(state.history), pd.DataFrame(other.history))
+        for name, array in state.network.weights.items():
             assert np.array_equal(other.network.weights[name], array)
 
 
@@ -184,7 +184,7 @@ def test_signed_inputs_and_readout_keep_their_signs_and_still_learn() -> None:
         train__max_iterations=120,
     )
     for state in states:
-        acting, before = (one.effective_weights for one in (state.network, state.start))
+        acting, before = (network.effective_weights for network in (state.network, state.start))
         excitatory = state.network.wiring.sign > 0
         for name in ("W_in", "W_out"):
             assert (acting[name] >= 0).all()
@@ -313,7 +313,7 @@ def test_a_network_that_was_given_up_stays_so(tmp_path: Path) -> None:
     }
     first, _ = run(tmp_path, **changes)
     again, _ = run(tmp_path, **changes)
-    assert [one.iteration for one in again] == [one.iteration for one in first] == [5, 5]
+    assert [state.iteration for state in again] == [state.iteration for state in first] == [5, 5]
 
 
 def test_a_loss_that_is_not_finite_later_names_what_moved_the_weights() -> None:
@@ -423,9 +423,9 @@ def test_the_learning_curve_is_the_mean_and_who_has_finished_counts_on() -> None
 
 def test_progress_shows_the_mean_of_the_last_losses_and_checks() -> None:
     states, _ = run(train__n_networks=2, train__max_iterations=1)
-    for one, loss, accuracy in zip(states, (1.0, 3.0), (0.5, 0.75), strict=True):
-        one.history = [{"loss": 100.0}, {"loss": loss}]
-        one.last_check = Check(accuracy, 7.0)
+    for state, loss, accuracy in zip(states, (1.0, 3.0), (0.5, 0.75), strict=True):
+        state.history = [{"loss": 100.0}, {"loss": loss}]
+        state.last_check = Check(accuracy, 7.0)
     states[1].converged = True
     assert progress(states) == "loss 2.0000, accuracy 0.625, 1/2 done"
 
@@ -440,10 +440,10 @@ def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
 
 def test_a_second_ctrl_c_interrupts_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
-    with stop_signals() as told:
-        assert told == []
+    with stop_signals() as received:
+        assert received == []
         signal.raise_signal(signal.SIGINT)
-        assert told == [signal.SIGINT]
+        assert received == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -537,8 +537,12 @@ def test_noise_follows_from_the_networks_seed_and_the_iteration_counted_from_1(
         keys = [rng.key(state.seed, "train", "noise", number + 1) for state in states]
         assert [trials.noise for trials in taught] == keys
     at_5, at_the_end = backend.checked
-    assert [one.noise for one in at_5] == [rng.key(s.seed, "validation", 5) for s in states]
-    assert [one.noise for one in at_the_end] == [rng.key(s.seed, "validation", 6) for s in states]
+    assert [trial_set.noise for trial_set in at_5] == [
+        rng.key(s.seed, "validation", 5) for s in states
+    ]
+    assert [trial_set.noise for trial_set in at_the_end] == [
+        rng.key(s.seed, "validation", 6) for s in states
+    ]
 
 
 def test_every_step_is_told_and_first_what_checkpoints_hold(tmp_path: Path) -> None:
@@ -595,8 +599,8 @@ def test_a_network_of_one_synapse_has_the_penalty_of_its_square() -> None:
     network = initialise(params.network, 1, 1, seed=1)
     mask = np.array([[False, True], [False, False]])
     W = np.array([[0, 0.5], [0, 0]], np.float32)
-    one = Network(replace(network.wiring, mask=mask), {**network.weights, "W_rec": W})
-    loss, gradients = with_weight_penalties(1.0, {"W_rec": W}, one, params.train.penalties)
+    single = Network(replace(network.wiring, mask=mask), {**network.weights, "W_rec": W})
+    loss, gradients = with_weight_penalties(1.0, {"W_rec": W}, single, params.train.penalties)
     assert loss == 1 + 3 * 0.5**2
     assert gradients["W_rec"][0, 1] == 0.5 + 3 * 2 * 0.5
 
@@ -617,10 +621,10 @@ def test_the_history_is_written_by_iteration_and_network(
     assert (list(curve), len(curve)) == (["iteration", "loss", "accuracy"], 0)
     for state in states:
         for stem, network in (("network", state.network), ("initial", state.start)):
-            arrays, told = artifacts.read_weights(folder / f"{stem}-{state.index}.safetensors")
+            arrays, settings = artifacts.read_weights(folder / f"{stem}-{state.index}.safetensors")
             np.testing.assert_array_equal(arrays["W_out"], network.weights["W_out"])
-            assert told["training"]["network"] == state.index
-            assert told["task"]["name"] == "go_nogo"
+            assert settings["training"]["network"] == state.index
+            assert settings["task"]["name"] == "go_nogo"
 
 
 def test_a_training_that_ends_with_a_check_is_not_checked_again(tmp_path: Path) -> None:

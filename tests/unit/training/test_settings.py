@@ -35,12 +35,12 @@ def test_a_bound_is_the_last_value_that_is_allowed(key: str, last: Any, beyond: 
 
 def test_at_least_one_array_is_trained() -> None:
     names = ("W_in", "W_rec", "b_rec", "W_out", "b_out")
-    one = {f"train__trainable__{name}": name == "b_rec" for name in names}
-    assert settings(**one).train.trainable.names == {"b_rec"}
+    chosen = {f"train__trainable__{name}": name == "b_rec" for name in names}
+    assert settings(**chosen).train.trainable.names == {"b_rec"}
     with pytest.raises(
         ParamsError, match=r"^train\.trainable\.W_rec = False and so are all others"
     ):
-        settings(**{**one, "train__trainable__b_rec": False})
+        settings(**{**chosen, "train__trainable__b_rec": False})
 
 
 def test_parameters_that_are_trained_are_those_of_the_model() -> None:
