@@ -182,12 +182,7 @@ def orphaned_outputs(root: Path, settings: Params) -> list[Path]:
     """Results of tasks that there are and that params.yaml does not name."""
     gone = set(TaskSettings.registry) - set(settings.tasks)
     folders = [root / place / stage for place in ("artifacts", "reports") for stage in lock.STAGES]
-    return [
-        path
-        for folder in folders
-        for path in sorted(folder.glob("*"))
-        if path.stem.removeprefix("curve-") in gone
-    ]
+    return [path for folder in folders for path in sorted(folder.glob("*")) if path.stem in gone]
 
 
 def aside(root: Path, path: Path) -> Path:

@@ -105,7 +105,7 @@ def test_modules_are_found_by_their_function_in_alphabetical_order() -> None:
 def test_files_that_a_stage_reports_lie_below_reports(tmp_path: Path) -> None:
     reports = tmp_path / "reports"
     assert artifacts.metrics_path("analyze", "xor", tmp_path) == reports / "analyze" / "xor.json"
-    assert artifacts.curve_path("xor", tmp_path) == reports / "train" / "curve-xor.csv"
+    assert artifacts.curve_path("xor", tmp_path) == reports / "train" / "xor.csv"
     assert artifacts.figures_folder("xor", tmp_path) == reports / "figures" / "xor"
     assert sorted(path.name for path in reports.iterdir()) == ["analyze", "figures", "train"]
     assert artifacts.folder("train", "xor", tmp_path) == artifacts.folder("train", "xor", tmp_path)

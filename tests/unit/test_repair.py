@@ -69,7 +69,6 @@ def test_only_results_of_a_task_that_is_gone_are_removed(tmp_path: Path) -> None
     for task in ("xor", "mante"):
         artifacts.write_json(artifacts.folder("train", task, tmp_path) / "a.json", {})
         artifacts.write_json(artifacts.metrics_path("evaluate", task, tmp_path), {})
-        artifacts.curve_path(task, tmp_path).touch()
     (tmp_path / "reports" / "evaluate" / "my notes.md").write_text("")
     (tmp_path / "dvc.lock").write_text(LOCK)
     params = settings()
@@ -77,11 +76,10 @@ def test_only_results_of_a_task_that_is_gone_are_removed(tmp_path: Path) -> None
     said = list(repair(tmp_path, params.model_copy(update={"tasks": fewer})))
     assert [sentence.split()[0] for sentence in said] == [
         "artifacts/train/xor",
-        "reports/train/curve-xor.csv",
         "reports/evaluate/xor.json",
     ]
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"a.json", "curve-mante.csv", "mante.json", "my notes.md", "dvc.lock"}
+    assert left == {"a.json", "mante.json", "my notes.md", "dvc.lock"}
     assert not (tmp_path / "artifacts" / "train" / "xor").exists()
 
 

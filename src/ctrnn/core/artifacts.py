@@ -71,11 +71,8 @@ def metrics_path(stage: str, task: str, root: str | Path = ".") -> Path:
 
 
 def curve_path(task: str, root: str | Path = ".") -> Path:
-    """reports/train/curve-<task>.csv, which `dvc plots` shows; its folder is made where it is missing.
-
-    Before the name of the task stands a word, so that for another spelling of it, as ./xor, the path is another.
-    """
-    return metrics_path("train", task, root).with_name(f"curve-{task}.csv")
+    """reports/train/<task>.csv, the learning curve that `dvc plots` shows; its folder is made where it is missing."""
+    return metrics_path("train", task, root).with_suffix(".csv")
 
 
 # In place of a task's figures where none are wanted: DVC keeps no empty folder.

@@ -200,7 +200,7 @@ def save(
     network: NetworkSettings,
     settings: TrainSettings,
 ) -> None:
-    """Write the weights, before and after, history.csv, summary.json and reports/train/curve-<task>.csv.
+    """Write the weights, before and after, history.csv, summary.json and reports/train/<task>.csv.
 
     Beside its settings a weights file says which network it is: task.name, training (with number and seed), kind.
     """

@@ -409,7 +409,7 @@ def test_the_files_of_a_training_are_named(tmp_path: Path, monkeypatch: pytest.M
     assert {path.name for path in folder.iterdir()} == {
         *weights, "history.csv", "summary.json", "SHA256SUMS",
     }  # fmt: skip
-    assert (tmp_path / "reports/train/curve-go_nogo.csv").exists()
+    assert (tmp_path / "reports/train/go_nogo.csv").exists()
 
 
 def test_the_learning_curve_is_the_mean_and_who_has_finished_counts_on() -> None:
@@ -617,7 +617,7 @@ def test_the_history_is_written_by_iteration_and_network(
     assert json.loads((folder / "summary.json").read_text()) == {
         "networks": [state.summary() for state in states]
     }
-    curve = pd.read_csv(tmp_path / "reports/train/curve-go_nogo.csv")  # there was no check
+    curve = pd.read_csv(tmp_path / "reports/train/go_nogo.csv")  # there was no check
     assert (list(curve), len(curve)) == (["iteration", "loss", "accuracy"], 0)
     for state in states:
         for stem, network in (("network", state.network), ("initial", state.start)):
