@@ -839,9 +839,10 @@ void ctrnn_effective(int64_t n, int64_t count, const int32_t *source, const floa
     for (int64_t k = 0; k < count; k++) {
         value[k] = 0.0f;
         if (source[k] < 0) continue;
-        float w = W_rec[source[k]];
-        if (dale) w = w < 0.0f ? 0.0f : w * sign[source[k] % n];
-        value[k] = gain[source[k] / n] * w;
+        uint32_t at = source[k], i = at / (uint32_t)n, j = at % (uint32_t)n;
+        float w = W_rec[at];
+        if (dale) w = w < 0.0f ? 0.0f : w * sign[j];
+        value[k] = gain[i] * w;
     }
 }
 
@@ -850,9 +851,10 @@ void ctrnn_scatter(int64_t n, int64_t count, const int32_t *source, const float 
                    const float *gain, const float *sign, int64_t dale, float *dW_rec) {
     for (int64_t k = 0; k < count; k++) {
         if (source[k] < 0) continue;
-        float d = gain[source[k] / n] * dA[k];
-        if (dale) d = W_rec[source[k]] > 0.0f ? d * sign[source[k] % n] : 0.0f;
-        dW_rec[source[k]] = d;
+        uint32_t at = source[k], i = at / (uint32_t)n, j = at % (uint32_t)n;
+        float d = gain[i] * dA[k];
+        if (dale) d = W_rec[at] > 0.0f ? d * sign[j] : 0.0f;
+        dW_rec[at] = d;
     }
 }
 

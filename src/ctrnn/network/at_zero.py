@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ def at_zero(model: str, activation: str, parameters: Mapping[str, np.ndarray]) -
         What units send, its slope, and the current.
 
     """
-    own, f = models()[model], np.vectorize(ACTIVATIONS[activation], otypes=[np.float64])
+    own, f = models()[model], np.vectorize(cache(ACTIVATIONS[activation]), otypes=[np.float64])
     values = {name: np.asarray(array, np.float64) for name, array in parameters.items()}
     p, n = SimpleNamespace(**values), len(values["tau"])
     driven, *others = own.states

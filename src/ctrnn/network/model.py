@@ -60,6 +60,11 @@ class Wiring:
         stationary = settings.noise_scaling == "stationary"
         return settings.sigma_post / math.sqrt(settings.dt) if stationary else settings.sigma_post
 
+    @cached_property
+    def n_synapses(self) -> int:
+        """Places of the pattern."""
+        return int(np.count_nonzero(self.mask))
+
     def at(self, dt: float) -> Wiring:
         """The same wiring at another time step, ms."""
         return replace(self, settings=self.settings.model_copy(update={"dt": dt}))
@@ -162,8 +167,10 @@ class Network:
     @property
     def zero_weight_fraction(self) -> float:
         """Share of the pattern's synapses whose effective weight is zero."""
-        mask = self.wiring.mask
-        return float((self.W_eff[mask] == 0).mean()) if mask.any() else 0.0
+        wiring, W = self.wiring, self.weights["W_rec"]
+        acts = W > 0 if wiring.settings.dale else W != 0
+        n = wiring.n_synapses
+        return 1.0 - int(np.count_nonzero(acts & wiring.mask)) / n if n else 0.0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything of the network by name: the weights, W_eff, sign, mask, tau, the model's own parameters."""

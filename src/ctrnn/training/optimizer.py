@@ -23,13 +23,10 @@ def with_weight_penalties(
 ) -> tuple[float, dict[str, np.ndarray]]:
     """The loss with the mean squares of W_eff over the pattern and of the effective W_out, and its gradient."""
     gradients = dict(gradients)
-    n_synapses = max(1, int(network.wiring.mask.sum()))
-    W_out = network.effective_weights["W_out"]
-    for name, factor, effective, n in (
-        ("W_rec", penalties.W_rec, network.W_eff, n_synapses),
-        ("W_out", penalties.W_out, W_out, W_out.size),
-    ):
+    for name, factor in (("W_rec", penalties.W_rec), ("W_out", penalties.W_out)):
         if factor:
+            effective = network.effective_weights[name]
+            n = max(1, network.wiring.n_synapses) if name == "W_rec" else effective.size
             loss += factor * float(np.square(effective, dtype=np.float64).sum()) / n
             if name in gradients:
                 # Effective weights are +-W where they are not 0, so that d(effective^2)/dW = 2 |effective| sign(W).
