@@ -296,7 +296,7 @@ def test_fewer_trials_than_a_batch_are_refused(raw: dict[str, Any]) -> None:
 
 
 def test_nothing_trainable_is_refused(raw: dict[str, Any]) -> None:
-    none = dict.fromkeys(raw["train"]["trainable"], False)
+    none = {**dict.fromkeys(raw["train"]["trainable"], False), "parameters": []}
     assert sentence(changed(raw, "train.trainable", none)).startswith("train.trainable.W_rec")
 
 

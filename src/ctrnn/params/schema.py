@@ -84,7 +84,7 @@ def check(raw: Mapping[str, Any]) -> Params:
     checked = {name: check_task(name, section) for name, section in (tasks or {}).items()}
     params = _validate(Params, {**raw, "tasks": checked} if "tasks" in raw else raw, "")
     _refuse_times_in_steps(params)
-    params.train.trainable.check(params.network)
+    _refuse_unknown_parameters(params)
     for name in params.tasks:
         task = get_task(name, params.tasks, params.network.dt)
         check_trials(task, params.train.batch_size)
@@ -132,6 +132,19 @@ def _refuse_times_in_steps(params: Params) -> None:
             f"are in ms: write network.dt: 1, network.tau: {tau / dt:g} and other time constants divided by {dt:g} for "
             "the same networks as before, or give all times in ms and add train.coarse_dt: null"
         )
+
+
+def _refuse_unknown_parameters(params: Params) -> None:
+    known = params.network.parameters
+    for name in params.train.trainable.parameters:
+        if name not in known:
+            remedy = nearest(name, known) if known else "give []"
+            if name == "tau":
+                remedy = "set train.trainable.tau: true"
+            raise ParamsError(
+                f"train.trainable.parameters names {shown(name)}, which network.model = {params.network.model!r} does "
+                f"not have; {remedy}"
+            )
 
 
 def check_part(raw: Mapping[str, Any]) -> Params:

@@ -26,8 +26,9 @@ from ctrnn.training.settings import EarlyAbandon, TrainSettings
 class CurriculumStage:
     """Trials to learn from and to be checked on, at the time step of the task.
 
-    until: accuracy that ends it; None for the criterion of `train`. check_every: iterations between checks. verifies:
-    it follows the same task at a coarse time step, so that a check at its start counts.
+    until: accuracy that ends it; None for the criterion of `train`. check_every: iterations between checks.
+    check_again: iterations after a check that meets the criterion. verifies: it follows the same task at a coarse time
+    step, so that a check at its start counts.
     """
 
     task: Task[Any]
@@ -35,7 +36,12 @@ class CurriculumStage:
     validation: Batch
     until: float | None
     check_every: int
+    check_again: int
     verifies: bool = False
+
+    def until_check(self, met_in_a_row: int) -> int:
+        """Iterations between checks of a network whose last checks met the criterion."""
+        return self.check_again if met_in_a_row else self.check_every
 
 
 def build_curriculum(
@@ -48,20 +54,25 @@ def build_curriculum(
 ) -> list[CurriculumStage]:
     """A stage per step of the curriculum, with trials drawn anew, and then the task with the trials given.
 
-    With a coarse_dt (ms), all of these at that time step, and last the task at its own; there the first checks come
-    sooner, after iterations that take as much work as those between two checks before.
+    With a coarse_dt (ms), all of these at that time step, and last the task at its own. There checks come sooner, after
+    iterations that take as much work as those between two checks before; at the coarse step too, where the last check
+    met the criterion, since the network's own time step is to say whether it does.
     """
     at_first = task if coarse_dt is None else task.at(coarse_dt)
+    sooner = check_every if coarse_dt is None else max(1, round(check_every * task.dt / coarse_dt))
     stages = []
     for step in task.settings.curriculum:
         easier = at_first.with_settings(task.settings.at(step))
         tables = [trial_table(easier, split, seed) for split in ("train", "validation")]
         easy = easier.render(tables[1])
-        stages.append(CurriculumStage(easier, tables[0], easy, step.until, check_every))
-    stages.append(CurriculumStage(at_first, trials, at_first.render(validation), None, check_every))
+        stages.append(
+            CurriculumStage(easier, tables[0], easy, step.until, check_every, check_every)
+        )
+    rendered = at_first.render(validation)
+    stages.append(CurriculumStage(at_first, trials, rendered, None, check_every, sooner))
     if coarse_dt is not None:
-        sooner = max(1, round(check_every * task.dt / coarse_dt))
-        stages.append(CurriculumStage(task, trials, task.render(validation), None, sooner, True))
+        rendered = task.render(validation)
+        stages.append(CurriculumStage(task, trials, rendered, None, sooner, sooner, True))
     return stages
 
 

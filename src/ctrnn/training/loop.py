@@ -154,7 +154,11 @@ def train(
                 state.network = Network(state.network.wiring, weights)
                 state.record(loss, norm, stage.task.dt)
 
-            due = [s for s in active if (s.iteration - s.began) % stage.check_every == 0]
+            due = [
+                s
+                for s in active
+                if (s.iteration - s.began) % stage.until_check(s.met_in_a_row) == 0
+            ]
             check(stage, due, backend)
             for state in due:
                 assert state.last_check is not None

@@ -7,8 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from ctrnn.core.config import LARGEST, MOST, Count, NotNegative, Positive, Section, Share
-from ctrnn.errors import ParamsError, nearest, shown
-from ctrnn.network.settings import NetworkSettings
 
 
 def _form(value: Any) -> str:
@@ -48,19 +46,6 @@ class Trainable(Section):
     def of_units(self) -> frozenset[str]:
         """Names of the trained parameters of units."""
         return frozenset(["tau"] * self.tau + self.parameters)
-
-    def check(self, network: NetworkSettings) -> None:
-        """Raises ParamsError where a parameter is named that the model does not have."""
-        known = network.parameters
-        for name in self.parameters:
-            if name not in known:
-                remedy = nearest(name, known) if known else "give []"
-                if name == "tau":
-                    remedy = "set train.trainable.tau: true"
-                raise ParamsError(
-                    f"train.trainable.parameters names {shown(name)}, which network.model = "
-                    f"{network.model!r} does not have; {remedy}"
-                )
 
     @model_validator(mode="after")
     def _something(self) -> Self:

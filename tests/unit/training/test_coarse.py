@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ctrnn.errors import ParamsError
-from ctrnn.tasks import get_task
+from ctrnn.tasks import get_task, trial_table
 from ctrnn.training import loop
 from ctrnn.training.coarse import coarse_step
+from ctrnn.training.curriculum import build_curriculum
 from ctrnn.training.state import TrainState
 from tests.settings import settings
 from tests.unit.training.test_checkpoint import PowerCutError, assert_same, power_cut, run
@@ -77,13 +78,23 @@ def test_a_network_converges_at_its_own_step_with_the_check_at_its_start_counted
     tmp_path: Path,
 ) -> None:
     (state, _), _ = run(tmp_path, {**MET, "train__max_iterations": 40})
-    assert steps(state) == [5.0] * 10 + [
-        1.0
-    ]  # two checks, one at the start, one after 5 / 5 iterations
+    # A check after 5 iterations, the next after 5 / 5 more; at its own step one at the start, one after 1 iteration.
+    assert steps(state) == [5.0] * 6 + [1.0]
     assert state.converged
     assert state.network.wiring.settings.dt == 1
     checked = [row["iteration"] for row in state.history if not math.isnan(row["accuracy"])]
-    assert checked == [5, 10, 11]
+    assert checked == [5, 6, 7]
+
+
+def test_a_check_that_misses_the_criterion_is_followed_by_one_after_all_the_iterations() -> None:
+    params = settings(train__check_every=25)
+    task = get_task("go_nogo", params.tasks, params.network.dt)
+    table = trial_table(task, "validation", 1)
+    coarse, fine = build_curriculum(task, table, table, 1, 25, 5.0)
+    assert [coarse.until_check(met) for met in (0, 1)] == [25, 5]
+    assert [fine.until_check(met) for met in (0, 1)] == [5, 5]
+    (alone,) = build_curriculum(task, table, table, 1, 25, None)
+    assert [alone.until_check(met) for met in (0, 1)] == [25, 25]
 
 
 def test_without_a_coarse_step_all_is_at_the_networks_own(tmp_path: Path) -> None:
@@ -112,13 +123,13 @@ def test_a_training_that_ends_coarsely_is_reported_at_the_networks_own_step(tmp_
     assert state.network.wiring.settings.dt == 1
 
 
-@pytest.mark.parametrize("at", [4, 10, 11])
+@pytest.mark.parametrize("at", [3, 7, 9])
 def test_it_goes_on_where_it_was_with_the_same_bits(tmp_path: Path, at: int) -> None:
     changes = {**MET, "train__patience": 3, "train__max_iterations": 40}
     undisturbed, steps_taken = run(tmp_path / "a", changes)
-    assert steps(undisturbed[0]) == [5.0] * 15 + [1.0] * 2
+    assert steps(undisturbed[0]) == [5.0] * 7 + [1.0] * 2
     with pytest.raises(PowerCutError):
-        run(tmp_path / "b", changes, at=at + 6, act=power_cut)
+        run(tmp_path / "b", changes, at=at, act=power_cut)
     resumed, again = run(tmp_path / "b", changes)
-    assert again == steps_taken - (at + 5)
+    assert again == steps_taken - (at - 1)
     assert_same(undisturbed, resumed)
