@@ -170,7 +170,7 @@ class Network:
         wiring, W = self.wiring, self.weights["W_rec"]
         acts = W > 0 if wiring.settings.dale else W != 0
         n = wiring.n_synapses
-        return 1.0 - int(np.count_nonzero(acts & wiring.mask)) / n if n else 0.0
+        return (n - int(np.count_nonzero(acts & wiring.mask))) / n if n else 0.0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything of the network by name: the weights, W_eff, sign, mask, tau, the model's own parameters."""

@@ -229,6 +229,8 @@ def main() -> None:
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
     signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the stages would inherit
+    # Workers of Ray block it, which the stages would inherit too: they could not write a checkpoint.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=exit_with_parent, daemon=True).start()
     try:

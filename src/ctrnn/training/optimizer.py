@@ -38,7 +38,8 @@ def with_weight_penalties(
 def by_share(gradients: Mapping[str, np.ndarray], network: Network) -> dict[str, np.ndarray]:
     """Gradients, those by parameters of units times the parameter: by its logarithm, so that ms are no matter.
 
-    Perez-Nieves et al. (2021, Nat Commun 12:5791) train time constants of every unit.
+    Perez-Nieves, Leung, Dragotti & Goodman (2021, Nat Commun, doi 10.1038/s41467-021-26022-3) train the time constants
+    of spiking units.
     """
     trained = network.trained_parameters
     return {
