@@ -37,6 +37,7 @@ FEW: dict[str, Any] = {  # of what takes time and no memory
     "analyze__lesions__trials_per_condition": 2,
     "analyze__trials_per_condition": 4,
     "train__max_iterations": 1,
+    "train__coarse_dt": None,  # the one iteration is at the own time step, which needs more
     "train__n_networks": 2,
     "train__threads": 1,
 }
