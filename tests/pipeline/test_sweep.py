@@ -221,6 +221,11 @@ def test_a_sweep_runs_its_points_as_experiments_and_only_what_is_missing(
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="finds processes in /proc")
+def running(numbers: set[int]) -> set[int]:
+    """Those of these processes that there are."""
+    return numbers & {int(folder.name) for folder in Path("/proc").glob("[0-9]*")}
+
+
 def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path) -> None:
     long = {"seed": 3, **LONG}
     sets = [f"-S={key}={json.dumps(value)}" for key, value in long.items()]
@@ -239,12 +244,12 @@ def test_killed_workers_and_drivers_change_no_bit(lab: Checkout, tmp_path: Path)
     process.terminate()
     said, _ = process.communicate()
     assert "sweep: interrupted; the same command starts it again" in said
-    left = {int(folder.name) for folder in Path("/proc").glob("[0-9]*")}
-    assert not left & started
     deadline = time.monotonic() + PATIENCE  # who shows the curves goes on for some seconds
-    while list(processes("", lab.folder)) and time.monotonic() < deadline:
+    while (
+        left := running(started) | set(processes("", lab.folder))
+    ) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert not list(processes("", lab.folder))
+    assert not left
 
     process = start(lab, *sets, "--name", "killed")
     wait_for_checkpoint(lab, process)
