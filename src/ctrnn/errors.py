@@ -289,7 +289,8 @@ def _words(schema: dict[str, Any]) -> str:
 
 def _words_of_list(schema: dict[str, Any]) -> str:
     kind, number, bounds = _words(schema["items"]).removeprefix("a ").partition("number")
-    elements = f"{kind}numbers{bounds}" if number else "sections of their own"
+    others = "names" if schema["items"].get("type") == "string" else "sections of their own"
+    elements = f"{kind}numbers{bounds}" if number else others
     most = f"at most {schema['maxItems']} " if "maxItems" in schema else ""
     return (
         f"a list, {'not empty' if schema.get('minItems') else '[] for none'}, of {most}{elements}"

@@ -381,6 +381,7 @@ VALUE = (
     ("key", "value", "allowed"),
     [
         ("train.early_abandon", 5, "a section of its own or null"),
+        ("train.trainable.parameters", "tau_w", "a list, [] for none, of names"),
         ("tasks.xor.curriculum", {}, "a list, [] for none, of at most 100 sections of their own"),
         ("tasks.mante.evidence", 1, "a list, not empty, of at most 100 numbers above 0 and at most 1e+30"),
         ("analyze.generalisation.delay", None, f"a list, [] for none, of at most 10000 {STEPS}"),
