@@ -140,11 +140,11 @@ class NetworkSettings(Section):
         return self
 
 
-def range_of(parameter: Parameter | None, dt: float) -> tuple[float, float]:
-    """What a parameter may be while it is trained, at a time step in ms; None: tau."""
+def range_of(parameter: Parameter | None, dt: float, step: float) -> tuple[float, float]:
+    """What a parameter may be while it is trained at steps of `step` ms; None: tau. dt: `network.dt`."""
     if parameter is None:
-        return dt, MOST_STEPS_OF_TAU * dt
-    least = dt if parameter.at_least == "dt" else parameter.at_least
+        return step, MOST_STEPS_OF_TAU * dt
+    least = step if parameter.at_least == "dt" else parameter.at_least
     return (
         -LARGEST if least is None else least,
         LARGEST if parameter.at_most is None else parameter.at_most,

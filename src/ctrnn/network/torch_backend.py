@@ -5,7 +5,7 @@ Arrays here are [time, network, trial, unit], so that a step of time lies togeth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -82,8 +82,8 @@ class TorchBackend:
         batches: Sequence[SupervisedTrials],
         trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
-        weights = self._weights(networks, trainable)
-        parameters = self._parameters(networks, trainable)
+        weights = self._tensors([network.weights for network in networks], trainable)
+        parameters = self._tensors([network.parameters for network in networks], trainable)
         inputs = self._by_time([batch.inputs for batch in batches])
         targets = self._by_time([batch.targets for batch in batches])
         mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
@@ -110,8 +110,8 @@ class TorchBackend:
         self, networks: Sequence[Network], trials: Sequence[Trials]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rates and outputs [network, time, trial, ...] of some trials after the other."""
-        weights = self._weights(networks, frozenset())
-        parameters = self._parameters(networks, frozenset())
+        weights = self._tensors([network.weights for network in networks])
+        parameters = self._tensors([network.parameters for network in networks])
         generators = self._generators(trials)
         for start in range(0, trials[0].inputs.shape[1], TRIALS_AT_ONCE):
             some = slice(start, start + TRIALS_AT_ONCE)
@@ -149,22 +149,13 @@ class TorchBackend:
         R: Tensor = Rates.apply(A, drive, eta, own, k, *of_units)
         return R, apply(weights["W_out"], R) + weights["b_out"].unsqueeze(1)
 
-    def _weights(self, networks: Sequence[Network], trainable: frozenset[str]) -> dict[str, Tensor]:
-        return {
-            name: self._stack([network.weights[name] for network in networks]).requires_grad_(
-                name in trainable
-            )
-            for name in networks[0].weights
-        }
-
-    def _parameters(
-        self, networks: Sequence[Network], trainable: frozenset[str]
+    def _tensors(
+        self, arrays: Sequence[Mapping[str, np.ndarray]], trainable: frozenset[str] = frozenset()
     ) -> dict[str, Tensor]:
+        """Of every network its arrays by name, stacked."""
         return {
-            name: self._stack([network.parameters[name] for network in networks]).requires_grad_(
-                name in trainable
-            )
-            for name in networks[0].parameters
+            name: self._stack([own[name] for own in arrays]).requires_grad_(name in trainable)
+            for name in arrays[0]
         }
 
     def _generators(self, trials: Sequence[Trials]) -> list[torch.Generator] | None:

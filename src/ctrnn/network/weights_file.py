@@ -101,7 +101,7 @@ def _fault(
         tau = time_constants(settings, arrays["sign"])
     known = models()[settings.model].parameters
     for name in trained:
-        least, most = range_of(known.get(name), settings.dt)
+        least, most = range_of(known.get(name), settings.dt, settings.dt)
         if (arrays[name] < np.float32(least)).any() or (arrays[name] > np.float32(most)).any():
             return f"has numbers in {name} that are not from {least:g} to {most:g}"
     if "tau" not in trained and (arrays["tau"] != tau).any():

@@ -90,8 +90,8 @@ def train(
     )
     known = models()[network.model].parameters
     ranges = {
-        dt: {name: range_of(known.get(name), dt) for name in settings.trainable.of_units}
-        for dt in {stage.task.dt for stage in curriculum}
+        step: {n: range_of(known.get(n), network.dt, step) for n in settings.trainable.of_units}
+        for step in {stage.task.dt for stage in curriculum}
     }
     last = len(curriculum) - 1
     name = checkpoint_name(task, (train_table, validation_table), network, settings)

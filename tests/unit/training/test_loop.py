@@ -136,6 +136,21 @@ def test_time_constants_are_trained_for_every_unit_and_stay_in_range() -> None:
     np.testing.assert_allclose(sd, 0.01 * np.sqrt(alpha * (2 - alpha)), rtol=1e-5)
 
 
+def test_a_time_constant_that_grows_coarsely_stays_what_a_file_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its upper bound is that of network.dt, whatever the time step of the moment is."""
+    monkeypatch.chdir(tmp_path)  # where the learning curve is written to
+    states, params = run(
+        train__trainable__tau=True, train__coarse_dt=5.0, train__learning_rate=1000.0,
+        network__tau_inh=100_000.0, train__max_iterations=5,
+    )  # fmt: skip
+    task = get_task("go_nogo", params.tasks, params.network.dt)
+    save(tmp_path, task, states, params.network, params.train)
+    tau = read_network(tmp_path / "network-0.safetensors").parameters["tau"]
+    assert tau.min() >= 5 and tau.max() == 100_000
+
+
 def test_what_only_time_constants_learn_lowers_the_loss() -> None:
     names = ("W_in", "W_rec", "b_rec", "W_out", "b_out")
     frozen = {f"train__trainable__{name}": name == "W_out" for name in names}
@@ -149,7 +164,10 @@ def test_what_only_time_constants_learn_lowers_the_loss() -> None:
     assert losses[True] < 0.9 * losses[False]
 
 
-def test_trained_parameters_are_in_the_files_and_come_back(tmp_path: Path) -> None:
+def test_trained_parameters_are_in_the_files_and_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the learning curve is written to
     states, params = run(**TRAINED_PARAMETERS)
     task = get_task("go_nogo", params.tasks, params.network.dt)
     save(tmp_path, task, states, params.network, params.train)
