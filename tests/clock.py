@@ -24,6 +24,15 @@ def waited() -> float:
     return now - (ran + queued) / 1e9
 
 
+def states(process: int) -> set[str]:
+    """What the threads of a process do, as Linux writes it: R runs, S sleeps, T is stopped, Z has ended."""
+    letters = set()
+    for thread in Path(f"/proc/{process}/task").glob("*/stat"):
+        with suppress(OSError):  # it has ended
+            letters.add(thread.read_text().rpartition(")")[2].split()[0])
+    return letters
+
+
 class Sleep(Thread):
     """Counts the seconds that all threads of another process sleep at once, from `start` to its end.
 
@@ -33,20 +42,13 @@ class Sleep(Thread):
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
         self.seconds = 0.0
-        self._tasks = Path(f"/proc/{process}/task")
+        self._process = process
 
     def run(self) -> None:
         slept, last = False, time.monotonic()
-        while (states := self._states()) - {"Z"}:
-            sleeps, now = states == {"S"}, time.monotonic()
+        while (now_in := states(self._process)) - {"Z"}:
+            sleeps, now = now_in == {"S"}, time.monotonic()
             if sleeps and slept:  # once only may be by chance, in a look that comes late
                 self.seconds += now - last
             slept, last = sleeps, now
             time.sleep(0.02)
-
-    def _states(self) -> set[str]:
-        found = set()
-        for thread in self._tasks.glob("*/stat"):
-            with suppress(OSError):  # it has ended
-                found.add(thread.read_text().rpartition(")")[2].split()[0])
-        return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ctrnn.training import checkpoint
-from tests.clock import PATIENCE
+from tests.clock import PATIENCE, states
 from tests.pipeline.checkout import Checkout
 from tests.pipeline.kills import LONG, STAGES, TASK, Rehearsal
 from tests.pipeline.test_sweep import processes
@@ -126,6 +126,9 @@ def test_a_training_ends_with_the_dvc_that_runs_it(
 def test_a_stopped_pipeline_keeps_another_out_and_goes_on_where_it_stood(endless: Endless) -> None:
     running = endless.start("dvc", "repro", f"train@{TASK}")
     os.killpg(running.pid, signal.SIGSTOP)
+    training = list(processes("stages/train.py", endless.checkout.folder))
+    assert training
+    until(lambda: all(states(process) == {"T"} for process in training))  # it may be in a write
     stood = endless.trained()
     with pytest.raises(AssertionError, match=rf"another DVC command works .* kill {running.pid}\n"):
         endless.checkout.run("env", "PYTHONPATH=src", "python", "-m", "ctrnn.repair", "--alone")
