@@ -3,7 +3,8 @@
 Sussillo & Barak (2013, Neural Comput 25:626) minimise q(x) = |F(x)|^2 / 2 from visited states; see also Golub &
 Sussillo (2018, J Open Source Softw 3:1003). Here by Levenberg and Marquardt's step with damping proportional to |F|
 (Fan & Yuan 2005, Computing 74:23), which converges quadratically to isolated zeros and to a continuum of them alike,
-where Newton's step is undefined.
+where Newton's step is undefined. States of a unit beside the one that its synaptic current drives are kept at their
+steady values, see `search`.
 
 Stability is that of the map that is run: a point is stable where every eigenvalue of one step's derivative is smaller
 than 1 in size. Modes decay or grow by a factor e in -1 / ln|eigenvalue| steps.
@@ -20,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 from pydantic import Field, model_validator
 
-from ctrnn.analysis.dynamics import Dynamics, by_size
+from ctrnn.analysis.dynamics import Dynamics, by_size, full
 from ctrnn.core.config import Count, Positive, Section
 from ctrnn.errors import shown
 from ctrnn.kernel import log
@@ -32,6 +33,8 @@ CONTINUUM = 5  # neutral points, at least, that make a line
 CHUNK = 16  # points whose Jacobians are in memory at a time
 SETTLED = 1e-26  # q below this is as low as float64 tells
 STUCK = 1e-3  # of q: a point whose next step promises to lower q by less has reached a minimum above zero
+NEWTON_STEPS = 50  # to the steady values of states, at most
+STEADY = 1e-14  # of a state: it is steady where Newton's step is smaller
 FLOOR = 1e-12  # of the damping, so that the step is defined along a continuum of zeros
 
 
@@ -236,7 +239,81 @@ def search(
     tolerances: Sequence[float],
     iterations: int,
 ) -> Search:
-    """Minimise q from every start under a constant input, for at most so many iterations."""
+    """Minimise q from every start under a constant input, for at most so many iterations.
+
+    Where the model has states beside the one that the synaptic current drives, these follow it at their steady values,
+    which fixed points have anyway: the search then is in one dimension a unit, and slow states do not make it slow.
+    Where there are no such values, as of a state that adds up without end, the search is in all of them.
+    """
+    if dynamics.flow.n_states > 1:
+        driven = Driven(dynamics)
+        try:
+            ended = _search(driven, inputs, starts[:, : driven.n], tolerances, iterations)
+            crossings = np.full((len(tolerances), *starts.shape), np.nan)
+            reached = ~np.isnan(ended.crossings).any(axis=2)
+            crossings[reached] = driven.states(ended.crossings[reached])
+            return Search(driven.states(ended.x), ended.q, crossings)
+        except np.linalg.LinAlgError:
+            pass
+    return _search(dynamics, inputs, starts, tolerances, iterations)
+
+
+class Driven:
+    """The states that the synaptic current drives, while the others of their units are at their steady values."""
+
+    def __init__(self, dynamics: Dynamics) -> None:
+        self.dynamics, self.n, self.drive = dynamics, len(dynamics.W), dynamics.drive
+
+    def states(self, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, "point state"]:
+        """The whole states, by Newton's method for each unit. Raises LinAlgError where there are none."""
+        d, k = self.dynamics, self.dynamics.flow.n_states
+        others = np.stack([full(value, x.shape) for value in d.flow.start(*d.p)[1:]], axis=-1)
+        for _ in range(NEWTON_STEPS):
+            whole = np.concatenate([x, *np.moveaxis(others, -1, 0)], axis=-1)
+            rest = d.flow.rest(*np.split(whole, k, axis=-1), d.rates(whole), *d.p)[1:]
+            moving = np.stack([full(value, x.shape) for value in rest], axis=-1)
+            step = np.linalg.solve(self._slopes(whole)[1], moving[..., None])[..., 0]
+            others = others - step
+            if (np.abs(step) <= STEADY * (1 + np.abs(others))).all():
+                return np.concatenate([x, *np.moveaxis(others, -1, 0)], axis=-1)
+        raise np.linalg.LinAlgError("states beside the driven one have no steady values")
+
+    def velocity(
+        self, x: Float[np.ndarray, "point unit"], drive: Float[np.ndarray, " unit"]
+    ) -> Float[np.ndarray, "point unit"]:
+        """F of the driven states, per tau."""
+        return self.dynamics.velocity(self.states(x), drive)[:, : self.n]
+
+    def jacobian(self, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, "point post pre"]:
+        """Its derivative, with what the others follow by."""
+        whole = self.states(x)
+        by_driven, by_others = self._slopes(whole)
+        follow = -np.linalg.solve(by_others, by_driven[..., None])[..., 0]
+        own, *parts = np.split(
+            self.dynamics.jacobian(whole)[:, : self.n], follow.shape[-1] + 1, axis=2
+        )
+        for part, slope in zip(parts, np.moveaxis(follow, -1, 0), strict=True):
+            own = own + part * slope[:, None]
+        return own
+
+    def _slopes(
+        self, whole: Float[np.ndarray, "point state"]
+    ) -> tuple[Float[np.ndarray, "point unit other"], Float[np.ndarray, "point unit other by"]]:
+        """Derivatives of the other states' velocities, by the driven one and by themselves."""
+        d, k = self.dynamics, self.dynamics.flow.n_states
+        shape = (len(whole), self.n)
+        slopes = [full(s, shape) for s in d.flow.slopes(*np.split(whole, k, axis=-1), *d.p)]
+        table = np.stack(slopes[2 * k :], axis=-1).reshape(*shape, k - 1, k)
+        return table[..., 0], table[..., 1:]
+
+
+def _search(
+    dynamics: Dynamics | Driven,
+    inputs: Float[np.ndarray, " channel"],
+    starts: Float[np.ndarray, "start unit"],
+    tolerances: Sequence[float],
+    iterations: int,
+) -> Search:
     drive = dynamics.drive(inputs)
     x = starts.astype(np.float64).copy()
     F = dynamics.velocity(x, drive)
@@ -288,7 +365,7 @@ def distinct(
 
 
 def _step(
-    dynamics: Dynamics,
+    dynamics: Dynamics | Driven,
     x: Float[np.ndarray, "point unit"],
     F: Float[np.ndarray, "point unit"],
     damping: Float[np.ndarray, " point"],

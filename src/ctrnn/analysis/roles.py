@@ -76,17 +76,13 @@ def selectivity(
         p.append((1 + as_large.sum(axis=0)) / (1 + permutations))
     shape = (len(rates), rates.shape[2])
     ps = np.reshape(p, shape).astype(np.float64)
-    return Selectivity(np.reshape(d_prime, shape), ps, significant(ps, false_discovery_rate))
+    # Here, since params.yaml is checked by way of this module.
+    from scipy.stats import (
+        false_discovery_control,
+    )  # Benjamini & Hochberg 1995, J R Stat Soc B 57:289
 
-
-def significant(
-    p: Float[np.ndarray, "regressor unit"], false_discovery_rate: float
-) -> Bool[np.ndarray, "regressor unit"]:
-    """Which p survive a false discovery rate among the units (Benjamini & Hochberg 1995, J R Stat Soc B 57:289)."""
-    ordered, m = np.sort(p, axis=1), p.shape[1]
-    passes = ordered * (m / np.arange(1, m + 1)) <= false_discovery_rate
-    largest = np.where(passes, ordered, -1.0).max(axis=1, keepdims=True, initial=-1.0)
-    return p <= largest
+    adjusted = false_discovery_control(ps, axis=1) if ps.size else ps
+    return Selectivity(np.reshape(d_prime, shape), ps, adjusted <= false_discovery_rate)
 
 
 def silent_and_saturated(

@@ -213,14 +213,6 @@ def test_checking_params_imports_nothing_large() -> None:
     assert done.stdout.strip() == b"[]"
 
 
-def test_nobody_imports_scipy_stats_which_takes_a_second() -> None:
-    """Those of its functions that are needed are a line of numpy or of scipy.special."""
-    code = {path: path.read_text() for path in (FILE.parent / "src").rglob("*.py")}
-    assert [
-        path for path, text in code.items() if "scipy.stats" in text or "scipy import" in text
-    ] == []
-
-
 def test_a_metric_of_two_analyses_is_refused(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:

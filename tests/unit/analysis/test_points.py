@@ -136,17 +136,67 @@ def test_fixed_points_are_the_same_at_every_time_step(model: str) -> None:
         np.zeros((200, 3, 1)), random=np.random.default_rng(0)
     )
     starts = wandering[::25].reshape(24, -1)
-    patient = known.SEARCH.model_copy(update={"iterations": 300})  # with plasticity, 60 are too few
     at = {}
     for dt in (0.5, 1, 2):
         dynamics = dynamics_of(Network(network.wiring.at(dt), network.weights))
-        at[dt] = fixed_points(dynamics, NO_INPUT, starts, starts, patient)
+        at[dt] = fixed_points(dynamics, NO_INPUT, starts, starts, known.SEARCH)
     assert at[1].fixed.any()
     for dt in (0.5, 2):
         np.testing.assert_allclose(at[dt].x[at[dt].fixed], at[1].x[at[1].fixed], atol=1e-6)
         np.testing.assert_allclose(
             at[dt].rates[at[dt].fixed, 0], at[1].rates[at[1].fixed, 0], atol=0.1
         )
+
+
+WITH_SLOW_STATES = [name for name, model in models().items() if len(model.states) > 1]
+
+
+@pytest.mark.parametrize("model", WITH_SLOW_STATES)
+def test_slow_states_do_not_make_a_search_slow(model: str) -> None:
+    """From states on the way, in which they are far from steady; the ends are fixed points of all states."""
+    network = initialise(network_settings(n_units=60, model=model, w_gain=1.0), 1, 1, seed=1)
+    dynamics = dynamics_of(network)
+    moved = np.random.default_rng(1).standard_normal((300, 12, 1))
+    starts = dynamics.simulate(moved, random=np.random.default_rng(0))[50::125]
+    ends = search(dynamics, NO_INPUT, starts.reshape(-1, dynamics.size), [1e-20], 60)
+    assert (ends.q <= 1e-20).all()
+    speeds = module.speed(dynamics.velocity(ends.x, dynamics.drive(NO_INPUT)))
+    assert (speeds <= 1e-20).all()
+    crossed = ends.crossings[0]
+    assert (module.speed(dynamics.velocity(crossed, dynamics.drive(NO_INPUT))) <= 1e-20).all()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+@pytest.mark.parametrize("model", WITH_SLOW_STATES)
+def test_the_jacobian_of_driven_states_is_that_of_finite_differences(
+    model: str, activation: str
+) -> None:
+    network = initialise(
+        network_settings(n_units=12, model=model, activation=activation, tau_inh=10), 1, 1, seed=1
+    )
+    driven = module.Driven(dynamics_of(network))
+    x, drive = np.random.default_rng(0).normal(size=(2, 12)), driven.drive(NO_INPUT)
+    differences = [
+        (driven.velocity(x + e, drive) - driven.velocity(x - e, drive)) / 2e-6
+        for e in 1e-6 * np.eye(12)
+    ]
+    np.testing.assert_allclose(driven.jacobian(x), np.stack(differences, axis=-1), atol=1e-5)
+
+
+def test_a_state_that_has_no_steady_value_is_searched_with_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As one that adds up the rate without end, here by a rest of it that no value of its own changes."""
+    dynamics = dynamics_of(initialise(network_settings(n_units=6, model="adaptation"), 1, 1, 1))
+    starts = np.random.default_rng(0).normal(size=(3, dynamics.size))
+    expected = module._search(dynamics, NO_INPUT, starts, [1e-20], 20)
+    slopes = module.Driven._slopes
+    monkeypatch.setattr(
+        module.Driven, "_slopes", lambda *given: tuple(0 * part for part in slopes(*given))
+    )
+    ends = search(dynamics, NO_INPUT, starts, [1e-20], 20)
+    np.testing.assert_array_equal(ends.x, expected.x)
+    np.testing.assert_array_equal(ends.crossings, expected.crossings)
 
 
 @pytest.mark.parametrize("dt", [0.5, 2])
