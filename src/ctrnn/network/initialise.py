@@ -132,7 +132,11 @@ def balance(
 
 def spectral_radius(W: Float[np.ndarray, "post pre"]) -> float:
     """Largest absolute eigenvalue, rounded to GAIN_DIGITS digits."""
-    return float(f"{np.abs(np.linalg.eigvals(W)).max():.{GAIN_DIGITS}g}")
+    from threadpoolctl import threadpool_limits  # here, since params.yaml is checked by way of it
+
+    with threadpool_limits(1, "blas"):  # matrices of this size wait for more threads than one
+        values = np.linalg.eigvals(W)
+    return float(f"{np.abs(values).max():.{GAIN_DIGITS}g}")
 
 
 def readout_weights(

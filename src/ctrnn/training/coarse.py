@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ctrnn.core.config import duration
+from ctrnn.core.config import duration, steps
 from ctrnn.dynamics.models import models
 from ctrnn.errors import ParamsError
 from ctrnn.network.settings import NetworkSettings, numbers_of
@@ -14,13 +14,14 @@ from ctrnn.training.settings import TrainSettings
 
 COARSEST = 0.25  # dt / tau of the fastest units, at most
 SHORTEST = 2  # steps of the shortest time, at least
+FEWER = 2  # times fewer steps than at the network's own time step, at least
 
 
 def coarse_step(task: Task[Any], network: NetworkSettings, train: TrainSettings) -> float | None:
     """The time step that a network is trained at first, by `train.coarse_dt`.
 
-    Where it is `auto`, the longest multiple of network.dt that every time of the task and of its curriculum is a whole
-    number of steps of, with at least `SHORTEST` in each, and that is at most `COARSEST` of the fastest time constant.
+    Where it is `auto`, the longest of which every time of the task and of its curriculum is a whole number of steps, at
+    least `SHORTEST`, and that is at most `COARSEST` of the fastest time constant.
 
     Args:
         task: At the network's own time step.
@@ -49,10 +50,10 @@ def coarse_step(task: Task[Any], network: NetworkSettings, train: TrainSettings)
             stage.times_in_steps(chosen, where, "train.coarse_dt")
         return chosen
     times = [n for s in stages for n in s.times_in_steps(network.dt, where).values() if n]
-    most = math.floor(min(COARSEST * fastest / network.dt, min(times) / SHORTEST))
-    whole = math.gcd(*times)
-    longest = max((n for n in range(2, most + 1) if whole % n == 0), default=1)
-    return duration(longest, network.dt) if longest > 1 else None
+    most = min(COARSEST * fastest, min(times) * network.dt / SHORTEST)
+    whole = duration(math.gcd(*times), network.dt)
+    parts = range(math.ceil(whole / most), math.floor(whole / (FEWER * network.dt)) + 1)
+    return next((whole / n for n in parts if steps(whole, whole / n) == n), None)
 
 
 def time_constants(network: NetworkSettings) -> list[float]:

@@ -21,6 +21,8 @@ from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task, trial_table
 from ctrnn.training.settings import EarlyAbandon, TrainSettings
 
+BACK_AND_FORTH = 3  # work of an iteration, as times of that of its trials run forth only
+
 
 @dataclass(frozen=True)
 class CurriculumStage:
@@ -50,16 +52,20 @@ def build_curriculum(
     validation: pd.DataFrame,
     seed: int,
     check_every: int,
+    batch_size: int,
     coarse_dt: float | None,
 ) -> list[CurriculumStage]:
     """A stage per step of the curriculum, with trials drawn anew, and then the task with the trials given.
 
     With a coarse_dt (ms), all of these at that time step, and last the task at its own. There checks come sooner, after
-    iterations that take as much work as those between two checks before; at the coarse step too, where the last check
-    met the criterion, since the network's own time step is to say whether it does.
+    iterations that take as much work as those between two checks before, but as that of a check at least; at the coarse
+    step too, where the last check met the criterion, since the network's own time step is to say whether it does.
     """
-    at_first = task if coarse_dt is None else task.at(coarse_dt)
-    sooner = check_every if coarse_dt is None else max(1, round(check_every * task.dt / coarse_dt))
+    at_first, sooner = task, check_every
+    if coarse_dt is not None:
+        at_first = task.at(coarse_dt)
+        of_a_check = len(validation) / (BACK_AND_FORTH * batch_size)  # in iterations
+        sooner = max(1, round(max(check_every * task.dt / coarse_dt, of_a_check)))
     stages = []
     for step in task.settings.curriculum:
         easier = at_first.with_settings(task.settings.at(step))

@@ -86,7 +86,13 @@ def train(
     trainable = settings.trainable.names
     coarse_dt = coarse_step(task, network, settings)
     curriculum = build_curriculum(
-        task, train_table, validation_table, seed, settings.check_every, coarse_dt
+        task,
+        train_table,
+        validation_table,
+        seed,
+        settings.check_every,
+        settings.batch_size,
+        coarse_dt,
     )
     known = models()[network.model].parameters
     ranges = {

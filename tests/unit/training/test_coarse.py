@@ -38,8 +38,14 @@ def test_the_shipped_tasks_begin_at_five_ms(task: str) -> None:
     ("task", "changes", "expected"),
     [
         ("mante", {"network__tau": 100}, 25),  # a quarter of tau
-        ("mante", {"network__tau": 10}, 2),
-        ("mante", {"network__tau": 5}, None),
+        ("mante", {"network__tau": 10}, 2.5),  # no multiple of network.dt
+        (
+            "mante",
+            {"network__tau": 30},
+            6.25,
+        ),  # 50 ms in 8 steps: 50 / 7 has no end as a decimal number
+        ("mante", {"network__tau": 5}, None),  # 1.25 ms is less than twice network.dt
+        ("go_nogo", {"network__tau": 100}, 12.5),  # two steps of the pulse of 25 ms
         ("mante", {"network__tau": 100, "network__tau_inh": 8}, 2),
         ("mante", {"network__model": "adaptation", "network__parameters": {"tau_w": 8.0}}, 2),
         ("dmts", {"network__tau": 100}, 5),  # two steps of the delay of 10 ms
@@ -90,10 +96,10 @@ def test_a_check_that_misses_the_criterion_is_followed_by_one_after_all_the_iter
     params = settings(train__check_every=25)
     task = get_task("go_nogo", params.tasks, params.network.dt)
     table = trial_table(task, "validation", 1)
-    coarse, fine = build_curriculum(task, table, table, 1, 25, 5.0)
+    coarse, fine = build_curriculum(task, table, table, 1, 25, 64, 5.0)
     assert [coarse.until_check(met) for met in (0, 1)] == [25, 5]
     assert [fine.until_check(met) for met in (0, 1)] == [5, 5]
-    (alone,) = build_curriculum(task, table, table, 1, 25, None)
+    (alone,) = build_curriculum(task, table, table, 1, 25, 64, None)
     assert [alone.until_check(met) for met in (0, 1)] == [25, 25]
 
 

@@ -599,7 +599,7 @@ def test_a_step_of_the_curriculum_trains_and_checks_on_trials_of_its_own() -> No
     ])  # fmt: skip
     task = get_task("go_nogo", params.tasks, 1.0)
     tables = [trial_table(task, split, 5) for split in ("train", "validation")]
-    easy, last = build_curriculum(task, tables[0], tables[1], 5, 25, None)
+    easy, last = build_curriculum(task, tables[0], tables[1], 5, 25, 64, None)
     assert (easy.task.settings.stim_dur, easy.until, last.until) == (9, 0.7, None)
     assert last.task is task
     assert last.trials is tables[0]
