@@ -4,11 +4,16 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["load", "runs"]
+__all__ = ["Clamp", "Current", "Displacement", "load", "runs"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `runs`, for notebooks: every stage imports this file, and none needs what they do."""
+    """What notebooks use, such as `load` and `runs`: every stage imports this file, and none needs what they do."""
     if name in __all__:
         return getattr(import_module(f"{__name__}.notebook"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Those too, so that a notebook completes them before they are imported."""
+    return sorted({*globals(), *__all__})

@@ -194,7 +194,8 @@ def test_trials_of_a_file_are_scored_in_the_window_of_training(dmts: notebook.Mo
 
 def test_inputs_that_end_before_the_response_have_no_outcome(dmts: notebook.Model) -> None:
     trials = dmts.trials(test_trials=4)
-    cut = dataclasses.replace(trials, inputs=trials.inputs[:269])
+    arrays = {name: getattr(trials, name)[:269] for name in ("inputs", "targets", "mask")}
+    cut = dataclasses.replace(trials, **arrays)
     said = r"^the inputs have 269 steps, and the response window of dmts ends with step 270; give"
     with pytest.raises(notebook.NotebookError, match=said):
         dmts.outcomes(cut)
@@ -226,23 +227,6 @@ def test_a_setting_that_is_not_allowed_is_one_sentence_about_it(
         dmts.trials(**changes)
 
 
-def test_what_a_network_cannot_run_is_one_sentence(dmts: notebook.Model) -> None:
-    trials = dmts.trials(test_trials=4)
-    with pytest.raises(notebook.NotebookError, match=r"^run takes trials, not ndarray; give"):
-        dmts.run(trials.inputs)
-    with pytest.raises(notebook.NotebookError, match=r"^run takes no x0; give trials and seed\."):
-        dmts.run(x0=np.zeros((4, 12)))
-    with pytest.raises(notebook.NotebookError, match=r"^run takes trials, not NoneType; give"):
-        dmts.run()
-    one_channel = dataclasses.replace(trials, inputs=trials.inputs[..., :1])
-    with pytest.raises(
-        notebook.NotebookError, match=r"shape \[300, 4, 1\]; .* 2 channels sample, test$"
-    ):
-        dmts.run(one_channel)
-    own = dataclasses.replace(trials, inputs=trials.inputs.astype(np.float64))
-    np.testing.assert_array_equal(dmts.run(own).rates, dmts.run(trials).rates)
-
-
 def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: notebook.Model) -> None:
     shown = repr(ctrnn.load(lab / "artifacts/train/mante"))
     seed = params.read(lab / "params.yaml").network_seeds[0]
@@ -251,9 +235,11 @@ def test_a_model_and_a_network_are_shown_in_a_few_lines(lab: Path, dmts: noteboo
     )
     assert "inputs: motion, colour, context_motion, context_colour; outputs: answer" in shown
     assert "training did not converge in 2 iterations" in shown
-    for text in (shown, repr(dmts), repr(dmts.network), repr(dmts.network.wiring)):
-        assert text.count("\n") < 5
-        assert max(map(len, text.splitlines())) < 100
+    changed = repr(dmts.lesion([0, 1]).replace(b_rec=0))
+    assert "changed since: lesion of 2 units, b_rec\n" in changed
+    assert changed.count("\n") < 11
+    for text in (shown, repr(dmts), changed, repr(dmts.network), repr(dmts.network.wiring)):
+        assert max(map(len, text.splitlines())) < 110
 
 
 def test_the_outcomes_of_several_outputs_have_columns_of_their_own() -> None:

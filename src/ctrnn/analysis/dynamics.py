@@ -157,6 +157,12 @@ class Dynamics:
         gain = self.alpha[: len(self.W)] * self._gain
         return self._on_first(gain[:, None] * self.W_in)
 
+    @property
+    def start(self) -> Float[np.ndarray, " state"]:
+        """The state before the first step."""
+        n = len(self.W)
+        return np.concatenate([full(state, (n,)) for state in self.flow.start(*self.p)])
+
     @cached_property
     def _gain(self) -> Float[np.ndarray, " unit"]:
         return full(self.flow.gain(*self.p)[0], (len(self.W),))
@@ -227,8 +233,7 @@ class Dynamics:
         """The state at every step, from x0 (None: where networks start); with noise where a generator is given."""
         n = len(self.W)
         if x0 is None:
-            start = [full(state, (n,)) for state in self.flow.start(*self.p)]
-            x0 = np.tile(np.concatenate(start), (inputs.shape[1], 1))
+            x0 = np.tile(self.start, (inputs.shape[1], 1))
         x, r = x0, self.rates(x0)
         states = np.empty((*inputs.shape[:2], self.size))
         for t, drive in enumerate(self.drive(inputs.astype(np.float64))):

@@ -1,0 +1,22 @@
+"""For notebooks: a trained network that runs, is changed and is analysed in a line each. No stage imports this.
+
+`ctrnn` hands out these names too: `ctrnn.load`, `ctrnn.Clamp`.
+"""
+
+from ctrnn.notebook.changes import NotebookError
+from ctrnn.notebook.interventions import Clamp, Current, Displacement, Trajectory
+from ctrnn.notebook.loading import checkout, load, runs
+from ctrnn.notebook.model import Model, NewTrials
+
+__all__ = [
+    "Clamp",
+    "Current",
+    "Displacement",
+    "Model",
+    "NewTrials",
+    "NotebookError",
+    "Trajectory",
+    "checkout",
+    "load",
+    "runs",
+]
