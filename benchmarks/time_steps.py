@@ -2,7 +2,8 @@
 
 Networks are trained one at a time on one thread, each pair of variants in turn, so that the state of the machine is the
 same for both. `--only steps` trains at dt 0.5, 1 and 2 ms, `--only coarse` with `train.coarse_dt` auto and null, and
-`--only slow` does the latter at tau = 100 ms. Writes reports/benchmarks/time_steps_<which>.{json,md}.
+`--only slow` does the latter at tau = 100 ms. `--only published` trains mante with the times of Song, Yang & Wang (2016).
+Writes reports/benchmarks/time_steps_<which>.{json,md}.
 """
 
 from __future__ import annotations
@@ -34,6 +35,16 @@ EVEN = {
     "tasks.go_nogo.stim_dur": 24,
     "tasks.go_nogo.response_dur": 24,
     "analyze.generalisation.delay": [0, 10],
+}
+# Of the context-dependent task of Song, Yang & Wang (2016, PLoS Comput Biol 12:e1004792), as their program trains it
+# (frsong/pycog, examples/models/mante.py of 3 March 2016): fixation 100 ms, stimulus 800 ms, decision 300 ms.
+PUBLISHED = {
+    "network.dt": 10,
+    "network.tau": 100,
+    "tasks.mante.T": 1200,
+    "tasks.mante.stim_on": 100,
+    "tasks.mante.stim_dur": 800,
+    "tasks.mante.response_dur": 300,
 }
 Row = dict[str, Any]
 
@@ -105,6 +116,17 @@ def steps(n: int) -> tuple[list[Row], str]:
                 f"| {pm(sd[dt], '.4f')} |"
             )
     return rows, "\n".join(lines) + "\n"
+
+
+def published(n: int) -> tuple[list[Row], str]:
+    """Mante with published times, at dt = 10 ms and tau = 100 ms."""
+    rows = [one("mante", seed, PUBLISHED)[0] for seed in range(1, n + 1)]
+    return rows, (
+        "| task | settings | converged | iterations | accuracy | cpu, s |\n|---|---|---|---|---|---|\n"
+        f"| mante | {', '.join(f'{key} {value}' for key, value in PUBLISHED.items())} "
+        f"| {sum(row['converged'] for row in rows)} of {n} | {pm([row['iterations'] for row in rows], '.0f')} "
+        f"| {pm([row['accuracy'] for row in rows], '.4f')} | {pm([row['cpu_s'] for row in rows], '.1f')} |\n"
+    )
 
 
 def coarse(n: int, changes: dict[str, Any]) -> tuple[list[Row], str]:
@@ -195,11 +217,13 @@ def interval(differences: Sequence[float]) -> str:
 def main() -> None:
     """Measure, write, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=("steps", "coarse", "slow"), required=True)
+    parser.add_argument("--only", choices=("steps", "coarse", "slow", "published"), required=True)
     parser.add_argument("--networks", type=int, default=10)
     chosen = parser.parse_args()
     if chosen.only == "steps":
         rows, text = steps(chosen.networks)
+    elif chosen.only == "published":
+        rows, text = published(chosen.networks)
     else:
         rows, text = coarse(chosen.networks, {"network.tau": 100} if chosen.only == "slow" else {})
     record.write(f"time_steps_{chosen.only}", rows, text)
