@@ -78,8 +78,8 @@ class Found:
 def ours(dynamics: Dynamics, inputs: np.ndarray, starts: np.ndarray, radius: float) -> Found:
     """Points by `ctrnn.analysis.points.search`, without the second search between stable points."""
     tolerance = TOLERANCE / dynamics.per_tau**2  # q of F per tau
-    found = search(dynamics, inputs, starts, [tolerance], 100)
-    x = found.x[found.q <= tolerance]
+    ended = search(dynamics, inputs, starts, [tolerance], 100)
+    x = ended.x[ended.q <= tolerance]
     return unique(dynamics, x, radius)
 
 
@@ -92,9 +92,9 @@ def theirs(
         do_compute_jacobians=False, verbose=False,
     )  # fmt: skip
     kept = []
-    for some in np.array_split(starts, -(-len(starts) // TOGETHER)):
+    for group in np.array_split(starts, -(-len(starts) // TOGETHER)):
         with contextlib.redirect_stdout(io.StringIO()):
-            points, _ = search_with.find_fixed_points(some, inputs[None])
+            points, _ = search_with.find_fixed_points(group, inputs[None])
         kept.append(points.xstar[points.qstar <= TOLERANCE])
     return unique(dynamics, np.concatenate(kept), radius)
 
@@ -128,9 +128,9 @@ def main(checkout: Path) -> None:
                 starts = visited[random.choice(len(visited), n_starts, replace=False)]
                 inputs = np.array(epoch.inputs)
                 region = float(np.sqrt(visited.var(axis=0).sum()))
-                known = ours(dynamics, inputs, starts, APART * region).x
-                far = NEAR * region / np.sqrt(known.shape[1])
-                near = [x + far * random.standard_normal((TOGETHER, len(x))) for x in known]
+                reference = ours(dynamics, inputs, starts, APART * region).x
+                far = NEAR * region / np.sqrt(reference.shape[1])
+                near = [x + far * random.standard_normal((TOGETHER, len(x))) for x in reference]
                 starts = np.concatenate([starts[:VISITED], *near])
                 mine = ours(dynamics, inputs, starts, APART * region)
                 other = theirs(FixedPointFinderTorch, dynamics, inputs, starts, APART * region)

@@ -97,7 +97,9 @@ def table(rounds: list[dict[str, Row]]) -> str:
         "",
     ]
     for kind, words in (("wall_s", "Wall time"), ("cpu_s", "CPU time")):
-        added = statistics.median(one["on"][kind] / one["off"][kind] - 1 for one in rounds)
+        added = statistics.median(
+            seconds["on"][kind] / seconds["off"][kind] - 1 for seconds in rounds
+        )
         lines.append(f"{words}: {100 * added:+.1f}% (median of the rounds).")
     return "\n".join(lines) + "\n"
 

@@ -62,8 +62,8 @@ def measure(checkout: Checkout, rounds: int) -> dict[str, dict[str, Cost]]:
                     checkout, "dvc", "repro", "--force", "--single-item", *fresh(checkout, [name])
                 ),
             }
-            for kind, one in times.items():
-                seen.setdefault(stage, {}).setdefault(kind, []).append(one)
+            for kind, seconds in times.items():
+                seen.setdefault(stage, {}).setdefault(kind, []).append(seconds)
         nothing = cost(checkout, "dvc", "repro")
         seen.setdefault("nothing to do", {}).setdefault("dvc", []).append(nothing)
         checkout.change("report.dpi", 161 + read_new)

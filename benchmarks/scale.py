@@ -44,9 +44,9 @@ def timed(what: str, n: int, command: list[str], cwd: Path, **shell: str) -> Row
     """Seconds and peak memory of a command, Python's start and imports included."""
     environment = {**os.environ, "PYTHONPATH": "src", "MLFLOW_DISABLE_TELEMETRY": "true", **shell}
     begun = time.perf_counter()
-    told = subprocess.check_output([*code(WATCH), *command], cwd=cwd, env=environment, text=True)
+    printed = subprocess.check_output([*code(WATCH), *command], cwd=cwd, env=environment, text=True)
     seconds = round(time.perf_counter() - begun, 2)
-    failed, peak = map(int, told.split())
+    failed, peak = map(int, printed.split())
     row = {"what": what, "n": n, "seconds": seconds, "peak_mb": peak // 1024, "exit": failed}
     print(row, flush=True)
     return row
@@ -87,8 +87,8 @@ def multiply(source: Path, target: Path, n: int) -> None:
     shutil.copyfile(source, target)
     with closing(sqlite3.connect(target)) as database:
         database.executescript("pragma journal_mode=off; pragma cache_size=-2000000")
-        told = "select name, sql from sqlite_master where type = 'index' and sql is not null"
-        indexes = database.execute(told).fetchall()
+        query = "select name, sql from sqlite_master where type = 'index' and sql is not null"
+        indexes = database.execute(query).fetchall()
         for name, _ in indexes:  # made anew at the end: faster, and without gaps
             database.execute(f"drop index {name}")
         runs = [r for (r,) in database.execute("select run_uuid from runs where status='FINISHED'")]
@@ -102,8 +102,8 @@ def multiply(source: Path, target: Path, n: int) -> None:
             # Run after run, as they are written; metrics, which nobody reads as a whole, by key, which is faster.
             by = "" if table == "metrics" else "order by new"
             inner = f"select * from {table} order by 1"
-            told = f"select {taken} from ({inner}) cross join copies on old = {own} {by}"
-            database.execute(f"insert into {table} {told}")
+            query = f"select {taken} from ({inner}) cross join copies on old = {own} {by}"
+            database.execute(f"insert into {table} {query}")
         # Every run has a content of its own, and its time.
         database.execute(f"update tags set value = hex(randomblob(16)) where key = '{KEY}'")
         database.execute("update runs set start_time = start_time - abs(random() % 1000000000)")
@@ -124,10 +124,10 @@ def store(folder: Path, n: int) -> list[Row]:
         "search_runs, best 100": code(f"{FIND}; c.search_runs(ids, max_results=100, {best})"),
         "ctrnn.runs()": code("import ctrnn; ctrnn.runs()"),
     }
-    told = [sys.executable, "stages/publish.py", "mante"]
+    command = [sys.executable, "stages/publish.py", "mante"]
     rows: list[Row] = [{"what": "mlflow.db", "n": n, "bytes": database.stat().st_size}]
     rows.append(timed("MLflow's import and its store", n, code(FIND), ROOT, **uri))
-    rows += [timed(f"publish, {run} run", n, told, clone, **uri) for run in ("new", "same")]
+    rows += [timed(f"publish, {run} run", n, command, clone, **uri) for run in ("new", "same")]
     rows += [timed(what, n, command, ROOT, **uri) for what, command in reads.items()]
     here = "http://127.0.0.1:5791"
     command = ["mlflow", "server", "--port", "5791", "--backend-store-uri", *uri.values()]
@@ -183,15 +183,17 @@ def main() -> None:
     parser.add_argument("--part", nargs="+", default=["point", "store", "experiments"])
     given = parser.parse_args()
     folder: Path = given.folder.resolve()
-    told: dict[str, list[Row]] = record.read("scale") or {}
+    record_of: dict[str, list[Row]] = record.read("scale") or {}
     if "point" in given.part:
-        told["point"] = point(folder)
+        record_of["point"] = point(folder)
     if "store" in given.part:
-        told["store"] = [*store(folder, 1000), *store(folder, 10000)]
+        record_of["store"] = [*store(folder, 1000), *store(folder, 10000)]
     if "experiments" in given.part:
         sizes = (100, 500, 10000)
-        told["experiments"] = [r for n in sizes for r in experiments(folder, n, listed=n <= 500)]
-    record.write("scale", told)
+        record_of["experiments"] = [
+            r for n in sizes for r in experiments(folder, n, listed=n <= 500)
+        ]
+    record.write("scale", record_of)
 
 
 if __name__ == "__main__":

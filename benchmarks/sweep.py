@@ -57,17 +57,17 @@ def spent(record: dict[str, Any], stages: tuple[str, ...]) -> float:
     return sum(s for name, s in record["stages"].items() if name.partition("@")[0] in stages)
 
 
-def words(told: dict[str, Any]) -> str:
+def words(numbers: dict[str, Any]) -> str:
     """The figures in a table and a sentence."""
-    an_hour, seconds = told["points_per_hour"], told["seconds_per_point"]
+    an_hour, seconds = numbers["points_per_hour"], numbers["seconds_per_point"]
     return (
-        f"{told['points']} points of {' and '.join(TASKS)} (small configuration, three networks each), "
-        f"{told['cores']} cores, {told['rounds']} interleaved rounds, medians. The loop draws figures, as params.yaml "
-        "has it; a sweep's points draw none.\n\n"
+        f"{numbers['points']} points of {' and '.join(TASKS)} (small configuration, three networks each), "
+        f"{numbers['cores']} cores, {numbers['rounds']} interleaved rounds, medians. The loop draws figures, as "
+        "params.yaml has it; a sweep's points draw none.\n\n"
         "| | points an hour |\n|---|---|\n"
         f"| `dvc repro` in a loop | {an_hour['loop']:.0f} |\n"
         f"| `ctrnn sweep`, its start and report included | {an_hour['sweep']:.0f} |\n\n"
-        f"The sweep makes {told['ratio']:.2f} times the points. A point of it takes {seconds['all']:.1f} s beside "
+        f"The sweep makes {numbers['ratio']:.2f} times the points. A point of it takes {seconds['all']:.1f} s beside "
         f"another: {seconds['work']:.1f} s from generate to analyze, and {seconds['overhead']:.1f} s more, of which "
         f"the report takes {seconds['report']:.1f} s and publication {seconds['publish']:.1f} s.\n"
     )
@@ -93,24 +93,24 @@ def main() -> None:
         "sweep": n * 3600 / statistics.median(b for _, b in times),
     }
     seconds = {
-        "all": statistics.median(one["seconds"] for one in points),
-        "work": statistics.median(spent(one, WORK) for one in points),
-        "report": statistics.median(spent(one, ("report",)) for one in points),
-        "publish": statistics.median(spent(one, ("publish",)) for one in points),
+        "all": statistics.median(point["seconds"] for point in points),
+        "work": statistics.median(spent(point, WORK) for point in points),
+        "report": statistics.median(spent(point, ("report",)) for point in points),
+        "publish": statistics.median(spent(point, ("publish",)) for point in points),
     }
     overhead = seconds["all"] - seconds["work"]
     ratio = statistics.median(a / b for a, b in times)
-    told = {
+    numbers = {
         "points": n,
         "rounds": rounds,
         "cores": os.cpu_count(),
         "points_per_hour": both,
         "ratio": ratio,
         "seconds_per_point": seconds | {"overhead": overhead},
-        "mb_per_point": statistics.median(one["bytes"] for one in points) / 1e6,
+        "mb_per_point": statistics.median(point["bytes"] for point in points) / 1e6,
     }
-    text = words(told)
-    record.write("sweep", told, text)
+    text = words(numbers)
+    record.write("sweep", numbers, text)
     print(text)
 
 

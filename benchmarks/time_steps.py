@@ -2,8 +2,8 @@
 
 Networks are trained one at a time on one thread, each pair of variants in turn, so that the state of the machine is the
 same for both. `--only steps` trains at dt 0.5, 1 and 2 ms, `--only coarse` with `train.coarse_dt` auto and null, and
-`--only slow` does the latter at tau = 100 ms. `--only published` trains mante with the times of Song, Yang & Wang (2016).
-Writes reports/benchmarks/time_steps_<which>.{json,md}.
+`--only slow` does the latter at tau = 100 ms. `--only published` trains mante with the times of Song, Yang & Wang
+(2016). Writes reports/benchmarks/time_steps_<which>.{json,md}.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def settings(task: str, changes: dict[str, Any]) -> Params:
     return params.check(raw)
 
 
-def one(name: str, seed: int, changes: dict[str, Any]) -> tuple[Row, Network]:
+def trained(name: str, seed: int, changes: dict[str, Any]) -> tuple[Row, Network]:
     """Train a network: seconds of processor time, iterations, accuracy on test trials; and the network."""
     chosen = settings(name, {**changes, "seed": seed})
     task, backend = tasks.get_task(name, chosen.tasks, chosen.network.dt), get_backend(chosen.train)
@@ -103,7 +103,9 @@ def steps(n: int) -> tuple[list[Row], str]:
         sd: dict[float, list[float]] = {dt: [] for dt in of_task}
         for seed in range(1, n + 1):
             for dt, own in of_task.items():
-                row, network = one(name, seed, {**EVEN, "network.dt": dt, "train.coarse_dt": None})
+                row, network = trained(
+                    name, seed, {**EVEN, "network.dt": dt, "train.coarse_dt": None}
+                )
                 own.append({"dt": dt, **row})
                 if dt == 1:
                     for other, measured in sd.items():
@@ -120,7 +122,7 @@ def steps(n: int) -> tuple[list[Row], str]:
 
 def published(n: int) -> tuple[list[Row], str]:
     """Mante with published times, at dt = 10 ms and tau = 100 ms."""
-    rows = [one("mante", seed, PUBLISHED)[0] for seed in range(1, n + 1)]
+    rows = [trained("mante", seed, PUBLISHED)[0] for seed in range(1, n + 1)]
     return rows, (
         "| task | settings | converged | iterations | accuracy | cpu, s |\n|---|---|---|---|---|---|\n"
         f"| mante | {', '.join(f'{key} {value}' for key, value in PUBLISHED.items())} "
@@ -140,8 +142,8 @@ def coarse(n: int, changes: dict[str, Any]) -> tuple[list[Row], str]:
         pairs: list[tuple[Row, Row]] = []
         networks: dict[str, list[Network]] = {"off": [], "coarse first": []}
         for seed in range(1, n + 1):
-            off, off_network = one(name, seed, {**changes, "train.coarse_dt": None})
-            first, first_network = one(name, seed, {**changes, "train.coarse_dt": "auto"})
+            off, off_network = trained(name, seed, {**changes, "train.coarse_dt": None})
+            first, first_network = trained(name, seed, {**changes, "train.coarse_dt": "auto"})
             pairs.append((off, first))
             networks["off"].append(off_network)
             networks["coarse first"].append(first_network)

@@ -41,7 +41,7 @@ def train_one(name: str, seed: int) -> dict[str, Any]:
     drawn = time.perf_counter()
     with tempfile.TemporaryDirectory() as store:
         backend = network.get_backend(settings.train)
-        (one,) = loop.train(
+        (state,) = loop.train(
             task,
             train,
             validation,
@@ -54,8 +54,8 @@ def train_one(name: str, seed: int) -> dict[str, Any]:
     return {
         "task": name,
         "seed": seed,
-        "iterations": one.iteration,
-        "converged": one.converged,
+        "iterations": state.iteration,
+        "converged": state.converged,
         "imports_s": imported - begun,
         "trials_s": drawn - imported,
         "training_s": time.perf_counter() - drawn,

@@ -66,27 +66,31 @@ AFTER = (
 
 def main(n_networks: int, only: list[str]) -> None:
     """Run the variants named, or everything, and write both files; the numbers of other variants stay."""
-    known: dict[str, Any] = (
+    earlier: dict[str, Any] = (
         json.loads(NUMBERS.read_text()) if only else {"memory": {}, "made_at": {}}
     )
-    found: dict[str, Any] = {"mante": {}, "memory": known["memory"], "made_at": known["made_at"]}
+    numbers: dict[str, Any] = {
+        "mante": {},
+        "memory": earlier["memory"],
+        "made_at": earlier["made_at"],
+    }
     for name, changes in VARIANTS.items():
         if only and name not in only:
-            found["mante"][name] = known["mante"][name]
+            numbers["mante"][name] = earlier["mante"][name]
         else:
-            found["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
-            found["made_at"][name] = measured_on()["commit"]
+            numbers["mante"][name] = mante({"train.n_networks": n_networks, **changes}, name)
+            numbers["made_at"][name] = measured_on()["commit"]
     for name in () if only else MEMORY:
-        found["memory"][name] = memory(name)
-        found["made_at"][name] = measured_on()["commit"]
-    found = rounded(found, 4)
-    NUMBERS.write_text(json.dumps(found, indent=1) + "\n")
+        numbers["memory"][name] = memory(name)
+        numbers["made_at"][name] = measured_on()["commit"]
+    numbers = rounded(numbers, 4)
+    NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
     page = PAGE.read_text(encoding="utf-8")
     tables = {"made": made_line, "mante": mante_table, "checks": checks_table, "points": points_table,
               "lesions": lesion_table, "memory": memory_table}  # fmt: skip
     for name, table in tables.items():
         marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        block = "\n".join([marks[0], *table(found), marks[1]])
+        block = "\n".join([marks[0], *table(numbers), marks[1]])
         before, _, rest = page.partition(marks[0])
         page = before + block + rest.partition(marks[1])[2]
     PAGE.write_text(page, encoding="utf-8")
@@ -114,7 +118,7 @@ def trained(params: Params, name: str) -> tuple[Task[Any], Batch, list[Network],
         params.train,
         backend,
     )
-    networks, test = [one.network for one in done], task.render(tables["test"])
+    networks, test = [state.network for state in done], task.render(tables["test"])
     outputs = backend.outputs(
         networks, [Trials(test.inputs, seed) for seed in params.network_seeds]
     )
@@ -123,7 +127,7 @@ def trained(params: Params, name: str) -> tuple[Task[Any], Batch, list[Network],
         task,
         test,
         networks,
-        {"iterations": [one.iteration for one in done], "accuracy": accuracy},
+        {"iterations": [state.iteration for state in done], "accuracy": accuracy},
     )
 
 
@@ -149,8 +153,8 @@ def mante(changes: dict[str, Any], name: str) -> dict[str, Any]:
 def points(task: Task[Any], test: Batch, networks: list[Network], params: Params) -> dict[str, Any]:
     """Counts of fixed points, as in reports/analyze/<task>.json."""
     with threadpool_limits(1, "blas"):
-        found = portraits(task, test, networks, params.network_seeds, params.analyze.fixed_points)
-    return point_metrics(found, task.constant_inputs(), task)
+        each = portraits(task, test, networks, params.network_seeds, params.analyze.fixed_points)
+    return point_metrics(each, task.constant_inputs(), task)
 
 
 def memory(name: str) -> dict[str, Any]:
@@ -184,39 +188,47 @@ def trace(task: Task[Any], network: Network) -> list[float]:
     return [float(apart[off - 1 + after] / apart[off - 1]) for after in AFTER]
 
 
-def made_line(found: dict[str, Any]) -> list[str]:
+def made_line(numbers: dict[str, Any]) -> list[str]:
     """At which commits the numbers were made."""
-    return [f"Numbers were made at {', '.join(sorted(set(found['made_at'].values())))}."]
+    return [f"Numbers were made at {', '.join(sorted(set(numbers['made_at'].values())))}."]
 
 
-def mante_table(found: dict[str, Any]) -> list[str]:
+def mante_table(numbers: dict[str, Any]) -> list[str]:
     """A row per variant."""
     rows = [
         "| setting | networks | accuracy | iterations | verdicts, of networks x contexts | growth at the saddle, per tau | its time constant, ms | slowest mode of stable points, per tau | selection ratio at the saddle |",  # noqa: E501
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, one in found["mante"].items():
-        stable = [max(rates) for rates in both(one, "stable_rates") if rates]
+    for name, population in numbers["mante"].items():
+        stable = [max(rates) for rates in both(population, "stable_rates") if rates]
         rows.append(
-            f"| {name} | {len(one['accuracy'])} | {span(one['accuracy'], '.3f')} | {span(one['iterations'], '.0f')} | "
-            f"{verdicts(one)} | {span(saddle_values(one, 'rate'))} | "
-            f"{span([-t for t in saddle_values(one, 'time_constant')], '.0f')} | {span(stable)} | "
-            f"{span(selection_at_saddles(one), '.1f')} |"
+            f"| {name} | {len(population['accuracy'])} | {span(population['accuracy'], '.3f')} | "
+            f"{span(population['iterations'], '.0f')} | "
+            f"{verdicts(population)} | {span(saddle_values(population, 'rate'))} | "
+            f"{span([-t for t in saddle_values(population, 'time_constant')], '.0f')} | {span(stable)} | "
+            f"{span(selection_at_saddles(population), '.1f')} |"
         )
     return rows
 
 
-def checks_table(found: dict[str, Any]) -> list[str]:
+def checks_table(numbers: dict[str, Any]) -> list[str]:
     """What was expected of the shipped settings, and what ten networks show."""
-    one = found["mante"]["as shipped"]
+    population = numbers["mante"]["as shipped"]
     counts = list(
-        zip(both(one, "stable"), both(one, "saddle"), both(one, "unstable_dimensions"), strict=True)
+        zip(
+            both(population, "stable"),
+            both(population, "saddle"),
+            both(population, "unstable_dimensions"),
+            strict=True,
+        )
     )
     as_expected = sum(c == (2, 1, [1]) for c in counts)
-    ratios = [r for context in one["selection_ratio"].values() for r in context if r is not None]
-    slopes = one["psychometric_slope"]
+    ratios = [
+        r for context in population["selection_ratio"].values() for r in context if r is not None
+    ]
+    slopes = population["psychometric_slope"]
     share = [i / r for i, r in zip(slopes["irrelevant"], slopes["relevant"], strict=True)]
-    late = one["late_selection"].values()
+    late = population["late_selection"].values()
     own, choice = ([v for c in late for v in c[axis]] for axis in ("own_axis", "choice_axis"))
     return [
         "| expected | measured |",
@@ -230,51 +242,53 @@ def checks_table(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def points_table(found: dict[str, Any]) -> list[str]:
+def points_table(numbers: dict[str, Any]) -> list[str]:
     """How often each combination of points occurs in the shipped networks."""
-    one = found["mante"]["as shipped"]
+    population = numbers["mante"]["as shipped"]
     keys = ("stable", "saddle", "slow")
-    counts = Counter(zip(*(both(one, key) for key in keys), strict=True)).most_common()
+    counts = Counter(zip(*(both(population, key) for key in keys), strict=True)).most_common()
     return ["| stable | saddles | slow | networks x contexts |", "|---|---|---|---|",
             *(f"| {s} | {d} | {w} | {n} |" for (s, d, w), n in counts)]  # fmt: skip
 
 
-def lesion_table(found: dict[str, Any]) -> list[str]:
+def lesion_table(numbers: dict[str, Any]) -> list[str]:
     """Share on the right side by dose, group against as many other units."""
     doses = with_changes({}, "mante").analyze.lesions.doses
     rows = [
         "| group | " + " | ".join(f"{100 * d:g}%" for d in doses) + " |",
         "|---" * (len(doses) + 1) + "|",
     ]
-    for group, one in found["mante"]["as shipped"]["lesions"].items():
-        cells = (f"{a:.2f} / {b:.2f} / {c:.2f}" for a, b, c in zip(*one.values(), strict=True))
+    for group, shares in numbers["mante"]["as shipped"]["lesions"].items():
+        cells = (f"{a:.2f} / {b:.2f} / {c:.2f}" for a, b, c in zip(*shares.values(), strict=True))
         rows.append(f"| {group} | " + " | ".join(cells) + " |")
     return rows
 
 
-def memory_table(found: dict[str, Any]) -> list[str]:
+def memory_table(numbers: dict[str, Any]) -> list[str]:
     """Per task: points without input, accuracy by delay, and the trace of the first pulse."""
     rows = []
-    for name, one in found["memory"].items():
-        stable = [rate for rates in both(one, "stable_rates") for rate in rates]
+    for name, population in numbers["memory"].items():
+        stable = [rate for rates in both(population, "stable_rates") for rate in rates]
         rows += [
-            f"**{name}**, {len(one['accuracy'])} networks. Without input: {verdicts(one)}; leading mode of the stable "
-            f"points {span(stable)} per tau.",
+            f"**{name}**, {len(population['accuracy'])} networks. Without input: {verdicts(population)}; leading "
+            f"mode of the stable points {span(stable)} per tau.",
             "",
-            "| delay, ms | " + " | ".join(f"{d:g}" for d in one["delay"]) + " |",
-            "|---" * (len(one["delay"]) + 1) + "|",
+            "| delay, ms | " + " | ".join(f"{d:g}" for d in population["delay"]) + " |",
+            "|---" * (len(population["delay"]) + 1) + "|",
             *(
-                f"| {label} | " + " | ".join(f"{v:.2f}" for v in np.mean(one[key], axis=0)) + " |"
+                f"| {label} | "
+                + " | ".join(f"{v:.2f}" for v in np.mean(population[key], axis=0))
+                + " |"
                 for label, key in (("correct", "correct"), ("on the right side", "right_side"))
             ),
             "",
             "| ms after the first pulse | " + " | ".join(map(str, AFTER)) + " |",
             "|---" * (len(AFTER) + 1) + "|",
             "| its trace, median | "
-            + " | ".join(f"{v:.3f}" for v in np.median(one["trace"], axis=0))
+            + " | ".join(f"{v:.3f}" for v in np.median(population["trace"], axis=0))
             + " |",
             "| largest of the networks | "
-            + " | ".join(f"{v:.3f}" for v in np.max(one["trace"], axis=0))
+            + " | ".join(f"{v:.3f}" for v in np.max(population["trace"], axis=0))
             + " |",
             "",
         ]

@@ -45,13 +45,13 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def main(only: list[str]) -> None:
     """Run the variants named, or all, and write both files; the numbers of other variants stay."""
-    found: dict[str, Any] = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
+    numbers: dict[str, Any] = json.loads(NUMBERS.read_text()) if NUMBERS.exists() else {}
     commit = measured_on()["commit"]
     for name in only or VARIANTS:
-        found[name] = rounded(measured(*VARIANTS[name]), 4) | {"commit": commit}
-        found = {known: found[known] for known in VARIANTS if known in found}
-        NUMBERS.write_text(json.dumps(found, indent=1) + "\n")
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
+        numbers[name] = rounded(measured(*VARIANTS[name]), 4) | {"commit": commit}
+        numbers = {variant: numbers[variant] for variant in VARIANTS if variant in numbers}
+        NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), numbers), encoding="utf-8")
 
 
 def measured(name: str, changes: dict[str, Any]) -> dict[str, Any]:
@@ -66,38 +66,38 @@ def measured(name: str, changes: dict[str, Any]) -> dict[str, Any]:
     return result | {"converged": sum(n < most for n in result["iterations"])} | metrics
 
 
-def filled(page: str, found: dict[str, Any]) -> str:
+def filled(page: str, numbers: dict[str, Any]) -> str:
     """The page with its tables made anew."""
     for name, table in (("learning", learning_table), ("memory", memory_table)):
         marks = f"<!-- {name} -->", f"<!-- end of {name} -->"
         before, _, rest = page.partition(marks[0])
-        block = "\n".join([marks[0], *table(found), marks[1]])
+        block = "\n".join([marks[0], *table(numbers), marks[1]])
         page = before + block + rest.partition(marks[1])[2]
     return page
 
 
-def learning_table(found: dict[str, Any]) -> list[str]:
+def learning_table(numbers: dict[str, Any]) -> list[str]:
     """A row per variant: networks that converged, iterations, accuracy."""
     return [
         "| networks | converged | iterations | accuracy on test trials | commit |",
         "|---|---|---|---|---|",
         *(
-            f"| {name} | {one['converged']} of {len(one['iterations'])} | {span(one['iterations'], 'g')} | "
-            f"{span(one['accuracy'], '.3f')} | {one['commit']} |"
-            for name, one in found.items()
+            f"| {name} | {population['converged']} of {len(population['iterations'])} | "
+            f"{span(population['iterations'], 'g')} | "{span(population['accuracy'], '.3f')} | {population['commit']} |"
+            for name, population in numbers.items()
         ),
     ]
 
 
-def memory_table(found: dict[str, Any]) -> list[str]:
+def memory_table(numbers: dict[str, Any]) -> list[str]:
     """A row per variant with a delay: what is decoded, and right answers with nothing and either part shuffled."""
     rows = [
         "| networks | decoded from rates | from slow states | right answers | rates shuffled | slow states shuffled |",
         "|---|---|---|---|---|---|",
     ]
-    for name, one in found.items():
-        if "memory_answers" in one:
-            parts = [*one["memory"].values(), *one["memory_answers"].values()]
+    for name, population in numbers.items():
+        if "memory_answers" in population:
+            parts = [*population["memory"].values(), *population["memory_answers"].values()]
             cells = (span(part["per_network"]) for part in parts)
             rows.append(f"| {name} | " + " | ".join(cells) + " |")
     return rows

@@ -70,21 +70,21 @@ def _seeds(rows: pd.DataFrame) -> str:
 
 
 def _conditions(rows: pd.DataFrame) -> str:
-    some = rows[rows["experiment"].isin(CONDITIONS)]
+    chosen = rows[rows["experiment"].isin(CONDITIONS)]
     groups = [
         ({"settings": words, "task": task}, own[own["task"] == task])
         for experiment, words in CONDITIONS.items()
-        for own in [some[some["experiment"] == experiment]]
+        for own in [chosen[chosen["experiment"] == experiment]]
         for task in own["task"].unique()
     ]
     return _section("Dale on, Dale off, and the tutorial's settings", groups)
 
 
 def _sweep(rows: pd.DataFrame, experiment: str, column: str) -> str:
-    some = rows[rows["experiment"] == experiment]
+    chosen = rows[rows["experiment"] == experiment]
     groups = [
         ({"task": str(task), column: f"{value:g}"}, own)
-        for (task, value), own in some.groupby(["task", column])
+        for (task, value), own in chosen.groupby(["task", column])
     ]
     title = {
         "gain": "The gain `w_gain`: spectral radius of the linearised recurrence at the start",
@@ -109,9 +109,13 @@ def _no_delay(rows: pd.DataFrame) -> str:
 
 def _gain_inside() -> str:
     """What the gain does to the networks of mante, from experiments/mechanism.json."""
-    found = json.loads(MECHANISM.read_text())["mante"]
-    shipped = {"w_gain 1.5": found["as shipped"]}
-    gains = {k: one for k, one in {**found, **shipped}.items() if k.startswith("w_gain")}
+    populations = json.loads(MECHANISM.read_text())["mante"]
+    shipped = {"w_gain 1.5": populations["as shipped"]}
+    gains = {
+        k: population
+        for k, population in {**populations, **shipped}.items()
+        if k.startswith("w_gain")
+    }
     lines = [
         [
             name.removeprefix("w_gain "),
@@ -134,10 +138,10 @@ def _gain_inside() -> str:
 
 
 def _tasks(rows: pd.DataFrame) -> str:
-    some = rows[rows["experiment"] == "tasks"]
+    chosen = rows[rows["experiment"] == "tasks"]
     return _section(
         "The other tasks",
-        [({"task": str(task)}, own) for task, own in some.groupby("task", sort=False)],
+        [({"task": str(task)}, own) for task, own in chosen.groupby("task", sort=False)],
     )
 
 
@@ -159,8 +163,8 @@ def _section(title: str, groups: list[tuple[dict[str, str], pd.DataFrame]]) -> s
 
 
 def _grid(rows: pd.DataFrame, docs: Path) -> str:
-    some = rows[rows["experiment"] == "grid"]
-    if some.empty:
+    chosen = rows[rows["experiment"] == "grid"]
+    if chosen.empty:
         return ""
     measures: dict[str, tuple[str, Callable[[pd.DataFrame], float], str]] = {
         "success": ("share of networks that converged", lambda own: own["converged"].mean(), ".1g"),
@@ -175,12 +179,12 @@ def _grid(rows: pd.DataFrame, docs: Path) -> str:
     parts = ["## The share of inhibitory units and the time constant"]
     for name, (words, measure, form) in measures.items():
         style.save(
-            heat_maps(some, measure, words, form), docs / "results" / f"grid-{name}.png", dpi=90
+            heat_maps(chosen, measure, words, form), docs / "results" / f"grid-{name}.png", dpi=90
         )
         parts.append(f"![{words}, by p_inh and tau](results/grid-{name}.png)")
     cells = [
         (f"{task}, p_inh {p_inh:g}, tau {tau:g}", own)
-        for (task, p_inh, tau), own in some.groupby(["task", "p_inh", "tau"])
+        for (task, p_inh, tau), own in chosen.groupby(["task", "p_inh", "tau"])
     ]
     missed = [(name, own) for name, own in cells if own["converged"].mean() < LEARNED]
     parts.append(
@@ -245,8 +249,8 @@ def heat_maps(
         for task in tasks
     }
     every = np.concatenate([grid.ravel() for grid in values.values()])
-    known = every[np.isfinite(every)]
-    low, high = (0.0, 1.0) if not known.size or known.max() <= 1 else (0.0, float(known.max()))
+    finite = every[np.isfinite(every)]
+    low, high = (0.0, 1.0) if not finite.size or finite.max() <= 1 else (0.0, float(finite.max()))
     figure = style.blank(2.2)
     panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
     for axes, (task, grid) in zip(panels, values.items(), strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 
 def both(report: dict[str, Any], key: str) -> list[Any]:
     """The values of both contexts, network after network."""
-    return [value for one in report["fixed_points"].values() for value in one[key]]
+    return [value for epoch in report["fixed_points"].values() for value in epoch[key]]
 
 
 def saddle_values(report: dict[str, Any], key: str) -> list[float]:

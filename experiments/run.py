@@ -163,7 +163,7 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def missing(some: list[Point], table: pd.DataFrame) -> list[Point]:
+def missing(points: list[Point], table: pd.DataFrame) -> list[Point]:
     """Points of which the table has fewer networks than they ask for, and no error."""
     have: dict[tuple[str, str], float] = {}
     if not table.empty:
@@ -173,7 +173,7 @@ def missing(some: list[Point], table: pd.DataFrame) -> list[Point]:
             have[str(experiment), str(key)] = math.inf if ended else rows["seed"].nunique()
     return [
         point
-        for point in some
+        for point in points
         if have.get((point.experiment, point.key), 0) < point.settings.train.n_networks
     ]
 

@@ -11,36 +11,36 @@ import numpy as np
 from ctrnn.core import artifacts
 
 
-def first_difference(one: Path, other: Path) -> str:
+def first_difference(mine: Path, other: Path) -> str:
     """The first file, array and element that differ between two versions of a file or folder."""
-    if not one.exists():
+    if not mine.exists():
         return "the expected files are not here; run dvc checkout to see which element"
-    files = sorted(one.rglob("*")) if one.is_dir() else [one]
+    files = sorted(mine.rglob("*")) if mine.is_dir() else [mine]
     for file in files:
         if (
             not file.is_file() or file.name == artifacts.SUMS
         ):  # where each file's digest differs with the file
             continue
-        theirs = other / file.relative_to(one)
+        theirs = other / file.relative_to(mine)
         if not theirs.exists():
             return f"{file.name} is missing"
         if file.read_bytes() != theirs.read_bytes():
             for name, array in _arrays(file).items():
-                found = _arrays(theirs).get(name)
-                if found is None or found.shape != array.shape:
+                array_there = _arrays(theirs).get(name)
+                if array_there is None or array_there.shape != array.shape:
                     return f"{file.name}, the shape of {name}"
-                if (differ := _differ(array, found)).any():
+                if (differ := _differ(array, array_there)).any():
                     return f"{file.name}, {name}{np.argwhere(differ)[0].tolist()}"
             return file.name
     return "a file more"
 
 
-def distance(one: Path, other: Path) -> float:
+def distance(first: Path, other: Path) -> float:
     """Largest difference between two npz or JSON files, relative to the largest element of its array.
 
     Infinite where texts, shapes or keys differ, or a number and one that is not finite.
     """
-    mine, theirs = _numbers(one), _numbers(other)
+    mine, theirs = _numbers(first), _numbers(other)
     if mine.keys() != theirs.keys():
         return float("inf")
     return max((_apart(array, theirs[name]) for name, array in mine.items()), default=0.0)
@@ -74,11 +74,11 @@ def _numbers(file: Path) -> dict[str, np.ndarray]:
 
 def _leaves(value: Any, name: str) -> dict[str, np.ndarray]:
     """Numbers and texts of a JSON file by their place; a list of numbers is one array."""
-    if isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+    if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         value = dict(enumerate(value))
     if isinstance(value, Mapping):
         return {
-            k: v for key, one in value.items() for k, v in _leaves(one, f"{name}/{key}").items()
+            k: v for key, item in value.items() for k, v in _leaves(item, f"{name}/{key}").items()
         }
     return {name: np.array(value)}
 

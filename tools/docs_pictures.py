@@ -88,17 +88,17 @@ def from_mlflow(folder: Path) -> None:
         settings.write_text(P_INH.sub(rf"\g<1>{p_inh}", settings.read_text()))
         _run(clone, "dvc", "repro")
         _run(clone, sys.executable, "-m", "ctrnn.tracking", "publish")
-    found = all_runs(clone)
-    mante = next(run for run in found if run.data.tags["mlflow.runName"].startswith("mante"))
+    runs = all_runs(clone)
+    mante = next(run for run in runs if run.data.tags["mlflow.runName"].startswith("mante"))
     (folder / "browser").mkdir()
     with (
         Server(folder, f"sqlite:///{clone}/mlflow.db") as server,
         Browser(folder / "browser") as browser,
     ):
         pages = MlflowPages(browser, server.uri, client_of(clone)[1], PICTURES)
-        pages.runs(len(found))
-        pages.comparison([run.info.run_id for run in found])
-        pages.charts(len(found))
+        pages.runs(len(runs))
+        pages.comparison([run.info.run_id for run in runs])
+        pages.charts(len(runs))
         pages.figure(mante.info.run_id, "state_space")
         curve(clone, pages)
 

@@ -48,8 +48,8 @@ class Polynomial:
         """Its coefficients from power 0 up, as rounded by the compiler, and the bound that its comment states."""
         comment = re.search(rf"/\* {self.name}: .*? within ([\d.e-]+).*\*/", SOURCE.read_text())
         assert comment is not None
-        found = LITERAL.finditer(SOURCE.read_text(), comment.end())
-        numbers = [self._number(*next(found).groups()) for _ in range(self.size)]
+        literals = LITERAL.finditer(SOURCE.read_text(), comment.end())
+        numbers = [self._number(*next(literals).groups()) for _ in range(self.size)]
         return numbers[:: 1 if self.rising else -1], float(comment[1])
 
     def _number(self, minus: str | None, over: str, under: str | None) -> mpf:

@@ -166,8 +166,8 @@ class Covered(NamedTuple):
         """
         lines = self.data.contexts_by_lineno(str(mutation.module_path.resolve()))
         row = next((i for i in range(mutation.start_pos[0], 0, -1) if lines.get(i)), 0)
-        told = (context.rpartition("|") for context in lines.get(row, ()) if context)
-        tests = {test if phase == "run" else test.partition("::")[0] for test, _, phase in told}
+        contexts = (context.rpartition("|") for context in lines.get(row, ()) if context)
+        tests = {test if phase == "run" else test.partition("::")[0] for test, _, phase in contexts}
         return sorted(tests, key=lambda test: (self.seconds.get(test, math.inf), test))
 
 

@@ -69,7 +69,7 @@ def ways(small: bool = False) -> list[Variant]:
         Variant("once more"),
         Variant("one thread", threads=1),
         Variant("two threads", threads=2),
-        *(Variant("=".join(one), variable=one) for one in variables(small)),
+        *(Variant("=".join(pair), variable=pair) for pair in variables(small)),
     ]
 
 

@@ -240,7 +240,10 @@ def _schema(section: type[BaseModel], path: Sequence[Any]) -> dict[str, Any]:
             or choice.get("additionalProperties")
             for choice in choices
         )
-        at = next((one for one in schemas if isinstance(one, dict)), {})
+        at = next(
+            (schema for schema in schemas if isinstance(schema, dict)),
+            {},
+        )
     return _follow(at, root)
 
 

@@ -39,7 +39,7 @@ def compute(recording: Recording) -> Result:
         grow, nan where the activation has no slope there or the model is not `rate`. And the metric spectral_radius of
         every network, before and after.
     """
-    found = {"before": spectra(recording.before), "after": spectra(recording.after)}
-    radii = {when: np.abs(values[:, 0]).tolist() for when, values in found.items()}
-    arrays = {**found, "edge": np.array(edge(recording.after[0].wiring.settings))}
+    parts = {"before": spectra(recording.before), "after": spectra(recording.after)}
+    radii = {when: np.abs(values[:, 0]).tolist() for when, values in parts.items()}
+    arrays = {**parts, "edge": np.array(edge(recording.after[0].wiring.settings))}
     return arrays, {"spectral_radius": {when: mean_sd(radius) for when, radius in radii.items()}}

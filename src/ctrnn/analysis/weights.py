@@ -85,7 +85,7 @@ def weight_statistics(network: Network, sign: int) -> dict[str, float]:
 def parameter_metrics(before: Sequence[Network], after: Sequence[Network]) -> dict[str, Any]:
     """Mean and standard deviation of each trained parameter over the units of a population, a network after another."""
     both = (("before", before), ("after", after))
-    found = {
+    metrics = {
         name: {
             population: {
                 when: [
@@ -98,7 +98,7 @@ def parameter_metrics(before: Sequence[Network], after: Sequence[Network]) -> di
         }
         for name in sorted(after[0].trained_parameters)
     }
-    return {"parameters": found} if found else {}
+    return {"parameters": metrics} if metrics else {}
 
 
 def of(network: Network, name: str, sign: int) -> Float[np.ndarray, " unit"]:

@@ -62,8 +62,8 @@ class Coefficients:
         return expression.func(self._symbol(expression.func(*alone)), *rest)
 
     def _symbol(self, expression: Expr) -> Symbol:
-        for symbol, known in self.symbols.items():
-            if known == expression:
+        for symbol, replacement in self.symbols.items():
+            if replacement == expression:
                 return symbol
         symbol = Symbol(f"k{len(self.symbols)}", real=True)
         self.symbols[symbol] = expression

@@ -78,8 +78,10 @@ def _x86_features() -> set[str]:
         return set(flags[0].split()) if flags else set()
     if sys.platform == "darwin":
         names = ["machdep.cpu.features", "machdep.cpu.leaf7_features"]
-        said = subprocess.run(["sysctl", "-n", *names], capture_output=True, text=True, check=False)
-        return set(said.stdout.lower().split())
+        answer = subprocess.run(
+            ["sysctl", "-n", *names], capture_output=True, text=True, check=False
+        )
+        return set(answer.stdout.lower().split())
     return set()
 
 
@@ -156,25 +158,27 @@ def cache_folders() -> Iterator[Path]:
     for folder in [*([Path(given)] if given else []), users / "ctrnn", temporary]:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            told = folder.stat()
+            status = folder.stat()
         except OSError:
             continue
-        if only_ours(told) or (told.st_uid in (os.getuid(), 0) and told.st_mode & stat.S_ISVTX):
+        if only_ours(status) or (
+            status.st_uid in (os.getuid(), 0) and status.st_mode & stat.S_ISVTX
+        ):
             yield folder
     yield Path(tempfile.mkdtemp(prefix="ctrnn-kernel-"))
 
 
 def sound(path: Path) -> bool:
     """Whether a library is whole, and nobody else could have written it."""
-    told = path.lstat()
-    if not stat.S_ISREG(told.st_mode) or not only_ours(told):
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode) or not only_ours(status):
         return False
     return path.stem.endswith(f"-{_digest(path)}")
 
 
-def only_ours(told: os.stat_result) -> bool:
+def only_ours(status: os.stat_result) -> bool:
     """Whether a file or folder is this user's or root's, and nobody else may write it."""
-    return told.st_uid in (os.getuid(), 0) and not told.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid in (os.getuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _build(command: list[str], flags: list[str], equations: tuple[str, str], name: Path) -> Path:

@@ -55,17 +55,17 @@ def log_definition(x: Doubles) -> Doubles:
     f, k = np.where(low, 2 * part, part) - 1, power - low
     s = f / (2 + f)
     half = 0.5 * f * f
-    found = k * LN2 - ((half - (s * (half + _polynomial(LOG, s * s)) + k * LN2_REST)) - f)
-    return np.where(x == 0, -np.inf, found)
+    logarithm = k * LN2 - ((half - (s * (half + _polynomial(LOG, s * s)) + k * LN2_REST)) - f)
+    return np.where(x == 0, -np.inf, logarithm)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Doubles) -> Doubles:
     """c0 + x (c1 + x (c2 + ...))."""
     *others, last = coefficients
-    found = np.full_like(x, last)
-    for one in reversed(others):
-        found = found * x + one
-    return found
+    total = np.full_like(x, last)
+    for coefficient in reversed(others):
+        total = total * x + coefficient
+    return total
 
 
 @cache

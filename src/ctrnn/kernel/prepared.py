@@ -95,9 +95,9 @@ class Coefficients:
     def of(cls, kernel: CDLL, parameters: Mapping[str, Floats]) -> Coefficients:
         """By the formulas of a kernel, in float32."""
         n = len(parameters["tau"])
-        known = {**{name: _in_double(f) for name, f in table("numpy").items()}, **parameters}
+        functions = {**{name: _in_double(f) for name, f in table("numpy").items()}, **parameters}
         gain, noise, *others = (
-            np.broadcast_to(np.asarray(_value(formula, known), np.float32), n)
+            np.broadcast_to(np.asarray(_value(formula, functions), np.float32), n)
             for formula in kernel.ctrnn_formulas().decode().splitlines()
         )
         rest = np.stack(others, axis=1)
@@ -106,19 +106,19 @@ class Coefficients:
         return cls(*map(np.ascontiguousarray, (gain, noise, rest[:, :k], rest[:, k:])))
 
 
-def _value(formula: str, known: Mapping[str, Any]) -> Any:
-    return eval(formula, {"__builtins__": {}}, known)
+def _value(formula: str, names: Mapping[str, Any]) -> Any:
+    return eval(formula, {"__builtins__": {}}, names)
 
 
 def slopes_by_parameter(
     kernel: CDLL, parameters: Mapping[str, Floats]
 ) -> dict[str, NDArray[np.float64]]:
     """Derivatives of gain, noise and each state at the start by each parameter: {name: [factor, unit]}."""
-    known = {**table("numpy"), **{name: p.astype(np.float64) for name, p in parameters.items()}}
+    functions = {**table("numpy"), **{name: p.astype(np.float64) for name, p in parameters.items()}}
     n, slopes = len(parameters["tau"]), {}
     for line in kernel.ctrnn_slopes().decode().splitlines():
         name, *formulas = line.split("\t")
-        values = [np.asarray(_value(formula, known), np.float64) for formula in formulas]
+        values = [np.asarray(_value(formula, functions), np.float64) for formula in formulas]
         slopes[name] = np.stack([np.broadcast_to(value, n) for value in values])
     return slopes
 

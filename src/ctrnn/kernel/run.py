@@ -94,8 +94,8 @@ def loss_and_gradients(
     gradient that is not finite is returned as it comes. The number of threads changes no bit.
     """
     begun = [_Gradients(job) for job in jobs]
-    _run([call for one in begun for call in one.work], threads)
-    return [one.result() for one in begun]
+    _run([call for gradients in begun for call in gradients.work], threads)
+    return [gradients.result() for gradients in begun]
 
 
 def noise(network: PreparedNetwork, key: int, T: int, n_trials: int) -> tuple[Floats, Floats]:
@@ -112,11 +112,11 @@ class _Gradients:
 
     def __init__(self, job: TrainJob) -> None:
         self.parameters = job.trainable - NAMES
-        known = set(job.network.parameters) - {"dt"}
-        if unknown := self.parameters - known:
+        parameters = set(job.network.parameters) - {"dt"}
+        if unknown := self.parameters - parameters:
             raise ValueError(
                 f"trainable = {sorted(unknown)} are neither weights nor parameters; give some of "
-                f"{sorted(NAMES | known)}."
+                f"{sorted(NAMES | parameters)}."
             )
         self.job, self.net = job, Effective(job.network, job.weights, job.parameters)
         T, trials, inputs = _inputs(self.net, job.inputs)
@@ -131,7 +131,7 @@ class _Gradients:
             "b_rec": n,
             "W_out": self.net.outputs * n,
             "b_out": self.net.outputs,
-            "p": n * len(known),
+            "p": n * len(parameters),
             "noise": n,
             "start": n * self.net.library.ctrnn_states(),
         }

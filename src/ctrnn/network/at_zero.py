@@ -60,9 +60,9 @@ def at_zero(model: str, activation: str, parameters: Mapping[str, np.ndarray]) -
         for _ in range(
             ROUNDS if formulas else 0
         ):  # the others depend on the rate, and it may on them
-            known = {**values, f"y_{driven}": y[driven], "r": r}
+            values_at_zero = {**values, f"y_{driven}": y[driven], "r": r}
             for name, formula in formulas.items():
-                made = eval(formula, {"__builtins__": {}}, known)
+                made = eval(formula, {"__builtins__": {}}, values_at_zero)
                 y[name] = np.broadcast_to(np.asarray(made, np.float64), n)
             r = own.rate(y, f, p)
         return y, r

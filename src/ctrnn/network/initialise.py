@@ -125,8 +125,8 @@ def balance(
     """Inhibitory weights scaled, row by row, to cancel the row's excitatory ones. A row without inhibition is kept."""
     excitation = in_order_sum(np.where(sign == 1, W, 0))
     inhibition = in_order_sum(np.where(sign == -1, -W, 0))
-    some = inhibition > 1e-300  # the quotient by less may be no number
-    factor = np.divide(excitation, inhibition, out=np.ones_like(excitation), where=some)
+    inhibited = inhibition > 1e-300  # the quotient by less may be no number
+    factor = np.divide(excitation, inhibition, out=np.ones_like(excitation), where=inhibited)
     return np.where(sign == -1, W * factor[:, None], W)
 
 

@@ -102,8 +102,8 @@ class NetworkSettings(Section):
         """The parameters that are left out get their defaults, so that weights files hold all of them."""
         if not isinstance(given, Mapping) or not isinstance(given.get("parameters", {}), Mapping):
             return given
-        known = models().get(given.get("model", "rate"))
-        own = known.parameters if known else {}
+        model = models().get(given.get("model", "rate"))
+        own = model.parameters if model else {}
         defaults = {
             name: list(p.default) if isinstance(p.default, tuple) else p.default
             for name, p in own.items()
@@ -112,15 +112,15 @@ class NetworkSettings(Section):
 
     @model_validator(mode="after")
     def _parameters(self) -> Self:
-        known = models()[self.model].parameters
+        parameters = models()[self.model].parameters
         for name, value in self.parameters.items():
-            if name not in known:
-                remedy = nearest(name, known) if known else "give {}"
+            if name not in parameters:
+                remedy = nearest(name, parameters) if parameters else "give {}"
                 raise ValueError(
                     f"parameters.{name} is no parameter of {{section}}.model = {self.model!r}; {remedy}"
                 )
             for number in numbers_of(value):
-                if fault := out_of_range(number, known[name], self.dt):
+                if fault := out_of_range(number, parameters[name], self.dt):
                     raise ValueError(f"parameters.{name} = {number:g} {fault}")
         return self
 

@@ -146,8 +146,8 @@ class Rates(torch.autograd.Function):
                 terms = own.by_parameter(value, r, *states.values(), *y, d_r, d_s, *ctx.k)
                 for i, term in enumerate(terms):
                     by_parameter[i] = by_parameter[i] + term
-            some = (states[name] for name in e.parts.kept)
-            before: list[Tensor] = own.adjoint(value, r, *some, *y, d_r, d_s, *ctx.k)
+            kept = (states[name] for name in e.parts.kept)
+            before: list[Tensor] = own.adjoint(value, r, *kept, *y, d_r, d_s, *ctx.k)
             return before
 
         for t in reversed(range(len(dR))):

@@ -30,11 +30,11 @@ class TorchBackend:
     """
 
     def __init__(self, device: str) -> None:
-        found: dict[str, Callable[[], bool]] = {
+        available: dict[str, Callable[[], bool]] = {
             "cuda": torch.cuda.is_available,
             "mps": torch.backends.mps.is_available,
         }
-        if device in found and not found[device]():
+        if device in available and not available[device]():
             raise ParamsError(
                 f"train.device = {device!r} is not on this machine; give train.device = 'cpu'"
             )
@@ -45,19 +45,21 @@ class TorchBackend:
         self, networks: Sequence[Network], trials: Sequence[Trials]
     ) -> list[Float[np.ndarray, "time trial output"]]:
         """See `Backend.outputs`."""
-        found: list[np.ndarray] = []
+        results: list[np.ndarray] = []
         for group in self._groups(networks, trials):
-            found += list(np.concatenate([outputs for _, outputs in self._forward(*group)], axis=2))
-        return found
+            results += list(
+                np.concatenate([outputs for _, outputs in self._forward(*group)], axis=2)
+            )
+        return results
 
     def activity(self, networks: Sequence[Network], trials: Sequence[Trials]) -> list[Activity]:
         """See `Backend.activity`."""
-        found: list[Activity] = []
+        results: list[Activity] = []
         for group in self._groups(networks, trials):
             parts = zip(*self._forward(*group), strict=True)
             rates, outputs = (np.concatenate(arrays, axis=2) for arrays in parts)
-            found += [Activity(*pair) for pair in zip(rates, outputs, strict=True)]
-        return found
+            results += [Activity(*pair) for pair in zip(rates, outputs, strict=True)]
+        return results
 
     def loss_and_gradients(
         self,
@@ -114,8 +116,8 @@ class TorchBackend:
         parameters = self._tensors([network.parameters for network in networks])
         generators = self._generators(trials)
         for start in range(0, trials[0].inputs.shape[1], TRIALS_AT_ONCE):
-            some = slice(start, start + TRIALS_AT_ONCE)
-            inputs = self._by_time([batch.inputs[:, some] for batch in trials])
+            part = slice(start, start + TRIALS_AT_ONCE)
+            inputs = self._by_time([batch.inputs[:, part] for batch in trials])
             pair = self._run(networks, weights, parameters, inputs, generators)
             rates, outputs = (array.transpose(0, 1).cpu().numpy() for array in pair)
             yield rates, outputs
@@ -171,8 +173,10 @@ class TorchBackend:
             normals = torch.empty(shape, device=self.device)
             normals[:, 0].normal_(generator=generators[0])
             return normals
-        one = (shape[0], shape[2], shape[3])
-        draws = [torch.randn(one, generator=own, device=self.device) for own in generators]
+        of_one_network = (shape[0], shape[2], shape[3])
+        draws = [
+            torch.randn(of_one_network, generator=own, device=self.device) for own in generators
+        ]
         return torch.stack(draws, dim=1)
 
     def _stack(self, arrays: Sequence[np.ndarray]) -> Tensor:

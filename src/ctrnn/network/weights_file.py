@@ -99,9 +99,9 @@ def _fault(
         return "has numbers in sign that are neither 1 nor -1"
     with np.errstate(over="ignore"):
         tau = time_constants(settings, arrays["sign"])
-    known = models()[settings.model].parameters
+    parameters = models()[settings.model].parameters
     for name in trained:
-        least, most = range_of(known.get(name), settings.dt, settings.dt)
+        least, most = range_of(parameters.get(name), settings.dt, settings.dt)
         if (arrays[name] < np.float32(least)).any() or (arrays[name] > np.float32(most)).any():
             return f"has numbers in {name} that are not from {least:g} to {most:g}"
     if "tau" not in trained and (arrays["tau"] != tau).any():

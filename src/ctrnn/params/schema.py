@@ -135,10 +135,10 @@ def _refuse_times_in_steps(params: Params) -> None:
 
 
 def _refuse_unknown_parameters(params: Params) -> None:
-    known = params.network.parameters
+    parameters = params.network.parameters
     for name in params.train.trainable.parameters:
-        if name not in known:
-            remedy = nearest(name, known) if known else "give []"
+        if name not in parameters:
+            remedy = nearest(name, parameters) if parameters else "give []"
             if name == "tau":
                 remedy = "set train.trainable.tau: true"
             raise ParamsError(

@@ -226,7 +226,7 @@ def accuracy_of_integration(strengths: Sequence[float], deviation: float, durati
     if not deviation:
         return 1.0
     z = [strength * math.sqrt(duration) / deviation for strength in strengths]
-    return sum(0.5 * math.erfc(-one / math.sqrt(2)) for one in z) / len(z)
+    return sum(0.5 * math.erfc(-value / math.sqrt(2)) for value in z) / len(z)
 
 
 def right_side(

@@ -94,9 +94,11 @@ def train(
         settings.batch_size,
         coarse_dt,
     )
-    known = models()[network.model].parameters
+    parameters = models()[network.model].parameters
     ranges = {
-        step: {n: range_of(known.get(n), network.dt, step) for n in settings.trainable.of_units}
+        step: {
+            n: range_of(parameters.get(n), network.dt, step) for n in settings.trainable.of_units
+        }
         for step in {stage.task.dt for stage in curriculum}
     }
     last = len(curriculum) - 1
