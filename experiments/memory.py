@@ -83,7 +83,8 @@ def learning_table(numbers: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|",
         *(
             f"| {name} | {population['converged']} of {len(population['iterations'])} | "
-            f"{span(population['iterations'], 'g')} | "{span(population['accuracy'], '.3f')} | {population['commit']} |"
+            f"{span(population['iterations'], 'g')} | "
+            f"{span(population['accuracy'], '.3f')} | {population['commit']} |"
             for name, population in numbers.items()
         ),
     ]

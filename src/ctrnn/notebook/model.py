@@ -187,8 +187,8 @@ class Model:
     def replace(self, **arrays: Any) -> Model:
         """The model with other arrays; a number stands for all of an array.
 
-        arrays: weights as trained (W_in, W_rec, b_rec, W_out, b_out), parameters of units (tau, those of the model), mask
-        or sign. Under Dale's principle W_eff is relu(W_rec) times the sign, and so follows. Raises NotebookError
+        arrays: weights as trained (W_in, W_rec, b_rec, W_out, b_out), parameters of units (tau, those of the model),
+        mask or sign. Under Dale's principle W_eff is relu(W_rec) times the sign, and so follows. Raises NotebookError
         where a name, a shape or a number is not allowed.
         """
         return self._with(replaced(self.network, arrays), *arrays)
