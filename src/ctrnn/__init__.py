@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["Clamp", "Current", "Displacement", "load", "runs"]
+__all__ = ["Clamp", "Current", "Displacement", "Plane", "fixed_points", "load", "runs"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
@@ -100,6 +100,31 @@ def flow(model: str, activation: str) -> Flow:
         gain=function([], [sympy.expand(e.gain * per_tau)]),
         slopes=function(states, [sympy.diff(part, y) for part in at_rate for y in states]),
     )
+
+
+@runtime_checkable
+class System(Protocol):
+    """What has fixed points: `Dynamics`, or a cell of another library; states are [point, state].
+
+    Velocities F are per time constant. per_tau: a step's share of it. dt: of a step, ms. drive: what a constant input
+    does, for `velocity`. outputs: points are ordered by the first.
+    """
+
+    @property
+    def per_tau(self) -> float: ...
+
+    @property
+    def dt(self) -> float: ...
+
+    def drive(self, inputs: np.ndarray) -> np.ndarray: ...
+
+    def velocity(self, x: np.ndarray, drive: np.ndarray) -> np.ndarray: ...
+
+    def jacobian(self, x: np.ndarray) -> np.ndarray: ...
+
+    def map_jacobian(self, x: np.ndarray) -> np.ndarray: ...
+
+    def outputs(self, x: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

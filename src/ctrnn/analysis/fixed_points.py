@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ctrnn.analysis.dynamics import Dynamics, Linearisation, dynamics_of, linearise
+from ctrnn.analysis.dynamics import Dynamics, Linearisation, System, dynamics_of, linearise
 from ctrnn.analysis.points import FixedPoints, SearchSettings, fixed_points, verdict
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.analysis.state_space import StateSpace, spaces
@@ -99,13 +99,24 @@ def portrait(
 ) -> Portrait:
     """Search from states that trials seen under this input visit, from step `begin` on."""
     visited = visited_states(dynamics, epoch, test, begin, random)
-    n_starts = min(settings.starts, len(visited))
-    starts = visited[random.choice(len(visited), n_starts, replace=False)]
     inputs = np.array(epoch.inputs)
-    points = fixed_points(dynamics, inputs, visited, starts, settings)
+    points = points_near(dynamics, inputs, visited, settings, random)
     at = informative(points)
     linear = None if at is None else linearise(dynamics, points.x[at], inputs)
     return Portrait(points, dynamics.rates(points.x), at, linear)
+
+
+def points_near(
+    dynamics: System,
+    inputs: Float[np.ndarray, " channel"],
+    visited: Float[np.ndarray, "state unit"],
+    settings: FixedPointSettings,
+    random: np.random.Generator,
+) -> FixedPoints:
+    """Search from some of the visited states, which are drawn."""
+    n_starts = min(settings.starts, len(visited))
+    starts = visited[random.choice(len(visited), n_starts, replace=False)]
+    return fixed_points(dynamics, inputs, visited, starts, settings)
 
 
 def visited_states(

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 from pydantic import Field, model_validator
 
-from ctrnn.analysis.dynamics import Dynamics, by_size, full
+from ctrnn.analysis.dynamics import Dynamics, System, by_size, full
 from ctrnn.core.config import Count, Positive, Section
 from ctrnn.errors import shown
 from ctrnn.kernel import log
@@ -136,7 +136,7 @@ class FixedPoints:
 
 
 def fixed_points(
-    dynamics: Dynamics,
+    dynamics: System,
     inputs: Float[np.ndarray, " channel"],
     visited: Float[np.ndarray, "state unit"],
     starts: Float[np.ndarray, "start unit"],
@@ -198,7 +198,7 @@ def verdict(points: FixedPoints) -> str:
 
 
 def _merged(
-    dynamics: Dynamics,
+    dynamics: System,
     x: Float[np.ndarray, "start unit"],
     q: Float[np.ndarray, " start"],
     counts: Float[np.ndarray, " start"],
@@ -219,7 +219,7 @@ def _merged(
 
 
 def _modes(
-    dynamics: Dynamics, x: Float[np.ndarray, "point unit"]
+    dynamics: System, x: Float[np.ndarray, "point unit"]
 ) -> Complex[np.ndarray, "point unit"]:
     if not len(x):
         return np.empty((0, x.shape[1]), np.complex128)
@@ -227,13 +227,13 @@ def _modes(
     return np.take_along_axis(values, by_size(values), axis=1)
 
 
-def _growth(dynamics: Dynamics, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
+def _growth(dynamics: System, x: Float[np.ndarray, "point unit"]) -> Float[np.ndarray, " point"]:
     """Growth of the leading mode of every point, per tau."""
     return (np.abs(_modes(dynamics, x)[:, 0]) - 1) / dynamics.per_tau
 
 
 def search(
-    dynamics: Dynamics,
+    dynamics: System,
     inputs: Float[np.ndarray, " channel"],
     starts: Float[np.ndarray, "start unit"],
     tolerances: Sequence[float],
@@ -245,7 +245,7 @@ def search(
     which fixed points have anyway: the search then is in one dimension a unit, and slow states do not make it slow.
     Where there are no such values, as of a state that adds up without end, the search is in all of them.
     """
-    if dynamics.flow.n_states > 1:
+    if isinstance(dynamics, Dynamics) and dynamics.flow.n_states > 1:
         driven = Driven(dynamics)
         try:
             ended = _search(driven, inputs, starts[:, : driven.n], tolerances, iterations)
@@ -308,7 +308,7 @@ class Driven:
 
 
 def _search(
-    dynamics: Dynamics | Driven,
+    dynamics: System | Driven,
     inputs: Float[np.ndarray, " channel"],
     starts: Float[np.ndarray, "start unit"],
     tolerances: Sequence[float],
@@ -365,7 +365,7 @@ def distinct(
 
 
 def _step(
-    dynamics: Dynamics | Driven,
+    dynamics: System | Driven,
     x: Float[np.ndarray, "point unit"],
     F: Float[np.ndarray, "point unit"],
     damping: Float[np.ndarray, " point"],

@@ -7,16 +7,21 @@ from ctrnn.notebook.changes import NotebookError
 from ctrnn.notebook.interventions import Clamp, Current, Displacement, Trajectory
 from ctrnn.notebook.loading import checkout, load, runs
 from ctrnn.notebook.model import Model, NewTrials
+from ctrnn.notebook.planes import Flow, Plane
+from ctrnn.notebook.points import fixed_points
 
 __all__ = [
     "Clamp",
     "Current",
     "Displacement",
+    "Flow",
     "Model",
     "NewTrials",
     "NotebookError",
+    "Plane",
     "Trajectory",
     "checkout",
+    "fixed_points",
     "load",
     "runs",
 ]

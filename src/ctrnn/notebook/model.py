@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,15 +15,20 @@ from pydantic import ValidationError
 
 from ctrnn import kernel, params
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
+from ctrnn.analysis.fixed_points import points_near, visited_states
 from ctrnn.analysis.lesions import silenced
+from ctrnn.analysis.points import FixedPoints
 from ctrnn.core import rng
 from ctrnn.dynamics.models import models
-from ctrnn.errors import ParamsError, format_validation_error, shown
+from ctrnn.errors import ParamsError, format_validation_error, nearest
 from ctrnn.evaluation import by_output
-from ctrnn.network import Backend, Network, Trials
+from ctrnn.network import Backend, Network, SupervisedTrials, Trials
 from ctrnn.network.native_backend import prepared
+from ctrnn.notebook import checks
 from ctrnn.notebook.changes import NotebookError, replaced, units_of
-from ctrnn.notebook.interventions import Normals, Trajectory, simulate
+from ctrnn.notebook.interventions import Trajectory, simulate
+from ctrnn.notebook.planes import Flow, Plane, flow
+from ctrnn.notebook.points import search_settings
 from ctrnn.params import memory
 from ctrnn.tasks import Batch, Task, trial_table
 
@@ -65,7 +71,8 @@ class Model:
                 f"training {ended} {training['iterations']} iterations; "
                 f"{training['validation_accuracy']:.3f} of validation trials correct",
                 *([f"changed since: {', '.join(self.changes)}"] if self.changes else []),
-                "run: trials, run, outcomes; change: lesion, replace",
+                "run it: trials, run, outcomes; change it: lesion, replace",
+                "look into it: fixed_points, jacobian, flow, gradients, dynamics, network",
             ]
         )
 
@@ -131,10 +138,10 @@ class Model:
             NotebookError: Something has not the shape that the network or the task gives it.
             ParamsError: A time of an intervention is no whole number of steps.
         """
-        inputs = self._inputs(trials)
+        inputs, sizes = checks.inputs_of(trials, self.task), (self.dynamics.size, self.states)
         shape = (*inputs.shape[:2], len(self.network.wiring.sign))
-        key, normals = self._noise(seed, noise, shape)
-        start = None if x0 is None else self._state(x0, shape[1])
+        key, normals = checks.noise_of(seed, noise, shape)
+        start = None if x0 is None else checks.start_of(x0, shape[1], *sizes)
 
         def loop() -> tuple[np.ndarray, np.ndarray]:
             drawn = normals
@@ -187,64 +194,112 @@ class Model:
     def replace(self, **arrays: Any) -> Model:
         """The model with other arrays; a number stands for all of an array.
 
-        arrays: weights as trained (W_in, W_rec, b_rec, W_out, b_out), parameters of units (tau, those of the model),
+        arrays: weights as trained (W_in, W_rec, b_rec, W_out, b_out), parameters of units (tau, the model's own),
         mask or sign. Under Dale's principle W_eff is relu(W_rec) times the sign, and so follows. Raises NotebookError
         where a name, a shape or a number is not allowed.
         """
         return self._with(replaced(self.network, arrays), *arrays)
 
+    def fixed_points(
+        self,
+        inputs: Any = None,
+        *,
+        trials: Batch | None = None,
+        visited: Any = None,
+        **settings: Any,
+    ) -> FixedPoints:
+        """Fixed and slow points of the noise-free dynamics, as the analysis looks for them.
+
+        Args:
+            inputs: The constant input: [channel], or the name of one of the task's; None for no input.
+            trials: Those whose states the search begins at; None for new ones. With the test trials of the checkout, a
+                constant input of the task has the points of fixed_points.npz.
+            visited: Such states of one's own, [..., state], in place of trials.
+            settings: Of `analyze.fixed_points` in params.yaml, where they differ from the shipped ones.
+
+        Returns:
+            The points: states `x`, `outputs`, which are `stable`, `saddles` or `slow`, `time_constants` and more.
+
+        Raises:
+            NotebookError: The input or the states do not fit the network.
+            ParamsError: A setting is not allowed.
+        """
+        constant, search = checks.constant_input(inputs, self.task), search_settings(settings)
+        seed = self.settings.get("training", {}).get("seed", 0)
+        random = rng.generator(seed, "analyze", "fixed_points", constant.name)
+        if visited is None:
+            begin, seen = self.task.steps.stim_on, trials or self.trials()
+            states = visited_states(self.dynamics, constant, seen, begin, random)
+        else:
+            states = self._states_of(visited, "visited").reshape(-1, self.dynamics.size)
+        return points_near(self.dynamics, np.array(constant.inputs), states, search, random)
+
+    def jacobian(self, x: Any) -> Float[np.ndarray, "*point post pre"]:
+        """dF/dx at a state [state], or at states [..., state]; F is the velocity per time constant of each unit.
+
+        Of rate units -I + W_eff diag(f'(x)), whatever the input. `dynamics.map_jacobian` is the derivative of a step.
+        Raises NotebookError where the state does not fit the network.
+        """
+        states = self._states_of(x, "x")
+        J = self.dynamics.jacobian(states.reshape(-1, states.shape[-1]))
+        return J.reshape(*states.shape, states.shape[-1])
+
+    def flow(self, plane: Any, inputs: Any = None, n: int = 21) -> Flow:
+        """Where the state moves without noise, at n x n places of a plane of state space.
+
+        Args:
+            plane: A `ctrnn.Plane`; or states [..., state], for the plane of their first two principal components.
+            inputs: The constant input, as in `fixed_points`.
+            n: Places along each axis.
+
+        Returns:
+            Velocities along the axes of the plane, per ms.
+
+        Raises:
+            NotebookError: The plane or the input does not fit the network.
+        """
+        constant = checks.constant_input(inputs, self.task)
+        if not isinstance(plane, Plane):
+            plane = Plane.through(self._states_of(plane, "plane"))
+        return flow(self.dynamics, plane, np.array(constant.inputs), n)
+
+    def gradients(
+        self,
+        trials: Any,
+        seed: int | None = 0,
+        by: Collection[str] | None = None,
+        rate_penalty: float = 0.0,
+    ) -> tuple[float, dict[str, np.ndarray]]:
+        """Loss on trials, and its gradient by what is trained, as training computes them.
+
+        Args:
+            trials: With targets and mask, as `trials` gives them.
+            seed: Of the noise, as in `run`; None for no noise.
+            by: Weights, and parameters such as tau; None for every weight and the parameters that were trained.
+            rate_penalty: Factor of mean(r^2) in the loss.
+
+        Returns:
+            The loss: the mean squared error where the mask counts, plus the penalty; and its gradients by name.
+
+        Raises:
+            NotebookError: The trials have no targets, or a name is none of the network's.
+        """
+        if not isinstance(trials, Batch):
+            raise NotebookError(
+                f"gradients takes trials, which have targets, not {type(trials).__name__}; give model.trials()"
+            )
+        inputs = checks.inputs_of(trials, self.task)
+        names = [*self.network.weights, *(self.network.parameters.keys() - {"dt", "sigma"})]
+        for name in by or ():
+            if name not in names:
+                raise NotebookError(f"{name} is nothing to be trained; {nearest(name, names)}")
+        key, _ = checks.noise_of(seed, True, (0, 0, 0))
+        batch = SupervisedTrials(inputs, key, trials.targets, trials.mask, rate_penalty)
+        wanted = frozenset(self.network.weights if by is None else by)
+        return self.backend.loss_and_gradients([self.network], [batch], wanted)[0]
+
+    def _states_of(self, states: Any, name: str) -> Float[np.ndarray, "*any state"]:
+        return checks.states_of(states, name, self.dynamics.size, self.states)
+
     def _with(self, network: Network, *changes: str) -> Model:
         return dataclasses.replace(self, network=network, changes=(*self.changes, *changes))
-
-    def _inputs(self, trials: Any) -> Float[np.ndarray, "time trial channel"]:
-        """The inputs of trials, or one's own, in float32."""
-        channels = self.task.channels
-        remedy = (
-            f"give [time, trial, channel] with the {len(channels)} channels {', '.join(channels)}"
-        )
-        if not isinstance(trials, Batch | np.ndarray | list):
-            raise NotebookError(
-                f"run takes trials or inputs, not {type(trials).__name__}; give model.trials(), or {remedy[5:]}"
-            )
-        given = trials.inputs if isinstance(trials, Batch) else trials
-        try:
-            inputs = np.asarray(given, np.float32)
-        except (ValueError, TypeError):
-            raise NotebookError(f"the inputs are no array of numbers; {remedy}") from None
-        if inputs.ndim != 3 or inputs.shape[2] != len(channels) or not inputs.size:
-            raise NotebookError(f"the inputs have shape {list(inputs.shape)}; {remedy}")
-        if not np.isfinite(inputs).all():
-            raise NotebookError("the inputs have numbers that are not finite; give others")
-        return inputs
-
-    def _state(self, x0: Any, trials: int) -> Float[np.ndarray, "trial state"]:
-        """A state for every trial."""
-        size = self.dynamics.size
-        try:
-            state = np.asarray(x0, np.float64)
-        except (ValueError, TypeError):
-            state = np.empty(0)
-        if state.shape not in ((size,), (trials, size)) or not np.isfinite(state).all():
-            of = f"{', '.join(self.states)} of {len(self.network.wiring.sign)} units"
-            raise NotebookError(
-                f"x0 has shape {list(state.shape)}; give [state] or [trial, state] of {trials} trials with {size} "
-                f"finite numbers, {of}"
-            )
-        return np.broadcast_to(state, (trials, size))
-
-    def _noise(
-        self, seed: int | None, noise: Any, shape: tuple[int, int, int]
-    ) -> tuple[int | None, Normals | None]:
-        """The key of the noise, or the normals that were given; neither for no noise."""
-        if noise is True or noise is False or noise is None:
-            noise = seed if noise else None
-        if noise is None or isinstance(noise, int | np.integer):
-            return None if noise is None else rng.key(int(noise), "notebook"), None
-        pair = noise if isinstance(noise, tuple) else (noise, np.zeros(shape))
-        if len(pair) == 2 and all(np.shape(part) == shape for part in pair):
-            return None, (np.asarray(pair[0]), np.asarray(pair[1]))
-        what = f"of shape {list(np.shape(pair[0]))}" if np.ndim(pair[0]) else f"= {shown(noise)}"
-        raise NotebookError(
-            f"noise {what} is not allowed; give a seed, None, or standard normals [time, trial, unit], here "
-            f"{list(shape)}, or a pair of them"
-        )
