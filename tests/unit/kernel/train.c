@@ -1,5 +1,6 @@
-/* Trains a network that `trained.py` hands over, as `trained.weights` does, and writes the trained weights: compiled for
-   another instruction set and run there, or under an emulator, it must write the same bytes. */
+/* Trains a network that `trained.py` hands over, as `trained.weights` does, and writes the trained weights and the
+   last sums that gradients by parameters are made of: compiled for another instruction set and run there, or under an
+   emulator, it must write the same bytes. */
 
 #include "../../../src/ctrnn/kernel/kernel.c"
 
@@ -51,6 +52,9 @@ int main(void) {
     float *B = malloc(W_in.count * 4), *c = malloc(n * 4), *sum = malloc(entries * 4 + 4);
     float *dA = malloc(slices * entries * 4 + 4), *dB = malloc(slices * W_in.count * 4), *dc = malloc(slices * n * 4);
     float *dW_out = malloc(slices * W_out.count * 4), *db_out = malloc(slices * outputs * 4), *workspace = NULL;
+    int64_t by[] = {n * TRAINABLE, n, n * STATES}; /* by way of the coefficients, of the noise, of the start */
+    float *of_units[3], *sum_of_units[3];
+    for (int k = 0; k < 3; k++) of_units[k] = malloc(slices * by[k] * 4 + 4), sum_of_units[k] = malloc(by[k] * 4 + 4);
     double beta_1_power = 1.0, beta_2_power = 1.0;
     for (int64_t iteration = 0; iteration < size[10]; iteration++) {
         for (int64_t i = 0; i < W_in.count; i++) B[i] = gain[i / channels] * W_in.w[i];
@@ -60,14 +64,16 @@ int main(void) {
         Network net = {n, channels, outputs, coefficients, first, B, c, noise, W_out.w, b_out.w, (float)setting[4],
                        {A.row, A.column, A.value}, {A_transposed.row, A_transposed.column, A_transposed.value},
                        tiles, entries, tile_begin, tile_row, tile_column};
-        if (!workspace) workspace = aligned_alloc(64, (ctrnn_workspace(&net, T, 0) * 4 + 63) / 64 * 64);
+        if (!workspace) workspace = aligned_alloc(64, (ctrnn_workspace(&net, T, 1) * 4 + 63) / 64 * 64);
         for (int64_t s = 0; s < slices; s++) {
             double loss[2];
             Slice job = {.T = T, .trials = trials, .slice = s, .noisy = 1, .key = keys[iteration], .inputs = inputs,
                          .targets = targets, .mask = mask, .scale = 1 / ctrnn_sum(mask, T * trials * outputs),
                          .rate_penalty = setting[5] / (double)(T * trials * n), .dA = dA + s * entries,
                          .dB = dB + s * W_in.count, .dc = dc + s * n, .dW_out = dW_out + s * W_out.count,
-                         .db_out = db_out + s * outputs, .loss = loss, .workspace = workspace};
+                         .db_out = db_out + s * outputs, .dp = of_units[0] + s * by[0],
+                         .dnoise = of_units[1] + s * by[1], .dstart = of_units[2] + s * by[2], .loss = loss,
+                         .workspace = workspace};
             ctrnn_gradients(&net, &job);
         }
         sum_slices(dA, slices, entries, sum);
@@ -78,6 +84,7 @@ int main(void) {
         for (int64_t i = 0; i < n; i++) b_rec.g[i] *= gain[i];
         sum_slices(dW_out, slices, W_out.count, W_out.g);
         sum_slices(db_out, slices, outputs, b_out.g);
+        for (int k = 0; k < 3; k++) sum_slices(of_units[k], slices, by[k], sum_of_units[k]);
 
         beta_1_power *= setting[1], beta_2_power *= setting[2];
         float rate = (float)(setting[0] / (1 - beta_1_power)), unbias = (float)(1 / (1 - beta_2_power));
@@ -92,5 +99,6 @@ int main(void) {
             }
     }
     for (int a = 0; a < 5; a++) fwrite(all[a]->w, 4, all[a]->count, stdout);
+    for (int k = 0; k < 3; k++) fwrite(sum_of_units[k], 4, by[k], stdout);
     return 0; /* which frees what is left */
 }

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from ctrnn.dynamics.models import models
 from ctrnn.kernel import TrainJob, loss_and_gradients
+from ctrnn.kernel.run import NAMES, _Gradients, _in_order
 from ctrnn.training.optimizer import Adam
 from ctrnn.training.settings import TrainSettings
 from tests.unit.kernel.cases import EQUATIONS, Case, job_of
@@ -32,12 +34,32 @@ def job_to_train(equations: tuple[str, str]) -> TrainJob:
 
 def weights(equations: tuple[str, str], threads: int = 1) -> bytes:
     """The bytes of the trained weights, by name."""
+    return _trained(equations, threads)[0]
+
+
+def weights_and_sums(equations: tuple[str, str]) -> bytes:
+    """These, and the sums of the last iteration that gradients by parameters are made of: what `train.c` writes."""
+    return b"".join(_trained(equations, 1))
+
+
+def _trained(equations: tuple[str, str], threads: int) -> tuple[bytes, bytes]:
     job, adam = job_to_train(equations), Adam(SETTINGS)
     for key in KEYS:
-        _, gradients = loss_and_gradients([replace(job, key=int(key))], threads)[0]
+        last = replace(job, key=int(key))
+        _, gradients = loss_and_gradients([last], threads)[0]
         job = replace(job, weights=adam.step(job.weights, gradients))
     assert all(np.isfinite(array).all() for array in job.weights.values())
-    return b"".join(job.weights[name].tobytes() for name in sorted(job.weights))
+    of_units = _Gradients(replace(last, trainable=NAMES | {"tau"}))
+    for call in of_units.work:
+        call()
+    sums = [_in_order(of_units.parts[name]) for name in ("p", "noise", "start")]
+    assert all(np.isfinite(array).all() and array.any() for array in sums)
+    trained = [job.weights[name] for name in sorted(job.weights)]
+    return _bytes(trained), _bytes(sums)
+
+
+def _bytes(arrays: Iterable[np.ndarray]) -> bytes:
+    return b"".join(array.tobytes() for array in arrays)
 
 
 def handed_over(equations: tuple[str, str]) -> bytes:
@@ -62,7 +84,7 @@ def handed_over(equations: tuple[str, str]) -> bytes:
         job.inputs, job.targets, np.asarray(job.mask, np.float32),
         *(job.weights[name] for name in sorted(job.weights)),
     )  # fmt: skip
-    return b"".join(array.tobytes() for array in arrays)
+    return _bytes(arrays)
 
 
 def digests(threads: int = 1) -> dict[str, str]:
