@@ -204,7 +204,8 @@ def _meant(name: str, parent: str, siblings: Sequence[str], every_key: Sequence[
         if "." in name and dotted in every_key:
             section, _, last = dotted.rpartition(".")
             return f"write {last} in the section {section}"
-    remedy = nearest(f"{parent}.{name}" if parent else name, siblings)
+    dotted = f"{parent}.{name}" if parent else name
+    remedy = nearest(dotted, [key for key in siblings if key != dotted])  # a key of another form
     if remedy.startswith("did you mean") or parent.startswith("tasks"):
         return remedy
     elsewhere = [key for key in every_key if key.rpartition(".")[2] == name]
@@ -240,11 +241,9 @@ def _schema(section: type[BaseModel], path: Sequence[Any]) -> dict[str, Any]:
             or choice.get("additionalProperties")
             for choice in choices
         )
-        at = next(
-            (schema for schema in schemas if isinstance(schema, dict)),
-            {},
-        )
-    return _follow(at, root)
+        at = next((schema for schema in schemas if isinstance(schema, dict)), {})
+    forms = {form: _choices(at, root) for form in ("anyOf", "oneOf") if form in _follow(at, root)}
+    return _follow(at, root) | forms
 
 
 def _choices(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
@@ -263,7 +262,11 @@ def _follow(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 def _words(schema: dict[str, Any]) -> str:
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return " or ".join(_words(inner) for inner in schema[choice])
+            forms = sum("properties" in inner for inner in schema[choice])
+            return " or ".join(
+                _form(inner) if forms > 1 and "properties" in inner else _words(inner)
+                for inner in schema[choice]
+            )
     if "const" in schema:
         return str(schema["const"])
     if "enum" in schema:
@@ -290,11 +293,18 @@ def _words(schema: dict[str, Any]) -> str:
     return " ".join([kind, " and ".join(bounds)]).strip()
 
 
+def _form(schema: dict[str, Any]) -> str:
+    """A section by the keys that it must have, where a setting may be one of several."""
+    return f"{{{', '.join(f'{key}: ...' for key in schema['required'])}}}"
+
+
 def _words_of_list(schema: dict[str, Any]) -> str:
     kind, number, bounds = _words(schema["items"]).removeprefix("a ").partition("number")
     others = "names" if schema["items"].get("type") == "string" else "sections of their own"
     elements = f"{kind}numbers{bounds}" if number else others
     most = f"at most {schema['maxItems']} " if "maxItems" in schema else ""
+    if schema.get("minItems") == schema.get("maxItems") is not None:
+        return f"a list of {schema['maxItems']} {elements}"
     return (
         f"a list, {'not empty' if schema.get('minItems') else '[] for none'}, of {most}{elements}"
     )

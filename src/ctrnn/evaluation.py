@@ -78,13 +78,14 @@ def evaluate(
         }
         tables.append(table.assign(**scored))
         kept.append(outputs[:, samples])
+    ends = task.ends(rows.iloc[samples])
     return Evaluation(
         pd.concat(tables, ignore_index=True),
         samples,
         np.stack(kept),
         test.targets[:, samples],
         [
-            activity_of(network, activity.rates)
+            activity_of(network, until(ends, activity.rates))
             for network, activity in zip(networks, backend.activity(networks, seen), strict=True)
         ],
         task.left_out if task.answers is None else "",
@@ -109,7 +110,17 @@ def by_output(
     return {f"{name}_{output}": values[:, i] for i, output in enumerate(outputs)}
 
 
-def activity_of(network: Network, rates: Float[np.ndarray, "time trial unit"]) -> dict[str, float]:
+def until(
+    ends: Int[np.ndarray, " trial"], rates: Float[np.ndarray, "time trial unit"]
+) -> Float[np.ndarray, "*time_and_trial unit"]:
+    """The rates of every trial until it ends; as they are where all trials are as long as the batch."""
+    inside = np.arange(len(rates))[:, None] < ends
+    return rates if inside.all() else rates[inside]
+
+
+def activity_of(
+    network: Network, rates: Float[np.ndarray, "*time_and_trial unit"]
+) -> dict[str, float]:
     """Why a network may not have learned: its mean rate, the share of rates without slope, of synapses without weight.
 
     Saturated is a rate below 0.05 or above 0.95 of the sigmoid, where its slope is under a fifth of that at 0; of other

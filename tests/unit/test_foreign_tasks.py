@@ -6,7 +6,7 @@ import importlib
 import io
 import re
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,11 +76,15 @@ class Run:
         return re.sub(r'"data:image[^"]*"', "", text)
 
 
-@pytest.fixture(scope="module", params=FOREIGN)
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """All stages but publish, on two networks of 12 units that train for four iterations."""
-    name = request.param
-    task, settings, section, sentence = FOREIGN[name]
+@contextmanager
+def stages(
+    name: str, section: dict[str, Any], root: Path, task: tuple[type, type] | None = None
+) -> Iterator[io.StringIO]:
+    """Run all stages but publish in a folder, on two networks of 12 units that train for four iterations.
+
+    task: its class and that of its settings, where it is none of `tasks`. Inside the task is known, and the folder the
+    current one. Gives what the stages said.
+    """
     raw = yaml.safe_load(FILE.read_text()) | {"tasks": {name: section}}
     small = yaml.safe_load(SMALL.read_text()) | {
         "network.n_units": 12, "train.max_iterations": 4, "train.check_every": 2, "report.dpi": 40,
@@ -92,17 +96,27 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             for part in path:
                 at = at[part]
             at[last] = value
-    root, said = tmp_path_factory.mktemp(name), io.StringIO()
+    said = io.StringIO()
     (root / "params.yaml").write_text(yaml.safe_dump(raw))
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
-        patch.setitem(tasks.TASKS, name, task)
-        patch.setitem(TaskSettings.registry, name, settings)
+        if task:
+            patch.setitem(tasks.TASKS, name, task[0])
+            patch.setitem(TaskSettings.registry, name, task[1])
         patch.chdir(root)
         drawn = {stem: module for stem, module in figures().items() if stem in DRAWN}
         patch.setattr(page, "figures", lambda: drawn)
         for stage in ("generate", "train", "evaluate", "analyze"):
             importlib.import_module(f"stages.{stage}").main(name)
         importlib.import_module("stages.report").main()
+        yield said
+
+
+@pytest.fixture(scope="module", params=FOREIGN)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """All stages on a task of another kind."""
+    name, root = request.param, tmp_path_factory.mktemp(request.param)
+    task, settings, section, sentence = FOREIGN[name]
+    with stages(name, section, root, (task, settings)) as said:
         yield Run(name, sentence, root, said.getvalue())
 
 
@@ -159,3 +173,44 @@ def test_outputs_go_by_their_names(run: Run) -> None:
         assert set(names) <= set(run.outcomes.columns)
         points = run.metrics("analyze")["fixed_points"]["no_input"]["stable_outputs"]
         assert all(list(network) == list(three_choices.SIDES) for network in points)
+
+
+RANDOM = {
+    "T": 100, "stim_on": 10, "stim_dur": 10, "delay": {"uniform": [10, 30]}, "response_delay": 0, "response_dur": 20,
+    "threshold": 0.8, "loss_over": "trial", "train_trials": 32, "validation_trials": 16, "test_trials": 16,
+    "curriculum": [],
+}  # fmt: skip
+HELD = "Analyses hold times that are drawn for every trial at their medians: delay 20 ms."
+
+
+@pytest.fixture(scope="module")
+def random_delays(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """All stages on dmts with a delay that is drawn for every trial."""
+    root = tmp_path_factory.mktemp("dmts")
+    with stages("dmts", RANDOM, root) as said:
+        yield Run("dmts", HELD, root, said.getvalue())
+
+
+def test_the_delay_of_every_trial_stands_beside_its_outcome(random_delays: Run) -> None:
+    generated = artifacts.folder("generate", "dmts", random_delays.root)
+    table, outcomes = artifacts.read_table(generated / "test.csv"), random_delays.outcomes
+    assert set(table["delay"]) <= set(range(10, 31)) and table["delay"].nunique() > 5
+    assert outcomes["delay"].tolist() == 2 * table["delay"].tolist()
+
+
+def test_analyses_hold_the_delay_at_its_median_and_say_so(random_delays: Run) -> None:
+    assert len(random_delays.arrays("state_space")["projections"][0, 0]) == 100 - 30 + 20
+    np.testing.assert_array_equal(random_delays.arrays("memory")["delay"], [20, 40])
+    assert random_delays.metrics("analyze")["held_times"] == HELD
+    assert random_delays.said.count(HELD) == random_delays.page.count(f"<p> {HELD}</p>") == 1
+    assert "delay" not in random_delays.arrays("targeted")["variables"]
+    assert f"\n\n{HELD}\n\n" in written(more={"held_times": HELD})
+
+
+def test_generalisation_names_the_shortest_and_the_longest_delay_of_training(
+    random_delays: Run,
+) -> None:
+    stored = random_delays.arrays("generalisation")
+    assert stored["delay_trained"].tolist() == [10, 30]
+    assert stored["delay_values"].tolist() == [0, 20]
+    assert stored["response_delay_trained"].tolist() == [0]

@@ -121,7 +121,7 @@ class Analysis:
 
 @same_blas()
 def analyze(recording: Recording) -> Analysis:
-    """Run every analysis of the registry, and print what is left out of this task.
+    """Run every analysis of the registry, and print what is left out of this task, and which times are held.
 
     Args:
         recording: The networks before and after training, and what they are tested on.
@@ -132,9 +132,11 @@ def analyze(recording: Recording) -> Analysis:
     Raises:
         ValueError: Two analyses give a metric the same name.
     """
-    left_out = recording.task.left_out
-    if left_out:
-        print(f"analyze@{recording.task.name}: {left_out}", flush=True)
+    recording = recording.with_times_held()
+    told = {"left_out": recording.task.left_out, "held_times": recording.held}
+    told = {key: sentence for key, sentence in told.items() if sentence}
+    for sentence in told.values():
+        print(f"analyze@{recording.task.name}: {sentence}", flush=True)
     arrays: dict[str, dict[str, np.ndarray]] = {}
     metrics: dict[str, Any] = {}
     for name, module in analyses().items():
@@ -144,4 +146,4 @@ def analyze(recording: Recording) -> Analysis:
                 f"{name} names a metric {taken[0]}, as another analysis does; rename it"
             )
         metrics |= of_analysis
-    return Analysis(arrays, rounded(metrics | ({"left_out": left_out} if left_out else {})))
+    return Analysis(arrays, rounded(metrics | told))

@@ -49,8 +49,9 @@ def compute(recording: Recording) -> Result:
     """Accuracy by settings outside training.
 
     Returns:
-        Of each setting: <setting>_values; <setting>_trained, which is empty where there are several; and
-        <setting>_accuracy [network, value, measure]. And the metric generalisation: means over networks.
+        Of each setting: <setting>_values; <setting>_trained, which is empty where there are several, and the shortest
+        and the longest of a time that is drawn for every trial; and <setting>_accuracy [network, value, measure]. And
+        the metric generalisation: means over networks.
     """
     from tqdm import tqdm
 
@@ -62,7 +63,8 @@ def compute(recording: Recording) -> Result:
     report: dict[str, Any] = {}
     for setting, curve in tqdm(curves, desc="generalisation", unit="setting"):
         arrays[f"{setting}_values"] = np.array(curve.values)
-        arrays[f"{setting}_trained"] = np.array([] if curve.trained is None else [curve.trained])
+        trained = [] if curve.trained is None else [curve.trained]
+        arrays[f"{setting}_trained"] = np.array(recording.drawn.get(setting, trained), np.float64)
         arrays[f"{setting}_accuracy"] = curve.accuracy
         means = zip(measures(task), curve.accuracy.mean(axis=0).T.tolist(), strict=True)
         report[setting] = {"values": curve.values, **dict(means)}

@@ -6,8 +6,8 @@ where the task has sides, by side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -56,7 +56,8 @@ class NetworkRecording:
 class Recording:
     """A population, the trials that it is tested on, and how it is analysed; what an analysis is given.
 
-    before, after: the networks before and after training, in their order. seed: of params.yaml.
+    before, after: the networks before and after training, in their order. seed: of params.yaml. drawn: shortest and
+    longest of the times that training draws for every trial; `with_times_held` has each at its median.
     """
 
     task: Task[Any]
@@ -66,6 +67,7 @@ class Recording:
     seed: int
     settings: SharedSettings
     backend: Backend
+    drawn: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     _results: dict[Callable[..., Any], Any] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -87,6 +89,22 @@ class Recording:
     def rates(self) -> list[NetworkRecording]:
         """What every network does after training."""
         return self._record(self.after)
+
+    def with_times_held(self) -> Recording:
+        """The same with every time that is drawn for a trial at its median, so that trials are in step; see `held`."""
+        drawn, task = self.task.settings.drawn, self.task.held()
+        if not drawn:
+            return self
+        rows = self.test.conditions.drop(columns=list(drawn))
+        ranges = {name: (own.shortest, own.longest) for name, own in drawn.items()}
+        return replace(self, task=task, test=task.render(rows), drawn=ranges, _results={})
+
+    @property
+    def held(self) -> str:
+        """The times at which trials are held that are drawn in training, as a sentence; empty where none are."""
+        times = [f"{name} {getattr(self.task.settings, name):g} ms" for name in self.drawn]
+        drawn = "Analyses hold times that are drawn for every trial at their medians"
+        return f"{drawn}: {', '.join(times)}." if times else ""
 
     def section(self, kind: type[S]) -> S:
         """The section of params.yaml of this class, as `recording.section(LesionSettings)`."""

@@ -18,7 +18,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from ctrnn.core.config import modules_with
 
@@ -30,9 +30,12 @@ class Results:
     analysis_arrays: arrays of each analysis by its name. evaluation, analysis: metrics of reports/evaluate and
     reports/analyze. networks: a dict per network, with seed, iterations, converged and accuracies. history: rows of
     history.csv. test: table of the test trials. inputs, targets, labels: one trial of every condition. samples: arrays
-    of outputs.npz. channels, outputs: names. window: steps of the response window. dt: length of a step, ms. seen:
+    of outputs.npz. channels, outputs: names. windows,
+    example_windows: first step of the response window of each test trial, and of the trial of every condition, and the
+    first one after it. dt: length of a step, ms. seen:
     whether trials of a condition are seen under each constant input. has_every_curve: generalisation leaves nothing
-    out. left_out: what analyses left out of the task, as a sentence that follows another one. best_accuracy: that of
+    out. left_out: what analyses left out of the task, and held the times at which they hold what is drawn for every
+    trial, as sentences that follow another one. best_accuracy: that of
     an ideal observer.
     """
 
@@ -48,12 +51,14 @@ class Results:
     samples: dict[str, np.ndarray]
     channels: tuple[str, ...]
     outputs: tuple[str, ...]
-    window: slice
+    windows: Int[np.ndarray, "trial 2"]
+    example_windows: Int[np.ndarray, "condition 2"]
     dt: float
     evidence_unit: str
     seen: Bool[np.ndarray, "epoch condition"]
     has_every_curve: bool
     left_out: str
+    held: str
     accuracy_criterion: float
     best_accuracy: float
 

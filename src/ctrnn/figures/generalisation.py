@@ -28,13 +28,13 @@ MEASURES = ("correct", "on the right side")
 @style.styled
 def plot(
     curves: Mapping[
-        str, tuple[np.ndarray, float | None, Float[np.ndarray, "network value measure"]]
+        str, tuple[np.ndarray, Sequence[float], Float[np.ndarray, "network value measure"]]
     ],
 ) -> Figure:
-    """A panel per setting (the mapping's keys, as written on the axis): values, the trained one or None, accuracies.
+    """A panel per setting (the mapping's keys, as written on the axis): values, trained ones, accuracies.
 
-    Thick lines are means over networks, thin ones single networks. The trained value is a vertical line. The measures
-    are the first of MEASURES.
+    Thick lines are means over networks, thin ones single networks. The trained value is a vertical line; of times that
+    are drawn for every trial, the shortest and the longest. The measures are the first of MEASURES.
     """
     n = min(accuracy.shape[-1] for _, _, accuracy in curves.values())
     figure, every = style.panels(len(curves), 2.1, [*MEASURES[:n], "trained at"], sharey=True)
@@ -46,8 +46,8 @@ def plot(
                 values, accuracy[..., m].mean(axis=0), color=colour, ls=dashes, lw=1.4, marker=marker, ms=3.5,
                 label=label,
             )  # fmt: skip
-        if trained is not None:
-            axes.axvline(trained, color=style.GREY, lw=0.9, ls=":")
+        for value in trained:
+            axes.axvline(value, color=style.GREY, lw=0.9, ls=":")
         axes.plot([], [], color=style.GREY, lw=0.9, ls=":", label="trained at")
         positive = values[values > 0]
         if len(positive) and values.max() > WIDE * positive.min():
@@ -67,8 +67,7 @@ def draw(results: Results) -> Figure | None:
     stored, curves = results.analysis_arrays["generalisation"], {}
     for name in results.analysis["generalisation"] if stored else ():
         values, trained = stored[f"{name}_values"], stored[f"{name}_trained"]
-        only = float(trained[0]) if len(trained) else None
-        curves[_unit(name, results)] = (values, only, stored[f"{name}_accuracy"])
+        curves[_unit(name, results)] = (values, trained.tolist(), stored[f"{name}_accuracy"])
     return plot(curves) if curves else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 from ctrnn.figures import Results, percent, span, style
@@ -22,13 +22,14 @@ def plot(
     outputs: Float[np.ndarray, "network time sample output"],
     targets: Float[np.ndarray, "time sample output"],
     labels: Sequence[str],
-    window: slice,
+    windows: Int[np.ndarray, "sample 2"],
     names: Sequence[str],
     dt: float = 1.0,
 ) -> Figure:
     """A panel per network and output: the output on every sample trial, by condition; targets are dotted.
 
-    labels [sample]: condition of each trial; window: steps of the response window, shaded; names: of the outputs, which
+    labels [sample]: condition of each trial; windows: first step of the response window of each trial,
+    and the first after it, shaded from the first of all to the last; names: of the outputs, which
     stand in the titles where there are several; dt: length of a step, ms.
     """
     n_outputs = outputs.shape[-1]
@@ -46,7 +47,7 @@ def plot(
             axes.set_visible(False)
             continue
         network, output = divmod(place, n_outputs)
-        axes.axvspan(window.start, window.stop, color=style.SKY, alpha=0.2, lw=0)
+        axes.axvspan(windows[:, 0].min(), windows[:, 1].max(), color=style.SKY, alpha=0.2, lw=0)
         for label in conditions:
             samples = [sample for sample, its in enumerate(labels) if its == label]
             drawn = axes.plot(
@@ -69,7 +70,7 @@ def plot(
 def draw(results: Results) -> Figure:
     """Outputs of every network on the trials of outputs.npz."""
     outputs, targets = results.samples["outputs"], results.samples["targets"]
-    return plot(outputs, targets, _labels(results), results.window, results.outputs, results.dt)
+    return plot(outputs, targets, _labels(results), _windows(results), results.outputs, results.dt)
 
 
 def caption(results: Results) -> str:
@@ -80,11 +81,18 @@ def caption(results: Results) -> str:
     verdict = f"Least often right: {worst}, {percent(shares[worst])}."
     if shares[worst] == 1:
         verdict = "Every test trial of every condition is answered right."
-    off = np.abs(outputs - targets)[:, results.window].mean(axis=(1, 2, 3))
+    at, windows = np.arange(len(targets))[:, None], _windows(results)
+    inside = (windows[:, 0] <= at) & (at < windows[:, 1])
+    off = np.abs(outputs - targets)[:, inside].mean(axis=(1, 2))
     return (
         f"Outputs on {len(_labels(results))} test trials, targets dotted. In the response window (shaded) an "
         f"output is {span(off, '.2f')} off its target on average. {verdict}"
     )
+
+
+def _windows(results: Results) -> Int[np.ndarray, "sample 2"]:
+    windows: np.ndarray = results.windows[results.samples["trials"]]
+    return windows
 
 
 def _labels(results: Results) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,19 +26,20 @@ def plot(
     targets: Float[np.ndarray, "time trial output"],
     labels: Sequence[str],
     channels: Sequence[str],
-    window: slice,
+    windows: Int[np.ndarray, "trial 2"],
     outputs: Sequence[str],
     dt: float = 1.0,
     most: int = MOST,
 ) -> Figure:
     """A panel per trial: its input channels, under them its targets, the response window shaded.
 
-    labels [trial]: titles, broken at spaces; channels, outputs: their names; window: steps of dt (ms), of the response
-    window. Several channels are drawn in lanes of one scale, each with its zero as a thin line; several outputs are
-    named in a legend. Of more than `most` trials, that many are drawn, evenly spread.
+    labels [trial]: titles, broken at spaces; channels, outputs: their names; windows: first step of dt (ms) of the
+    response window, and the first after it. A trial is drawn until it ends, from where on it is nan. Several channels
+    are drawn in lanes of one scale, each with its zero as a thin line; several outputs are named in a legend. Of more
+    than `most` trials, that many are drawn, evenly spread.
     """
     shown = np.unique(np.linspace(0, len(labels) - 1, min(most, len(labels))).round().astype(int))
-    inputs, targets = inputs[:, shown], targets[:, shown]
+    inputs, targets, windows = inputs[:, shown], targets[:, shown], windows[shown]
     n_trials, n_channels = inputs.shape[1:]
     columns = min(COLUMNS, n_trials)
     rows = -(-n_trials // columns)
@@ -54,7 +55,7 @@ def plot(
         squeeze=False,
         height_ratios=[tall, 0.6] * rows,
     )
-    top = float(max(1.0, np.abs(inputs).max()))
+    top = float(max(1.0, np.nanmax(np.abs(inputs))))
     for place in range(rows * columns):
         above, below = grid[2 * (place // columns) : 2 * (place // columns) + 2, place % columns]
         if place >= n_trials:
@@ -67,14 +68,14 @@ def plot(
             (line,) = below.plot(targets[:, place, output], color=colour, lw=1.2)
             if entries:
                 line.set_label(entries[output])
-        below.axvspan(window.start, window.stop, color=style.SKY, alpha=0.25, lw=0)
+        below.axvspan(*windows[place], color=style.SKY, alpha=0.25, lw=0)
         if place % columns == 0:
             above.set_ylabel("input" if n_channels == 1 else f"input\n(a lane is {2 * top:.2g})")
             below.set_ylabel("target")
         if place + columns >= n_trials:
             style.time_axis(below, dt)
             below.tick_params(labelbottom=True)
-    low, high = float(targets.min()), float(targets.max())
+    low, high = float(np.nanmin(targets)), float(np.nanmax(targets))
     for below in grid[1::2].flat:
         below.set_ylim(low - 0.15 * max(high - low, 1), high + 0.15 * max(high - low, 1))
     figure.align_ylabels()
@@ -98,7 +99,7 @@ def _inputs(
         axes.axhline(zero, color=style.GREY, lw=0.4)
         axes.plot(zero + inputs[:, channel], color=style.colours(n_channels)[channel], lw=0.8)
     if n_channels == 1:
-        axes.set_ylim(-1.1 * top if inputs.min() < 0 else -0.1 * top, 1.1 * top)
+        axes.set_ylim(-1.1 * top if np.nanmin(inputs) < 0 else -0.1 * top, 1.1 * top)
     else:
         axes.set_ylim(zeros[-1] - 1.1 * top, 1.1 * top)
         axes.set_yticks(zeros, [name.replace("_", "\n") for name in names])
@@ -108,8 +109,8 @@ def _inputs(
 def draw(results: Results) -> Figure:
     """A trial of each condition, or of MOST of them."""
     return plot(
-        results.inputs, results.targets, results.labels, results.channels, results.window, results.outputs,
-        results.dt,
+        results.inputs, results.targets, results.labels, results.channels, results.example_windows,
+        results.outputs, results.dt,
     )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ def read(name: str, params: Params, root: Path) -> Results:
     )
     task, trials = get_task(name, params.tasks, params.network.dt), read_test(generated)
     example = one_of_each(trials)
+    over = np.arange(len(example.inputs))[:, None, None] >= task.ends(example.conditions)[:, None]
     by_condition = trials.conditions.groupby("condition", sort=True).head(1)
     evaluation = artifacts.read_json(artifacts.metrics_path("evaluate", name, root))
     analysis = artifacts.read_json(artifacts.metrics_path("analyze", name, root))
@@ -69,13 +70,14 @@ def read(name: str, params: Params, root: Path) -> Results:
         networks=[{**run, "accuracy": a} for run, a in zip(networks, accuracies, strict=True)],
         history=artifacts.read_table(trained / "history.csv"),
         test=trials.conditions,
-        inputs=example.inputs,
-        targets=example.targets,
+        inputs=np.where(over, np.nan, example.inputs),
+        targets=np.where(over, np.nan, example.targets),
         labels=example.conditions["condition"].tolist(),
         samples=artifacts.read_arrays(evaluated / "outputs.npz"),
         channels=task.channels,
         outputs=task.outputs,
-        window=task.steps.window,
+        windows=task.windows(trials.conditions),
+        example_windows=task.windows(example.conditions),
         dt=task.dt,
         evidence_unit=task.evidence_unit,
         seen=np.stack(
@@ -83,6 +85,7 @@ def read(name: str, params: Params, root: Path) -> Results:
         ),
         has_every_curve=task.is_graded == task.has_curve,
         left_out=f" {analysis['left_out']}" if "left_out" in analysis else "",
+        held=f" {analysis['held_times']}" if "held_times" in analysis else "",
         accuracy_criterion=params.train.accuracy_criterion,
         best_accuracy=task.best_accuracy,
     )
@@ -96,6 +99,7 @@ def section(name: str, params: Params, root: Path) -> dict[str, Any]:
         "headline": headline(results, params),
         "shortfall": shortfall(results, params),
         "left_out": results.left_out,
+        "held": results.held,
         "evaluation": results.evaluation,
         "networks": results.networks,
         "mechanism": mechanism(results.analysis),

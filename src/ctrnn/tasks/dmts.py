@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ctrnn.tasks.settings import TwoStimuli
+from ctrnn.tasks.settings import DrawnDelays
 from ctrnn.tasks.task import Task
 
 
-class DmtsSettings(TwoStimuli, task="dmts"):
+class DmtsSettings(DrawnDelays, task="dmts"):
     """Section `tasks.dmts`."""
 
 
@@ -29,10 +29,9 @@ class Dmts(Task[DmtsSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """A pulse on each channel, one after the other."""
-        times = self.steps
-        inputs = np.zeros((times.T, len(rows), 2), np.float32)
-        inputs[times.stim_on : times.stim_on + times.stim_dur, :, 0] = rows["sample"].to_numpy()
-        inputs[times.second_on : times.stim_off, :, 1] = rows["test"].to_numpy()
+        inputs = np.zeros((self.steps.T, len(rows), 2), np.float32)
+        inputs[..., 0] = np.where(self.during(rows, "first"), rows["sample"], 0)
+        inputs[..., 1] = np.where(self.during(rows, "second"), rows["test"], 0)
         return inputs
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:

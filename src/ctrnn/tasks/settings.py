@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -19,6 +20,7 @@ from ctrnn.core.config import (
     steps,
 )
 from ctrnn.errors import ParamsError
+from ctrnn.tasks.drawn import Drawn, DrawnTime
 
 MOST_STRENGTHS = 100  # of evidence, of which some tasks show every combination
 
@@ -46,8 +48,17 @@ class TaskSettings(Section):
         """The settings of a step. Raises pydantic's ValidationError where they are not allowed."""
         return type(self).model_validate({**self.model_dump(), "curriculum": [], **step.settings})
 
+    @property
+    def drawn(self) -> dict[str, Drawn]:
+        """The times that are drawn for every trial, by the names of their settings."""
+        return {name: value for name, value in self if isinstance(value, Drawn)}
+
+    def longest(self) -> Self:
+        """The same settings with every time that is drawn at its longest."""
+        return self.model_copy(update={name: own.longest for name, own in self.drawn.items()})
+
     def times_in_steps(self, dt: float, where: str, key: str = "network.dt") -> dict[str, int]:
-        """The settings that are times, in steps.
+        """The settings that are times, in steps; of one that is drawn, the times that its distribution names.
 
         Args:
             dt: Length of a step, ms.
@@ -58,14 +69,27 @@ class TaskSettings(Section):
             ParamsError: A time is no whole number of steps.
 
         """
+        return {n: whole_steps(time, dt, f"{where}.{n}", key) for n, time in self._times()}
+
+    def _times(self) -> Iterator[tuple[str, float]]:
         # T last: it changes with a delay, say, which is the one to name.
-        times = sorted((n for n, power in self._powers().items() if power == 1), key="T".__eq__)
-        return {n: whole_steps(getattr(self, n), dt, f"{where}.{n}", key) for n in times}
+        names = sorted((n for n, power in self._powers().items() if power == 1), key="T".__eq__)
+        for name in names:
+            value = getattr(self, name)
+            if isinstance(value, Drawn):
+                yield from ((f"{name}.{end}", time) for end, time in value.ends.items())
+            else:
+                yield name, value
 
     def in_steps(self, dt: float, where: str) -> Self:
-        """The same settings with times in steps, and white noise as that of a step; see `times_in_steps`."""
-        scaled = {n: getattr(self, n) / dt**power for n, power in self._powers().items()}
-        return self.model_copy(update=scaled | self.times_in_steps(dt, where))
+        """The settings of the longest trial with times in steps, and white noise as that of a step.
+
+        Raises ParamsError as `times_in_steps` does.
+        """
+        self.times_in_steps(dt, where)
+        longest = self.longest()
+        scaled = {n: getattr(longest, n) / dt**power for n, power in self._powers().items()}
+        return longest.model_copy(update=scaled | longest.times_in_steps(dt, where))
 
     @classmethod
     def _powers(cls) -> dict[str, float]:
@@ -101,31 +125,43 @@ def whole_steps(time: float, dt: float, key: str, of: str = "network.dt") -> int
 ANY_LENGTH = "any length"
 
 
-class OneStimulus(TaskSettings):
-    """A stimulus, then a response window; times in ms, or in steps where they are those of `Task.steps`.
+class Phases(TaskSettings):
+    """A trial as phases that follow each other; times in ms, or in steps where they are those of `Task.steps`.
 
-    varied_times: those that networks are tested outside of. course: all, in the order in which they pass.
+    A task's settings name its phases, of which the first is the baseline and "response" the one to answer in, and have
+    a `Time`, `Length` or `DrawnTime` for the length of each. What is left of T after the last phase ends the trial.
+    T is the length of the longest trial; one whose drawn times are shorter ends sooner.
+
+    phases: the setting that is its length, by the name of every phase. varied_times: settings that networks are tested
+    outside of.
     """
 
-    varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
-    course: ClassVar[tuple[str, ...]] = ("stim_on", "stim_dur", "response_delay", "response_dur")
+    phases: ClassVar[Mapping[str, str]] = {}
+    varied_times: ClassVar[tuple[str, ...]] = ()
 
-    stim_on: Time
-    stim_dur: Length
-    response_delay: Time
-    response_dur: Length
-    threshold: NotNegative  # a mean output beyond it, over the response window, is an answer
+    def begin(self, phase: str) -> float:
+        """Onset of a phase in the longest trial."""
+        longest, time = self.longest(), 0
+        for name, setting in self.phases.items():
+            if name == phase:
+                return time
+            time += getattr(longest, setting)
+        raise KeyError(phase)
+
+    def end(self, phase: str) -> float:
+        """End of a phase in the longest trial; in steps, the first one after it."""
+        length: float = getattr(self.longest(), self.phases[phase])
+        return self.begin(phase) + length
 
     @property
-    def stim_off(self) -> float:
-        """End of the last stimulus; in steps, the first one after it."""
-        return self.stim_on + self.stim_dur
+    def baseline(self) -> float:
+        """Length of the first phase in the longest trial."""
+        return self.end(next(iter(self.phases)))
 
     @property
     def window(self) -> slice:
-        """The response window."""
-        start = self.stim_off + self.response_delay
-        return slice(start, start + self.response_dur)
+        """The response window of the longest trial."""
+        return slice(self.begin("response"), self.end("response"))
 
     def varied(self, **changes: Any) -> Self:
         """These settings with changes; the trial ends as much later or earlier as its response window does.
@@ -138,13 +174,18 @@ class OneStimulus(TaskSettings):
             new["T"] += any_length.window.stop - self.window.stop
         return self.model_validate(new)
 
+    def held(self, dt: float) -> Self:
+        """These settings with every time that is drawn at its median, a whole number of steps of dt (ms)."""
+        return self.varied(**{name: own.median(dt) for name, own in self.drawn.items()})
+
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:
         if info.context == ANY_LENGTH:
             return self
         stop = round(self.window.stop, 9)
         if stop > self.T:
-            added = " + ".join(f"{key} {getattr(self, key)}" for key in self.course)
+            longest = self.longest()
+            added = " + ".join(f"{key} {getattr(longest, key)}" for key in self.phases.values())
             raise ValueError(
                 f"T = {self.T} ends before {stop} ms = {added}; "
                 f"give a T of at least {stop}, or shorter times"
@@ -152,22 +193,52 @@ class OneStimulus(TaskSettings):
         return self
 
 
-class TwoStimuli(OneStimulus):
-    """Two stimuli of the same length with a delay between them, then a response window; times as in `OneStimulus`."""
+class OneStimulus(Phases):
+    """A stimulus, then a response window."""
 
+    phases: ClassVar[Mapping[str, str]] = {
+        "baseline": "stim_on", "stimulus": "stim_dur", "wait": "response_delay", "response": "response_dur",
+    }  # fmt: skip
+    varied_times: ClassVar[tuple[str, ...]] = ("response_delay", "stim_dur")
+
+    stim_on: Time
+    stim_dur: Length
+    response_delay: Time
+    response_dur: Length
+    threshold: NotNegative  # a mean output beyond it, over the response window, is an answer
+
+    @property
+    def stim_off(self) -> float:
+        """End of the last stimulus; in steps, the first one after it."""
+        return self.begin("wait")
+
+    @property
+    def window(self) -> slice:
+        """The response window of the longest trial, which a task may move by its own `stim_off`."""
+        longest = self.longest()
+        start = self.stim_off + longest.response_delay
+        return slice(start, start + longest.response_dur)
+
+
+class TwoStimuli(OneStimulus):
+    """Two stimuli of the same length with a delay between them, then a response window."""
+
+    phases: ClassVar[Mapping[str, str]] = {
+        "baseline": "stim_on", "first": "stim_dur", "delay": "delay", "second": "stim_dur",
+        "wait": "response_delay", "response": "response_dur",
+    }  # fmt: skip
     varied_times: ClassVar[tuple[str, ...]] = ("delay", "response_delay", "stim_dur")
-    course: ClassVar[tuple[str, ...]] = (
-        "stim_on", "stim_dur", "delay", "stim_dur", "response_delay", "response_dur",
-    )  # fmt: skip
 
     delay: Time
 
     @property
     def second_on(self) -> float:
         """Onset of the second stimulus."""
-        return self.stim_on + self.stim_dur + self.delay
+        return self.begin("second")
 
-    @property
-    def stim_off(self) -> float:
-        """End of the second stimulus; in steps, the first one after it."""
-        return self.second_on + self.stim_dur
+
+class DrawnDelays(TwoStimuli):
+    """Two stimuli whose delays may be drawn for every trial."""
+
+    delay: DrawnTime  # type: ignore[assignment]
+    response_delay: DrawnTime  # type: ignore[assignment]

@@ -1,7 +1,8 @@
 """What a task is: its conditions, the inputs of a trial, the answer that is right, and how it is scored.
 
-Tasks share their timing: one or two stimuli in a row, then a delay, then the response window. What a task tells the
-analyses is the constant inputs under which a network waits.
+A trial is a row of phases, which the settings of the task name (`settings.Phases`); the length of each is the same in
+all trials, or drawn for every trial and a column of the trial table. What a task tells the analyses is the constant
+inputs under which a network waits.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from ctrnn.tasks.settings import OneStimulus
+from ctrnn.tasks.settings import Phases
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ConstantInput:
         return chosen
 
 
-S = TypeVar("S", bound=OneStimulus)
+S = TypeVar("S", bound=Phases)
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class Score:
 class Task(ABC, Generic[S]):
     """A task with its settings, at a time step. A batch is a pure function of rows of the trial table.
 
-    settings: as params.yaml has them, times in ms. dt: length of a step, ms.
+    settings: as params.yaml has them, times in ms. dt: length of a step, ms. All trials of a task have `steps.T` steps;
+    a trial that ends sooner has no input and no loss from its end on.
 
     A subclass sets `name` and `channels`, and defines `conditions`, `inputs` and `answer`; one whose answer is
     not a sign overrides `choice`, one whose target is not a step `targets`, one with several outputs sets `outputs`,
@@ -93,9 +95,66 @@ class Task(ABC, Generic[S]):
     def steps(self) -> Any:
         """The settings with times in steps and white noise as that of a step, for what is made step by step.
 
-        Raises ParamsError where a time is no whole number of steps.
+        A time that is drawn for every trial is the longest here; `during` has each trial's own. Raises ParamsError
+        where a time is no whole number of steps.
         """
         return self.settings.in_steps(self.dt, f"tasks.{self.name}")
+
+    def lengths(self, rows: pd.DataFrame) -> dict[str, Int[np.ndarray, " trial"]]:
+        """Steps of every phase, in the order of the phases; a drawn time is rounded to whole steps."""
+        drawn = self.settings.drawn
+        if lacking := [name for name in drawn if name not in rows]:
+            raise ValueError(
+                f"trials of {self.name} lack the column {lacking[0]}, the time that is drawn for each; take rows of "
+                "tasks.trial_table"
+            )
+        return {
+            phase: np.rint(rows[setting].to_numpy(np.float64) / self.dt).astype(np.int64)
+            if setting in drawn
+            else np.full(len(rows), getattr(self.steps, setting))
+            for phase, setting in self.settings.phases.items()
+        }
+
+    def during(self, rows: pd.DataFrame, phase: str) -> Bool[np.ndarray, "time trial"]:
+        """Which steps of each trial are those of a phase."""
+        lengths = self.lengths(rows)
+        begin = self.steps.begin(phase) - self._sooner(lengths, phase)
+        return self._between(begin, begin + lengths[phase])
+
+    def windows(self, rows: pd.DataFrame) -> Int[np.ndarray, "trial 2"]:
+        """First step of the response window of each trial, and the first one after it."""
+        lengths = self.lengths(rows)
+        begin = self.steps.window.start - self._sooner(lengths, "response")
+        return np.stack([begin, begin + lengths["response"]], axis=1)
+
+    def ends(self, rows: pd.DataFrame) -> Int[np.ndarray, " trial"]:
+        """Steps of each trial, as many of them after its last phase as in the longest trial."""
+        ends: np.ndarray = self.steps.T - self._sooner(self.lengths(rows))
+        return ends
+
+    def _sooner(
+        self, lengths: dict[str, np.ndarray], phase: str | None = None
+    ) -> Int[np.ndarray, " trial"]:
+        """By how many steps a phase begins sooner in each trial than in the longest; None: the end of the trial."""
+        names = list(lengths)
+        before = names[: names.index(phase)] if phase else names
+        longest = {name: getattr(self.steps, self.settings.phases[name]) for name in names}
+        sooner: np.ndarray = np.sum([longest[name] - lengths[name] for name in before], axis=0)
+        return sooner if before else np.zeros_like(lengths[names[0]])
+
+    def _between(
+        self, begin: Int[np.ndarray, " trial"], end: Int[np.ndarray, " trial"]
+    ) -> Bool[np.ndarray, "time trial"]:
+        at = np.arange(self.steps.T)[:, None]
+        inside: np.ndarray = (begin <= at) & (at < end)
+        return inside
+
+    def _in_window(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial"]:
+        return self._between(*self.windows(rows).T)
+
+    def held(self) -> Self:
+        """The same task with every time that is drawn at its median; the task itself where nothing is drawn."""
+        return self.with_settings(self.settings.held(self.dt)) if self.settings.drawn else self
 
     def with_settings(self, settings: S) -> Self:
         """The same task with other settings."""
@@ -127,21 +186,19 @@ class Task(ABC, Generic[S]):
         self, response: Float[np.ndarray, " trial *output"]
     ) -> Float[np.ndarray, " trial *output"]:
         """The answer that a mean output amounts to, nan where it is none: here its sign, beyond the threshold."""
-        beyond = np.abs(response) > self.settings.threshold
+        beyond = np.abs(response) > self.steps.threshold
         return np.where(beyond, np.sign(response), np.nan).astype(np.float32)
 
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
         """The right output at every step: the answer during the response window, else 0."""
-        targets = np.zeros((self.steps.T, len(rows), len(self.outputs)), np.float32)
-        targets[self.steps.window] = self.answer(rows).reshape(len(rows), -1)
-        return targets
+        answer = self.answer(rows).reshape(len(rows), -1).astype(np.float32)
+        return np.where(self._in_window(rows)[..., None], answer, np.float32(0))
 
     def mask(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial output"]:
         """Where the loss counts: over the whole trial, or over baseline and response window only."""
         whole = self.settings.loss_over == "trial"
         mask = np.full((self.steps.T, len(rows), len(self.outputs)), whole)
-        mask[: self.steps.stim_on] = True
-        mask[self.steps.window] = True
+        mask[self._in_window(rows) | self.during(rows, next(iter(self.settings.phases)))] = True
         return mask
 
     def constant_inputs(self) -> tuple[ConstantInput, ...]:
@@ -197,7 +254,24 @@ class Task(ABC, Generic[S]):
 
     def render(self, rows: pd.DataFrame) -> Batch:
         """The batch of these trials."""
-        return Batch(self.inputs(rows), self.targets(rows), self.mask(rows), rows)
+        batch = Batch(self.inputs(rows), self.targets(rows), self.mask(rows), rows)
+        if self.settings.drawn:
+            over = self._between(self.ends(rows), np.full(len(rows), self.steps.T))
+            for array in (batch.inputs, batch.targets, batch.mask):
+                array[over] = 0
+        return batch
+
+    def mean_output(
+        self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame
+    ) -> Float[np.ndarray, "trial output"]:
+        """Mean of every output over each trial's response window."""
+        if not self.settings.drawn:
+            of_all: np.ndarray = outputs[self.steps.window].mean(axis=0)
+            return of_all
+        inside = self._in_window(rows)[..., None]
+        mean: np.ndarray = np.where(inside, outputs[: self.steps.T], 0).sum(axis=0)
+        mean /= inside.sum(axis=0)
+        return mean
 
     def score(self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame) -> Score:
         """Outcome of trials: the mean output over the response window must be beyond the right threshold.
@@ -206,7 +280,7 @@ class Task(ABC, Generic[S]):
         must be right.
         """
         answer = self.answer(rows)
-        response = outputs[self.steps.window].mean(axis=0).reshape(answer.shape)
+        response = self.mean_output(outputs, rows).reshape(answer.shape)
         choice = self.choice(response)
         correct = (choice == answer).reshape(len(rows), -1).all(axis=1)
         return Score(response, choice, correct)

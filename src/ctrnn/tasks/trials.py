@@ -24,13 +24,19 @@ NOISE_SEEDS = 2**63  # seeds are drawn below this, so that they fit a signed 64-
 def trial_table(task: Task, split: str, seed: int) -> pd.DataFrame:
     """Trials of one split, in random order.
 
-    Columns: split, trial (row number), the condition's columns, condition (its label), noise_seed. Every condition
-    has the same number of trials. Raises ParamsError where the number of trials does not allow that.
+    Columns: split, trial (row number), the condition's columns, condition (its label), noise_seed; and, where the
+    task draws times, those of each trial by the names of their settings, ms, whole steps of the task's dt. Every
+    condition has the same number of trials. Raises ParamsError where the number of trials does not allow that.
     """
     conditions = task.conditions()
     n_trials: int = getattr(task.settings, f"{split}_trials")
     require_balance(task, split, len(conditions), f"tasks.{task.name}")
-    return table_of(task.name, conditions, n_trials, split, seed)
+    table = table_of(task.name, conditions, n_trials, split, seed)
+    for name, times in task.settings.drawn.items():
+        shares = generator(seed, "times", task.name, split, name).random(n_trials)
+        drawn = times.quantile(shares, task.dt)
+        table[name] = drawn.astype(np.int64) if (drawn == np.floor(drawn)).all() else drawn
+    return table
 
 
 def table_of(

@@ -15,13 +15,13 @@ from jaxtyping import Float
 from pydantic import Field, model_validator
 
 from ctrnn.core.config import Positive
-from ctrnn.tasks.settings import MOST_STRENGTHS, TwoStimuli
+from ctrnn.tasks.settings import MOST_STRENGTHS, DrawnDelays
 from ctrnn.tasks.task import Task
 
 LEAST_STEP = 1e-6  # as a share of the highest frequency: heights of pulses are 32-bit floats
 
 
-class WorkingMemorySettings(TwoStimuli, task="working_memory"):
+class WorkingMemorySettings(DrawnDelays, task="working_memory"):
     """Section `tasks.working_memory`."""
 
     frequencies: Annotated[list[Positive], Field(min_length=1, max_length=MOST_STRENGTHS)]
@@ -74,13 +74,11 @@ class WorkingMemory(Task[WorkingMemorySettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The two pulses."""
-        times = self.steps
         low, high = self.low, self.high
         scaled = (2 * rows[["f1", "f2"]].to_numpy() - low - high) / (high - low)
-        inputs = np.zeros((times.T, len(rows), 1), np.float32)
-        inputs[times.stim_on : times.stim_on + times.stim_dur] = scaled[:, :1]
-        inputs[times.second_on : times.stim_off] = scaled[:, 1:]
-        return inputs
+        first = np.where(self.during(rows, "first"), scaled[:, 0], 0)
+        pulses = np.where(self.during(rows, "second"), scaled[:, 1], first)
+        return pulses[..., None].astype(np.float32)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """Sign of f1 - f2."""

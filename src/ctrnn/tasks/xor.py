@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ctrnn.tasks.settings import TwoStimuli
+from ctrnn.tasks.settings import DrawnDelays
 from ctrnn.tasks.task import Task
 
 
-class XorSettings(TwoStimuli, task="xor"):
+class XorSettings(DrawnDelays, task="xor"):
     """Section `tasks.xor`."""
 
 
@@ -30,11 +30,9 @@ class Xor(Task[XorSettings]):
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
         """The two pulses."""
-        times = self.steps
-        inputs = np.zeros((times.T, len(rows), 1), np.float32)
-        inputs[times.stim_on : times.stim_on + times.stim_dur] = rows[["first"]].to_numpy()
-        inputs[times.second_on : times.stim_off] = rows[["second"]].to_numpy()
-        return inputs
+        first = np.where(self.during(rows, "first"), rows["first"], 0)
+        pulses = np.where(self.during(rows, "second"), rows["second"], first)
+        return pulses[..., None].astype(np.float32)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         """+1 where the pulses differ, -1 where they do not."""

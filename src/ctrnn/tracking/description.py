@@ -101,7 +101,7 @@ def write(
             _table(training, evaluated),
             *_lacking(training, analyzed),
             _accuracy(evaluated),
-            *([analyzed["left_out"]] if "left_out" in analyzed else []),
+            *(analyzed[key] for key in ("left_out", "held_times") if key in analyzed),
             _connectivity(analyzed),
             _origin(task, tags, key),
         ]

@@ -110,8 +110,8 @@ def test_lesions_have_a_panel_per_group_and_a_line_per_control() -> None:
 def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
     accuracy = np.full((2, 3, 2), 0.5)
     curves = {
-        "delay": (np.array([0.0, 5.0, 10.0]), 10.0, accuracy),
-        "noise": (np.array([0.0, 1.0, 30.0]), None, accuracy),
+        "delay": (np.array([0.0, 5.0, 10.0]), [10.0], accuracy),
+        "noise": (np.array([0.0, 1.0, 30.0]), [], accuracy),
     }
     delay, noise = generalisation.plot(curves).axes
     assert (delay.get_xscale(), noise.get_xscale()) == ("linear", "symlog")

@@ -20,7 +20,7 @@ from ctrnn.figures import (
     weights,
 )
 
-WINDOW = slice(6, 10)
+WINDOW = np.array([[6, 10]])
 MANTE = [
     f"context={context} motion={motion} colour={colour}"
     for context in ("motion", "colour")
@@ -37,7 +37,9 @@ def drawn_sample_trials(n_trials: int, n_channels: int) -> Figure:
     labels = [f"stimulus={i}" for i in range(n_trials)]
     channels = [f"channel_{i}" for i in range(n_channels)]
     inputs, targets = numbers(10, n_trials, n_channels), numbers(10, n_trials, 1)
-    return sample_trials.plot(inputs, targets, labels, channels, WINDOW, ["answer"])
+    return sample_trials.plot(
+        inputs, targets, labels, channels, WINDOW.repeat(len(labels), 0), ["answer"]
+    )
 
 
 def drawn_training_curves() -> Figure:
@@ -69,7 +71,7 @@ def drawn_outputs(n_outputs: int = 1) -> Figure:
     labels = ["b=1", "a=1", "b=1"]
     names = ["left", "right"][:n_outputs]
     traces, targets = numbers(2, 10, 3, n_outputs), numbers(10, 3, n_outputs)
-    return outputs.plot(traces, targets, labels, WINDOW, names)
+    return outputs.plot(traces, targets, labels, WINDOW.repeat(len(labels), 0), names)
 
 
 def drawn(figure: Figure) -> list:

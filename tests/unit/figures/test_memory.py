@@ -33,10 +33,10 @@ METRICS: dict[str, Any] = {
 
 
 def results(arrays: dict[str, np.ndarray], metrics: dict[str, Any]) -> Results:
-    nothing, rows = np.zeros((1, 1, 1)), pd.DataFrame()
+    nothing, rows, window = np.zeros((1, 1, 1)), pd.DataFrame(), np.array([[0, 1]])
     return Results(
-        {"memory": arrays}, {}, metrics, [], rows, rows, nothing, nothing, [], {}, (), (), slice(1), 1.0, "",
-        np.ones((1, 1), bool), has_every_curve=True, left_out="", accuracy_criterion=1.0, best_accuracy=1.0,
+        {"memory": arrays}, {}, metrics, [], rows, rows, nothing, nothing, [], {}, (), (), window, window, 1.0, "",
+        np.ones((1, 1), bool), has_every_curve=True, left_out="", held="", accuracy_criterion=1.0, best_accuracy=1.0,
     )  # fmt: skip
 
 
