@@ -74,4 +74,7 @@ def at_zero(model: str, activation: str, parameters: Mapping[str, np.ndarray]) -
     if not slope.any():
         slope = np.round((own.transmitted(*steady(NEAR), p) - sent) / NEAR, 6)
     without, with_one = (own.step(y, r, current, 0.0, p)[driven] for current in (0.0, 1.0))
-    return AtZero(sent, slope, (0.0 - without) / (with_one - without))
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # beside 1e30, 1 adds nothing: told at the start of training
+        return AtZero(sent, slope, (0.0 - without) / (with_one - without))

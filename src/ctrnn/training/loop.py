@@ -156,9 +156,12 @@ def train(
                 gradients = by_share(gradients, state.network)
                 norm = gradient_norm(gradients)
                 if not math.isfinite(loss) or not math.isfinite(norm):
-                    raise TrainingError(diverged(task, state, settings))
+                    raise TrainingError(diverged(task, state, settings, "loss"))
                 clipped = clip(gradients, norm, settings.clip_norm)
                 weights = state.adam.step(state.network.weights, clipped, ranges[stage.task.dt])
+                for name, array in weights.items():
+                    if not np.isfinite(array).all():
+                        raise TrainingError(diverged(task, state, settings, name))
                 state.network = Network(state.network.wiring, weights)
                 state.record(loss, norm, stage.task.dt)
 
@@ -275,8 +278,8 @@ def stop_signals() -> Iterator[list[int]]:
         yield received
 
 
-def diverged(task: Task[Any], state: TrainState, settings: TrainSettings) -> str:
-    """The sentence for a loss that is not finite, with settings that have acted by then."""
+def diverged(task: Task[Any], state: TrainState, settings: TrainSettings, what: str) -> str:
+    """The sentence for a loss, or weights, that are not finite, with settings that have acted by then."""
     network = state.network.wiring.settings
     raised = {
         f"network.parameters.{name}": value
@@ -296,7 +299,7 @@ def diverged(task: Task[Any], state: TrainState, settings: TrainSettings) -> str
         acted |= {f"tasks.{task.name}.{k}": v for k, v in task.settings if "evidence" in k}
         suspects = dict(sorted(acted.items(), key=lambda item: -np.max(item[1]))[:3])
     return (
-        f"the loss of network {state.index} of {task.name} is not finite at iteration {state.iteration + 1}; "
+        f"the {what} of network {state.index} of {task.name} is not finite at iteration {state.iteration + 1}; "
         f"lower {' or '.join(f'{key} = {value}' for key, value in suspects.items())}"
     )
 

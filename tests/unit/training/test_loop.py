@@ -352,6 +352,16 @@ def test_a_loss_that_is_not_finite_at_once_names_the_largest_that_acted() -> Non
         run(network__readout_sd=1e25, network__w_gain=3.0)
 
 
+def test_weights_that_are_not_finite_are_told_where_the_loss_is() -> None:
+    """A sigmoid makes 0 of an infinite bias; evaluation would refuse the file of the weights."""
+    with pytest.raises(
+        TrainingError,
+        match=r"^the b_rec of network 0 of go_nogo is not finite at iteration 1; "
+        r"lower network\.parameters\.g_w = 1e\+30",
+    ):
+        run(network__model="adaptation", network__parameters={"g_w": 1e30})
+
+
 @pytest.mark.parametrize("g_w", [1e30, {"excitatory": 1.0, "inhibitory": 1e30}])
 def test_a_loss_that_is_not_finite_names_the_parameter_of_the_model_that_was_raised(
     g_w: Any,
@@ -373,7 +383,7 @@ def test_a_parameter_that_was_raised_may_be_what_makes_a_loss_grow_later() -> No
         network__model="adaptation", network__parameters={"g_w": 1e6}, train__max_iterations=1
     )
     task = get_task("go_nogo", params.tasks, 1.0)
-    assert diverged(task, state, params.train).endswith(
+    assert diverged(task, state, params.train, "loss").endswith(
         "at iteration 2; lower network.parameters.g_w = 1000000.0 or train.learning_rate = 0.003 or "
         "network.w_gain = 1.5 or train.clip_norm = 1.0"
     )
