@@ -1,50 +1,63 @@
-"""A task with a `score` of its own: a cue's height tells an interval, at whose end the output is to reach 1."""
+"""A task whose answer is a time: a cue's height tells an interval, at whose end the output is to pass a threshold."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ctrnn.tasks import Score, Task
-from ctrnn.tasks.settings import OneStimulus
+from ctrnn.core.config import Length, Positive, Time
+from ctrnn.tasks.scoring import ProducedTime
+from ctrnn.tasks.settings import Phases
+from ctrnn.tasks.task import Task
 
-INTERVALS = (10, 20)  # steps from the end of the cue
-TOLERANCE = 0.25  # of the interval
+INTERVALS = (10, 20)  # ms from the end of the cue
 SECTION = {
-    "T": 40, "stim_on": 2, "stim_dur": 5, "response_delay": 0, "response_dur": 30, "threshold": 0.5,
+    "T": 40, "cue_on": 2, "cue_dur": 5, "response_dur": 30, "threshold": 0.5, "tolerance": 0.25,
     "loss_over": "trial", "train_trials": 32, "validation_trials": 16, "test_trials": 16, "curriculum": [],
 }  # fmt: skip
 
 
-class ProducedIntervalSettings(OneStimulus):
+class ProducedIntervalSettings(Phases):
     """Section `tasks.produced_interval`."""
+
+    phases: ClassVar[Mapping[str, str]] = {
+        "baseline": "cue_on",
+        "cue": "cue_dur",
+        "response": "response_dur",
+    }
+
+    cue_on: Time
+    cue_dur: Length
+    response_dur: Length
+    threshold: Positive
+    tolerance: Positive
 
 
 class ProducedInterval(Task[ProducedIntervalSettings]):
-    """The output rises in a straight line; a trial is right if it passes the threshold at about the right time."""
+    """The output rises in a straight line, half of the way at the end of the interval."""
 
     name = "produced_interval"
     channels = ("cue",)
+
+    @property
+    def scoring(self) -> ProducedTime:  # type: ignore[override]
+        return ProducedTime(self.settings.threshold, self.settings.tolerance)
 
     def conditions(self) -> pd.DataFrame:
         return pd.DataFrame({"interval": INTERVALS})
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
-        inputs = np.zeros((self.steps.T, len(rows), 1), np.float32)
-        inputs[self.steps.stim_on : self.steps.stim_off, :, 0] = rows["interval"] / 20
-        return inputs
+        cue = np.where(self.during(rows, "cue"), rows["interval"] / 20, 0)
+        return cue[..., None].astype(np.float32)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         return rows["interval"].to_numpy(np.float32)
 
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
-        since = np.arange(self.steps.T)[:, None] - self.steps.stim_off
-        rising: np.ndarray = np.clip(since / rows["interval"].to_numpy(), 0, 1)
+        since = self.dt * (np.arange(self.steps.T)[:, None] - self.windows(rows)[:, 0])
+        rising: np.ndarray = np.clip(0.5 * since / self.answer(rows), 0, 1)
         return rising[..., None].astype(np.float32)
-
-    def score(self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame) -> Score:
-        after = outputs[self.steps.stim_off :, :, 0] > self.settings.threshold
-        produced = np.where(after.any(axis=0), 2 * after.argmax(axis=0), np.nan).astype(np.float32)
-        right = np.abs(produced - self.answer(rows)) <= TOLERANCE * self.answer(rows)
-        return Score(produced, produced, right)

@@ -1,4 +1,4 @@
-"""A task with a `choice` of its own: the largest of three outputs is the answer."""
+"""A task whose answer is the largest of its three outputs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from ctrnn.tasks import Task
+from ctrnn.tasks.scoring import LargestOutput
 from ctrnn.tasks.settings import OneStimulus
 
 SIDES = ("left", "middle", "right")
@@ -28,6 +29,7 @@ class ThreeChoices(Task[ThreeChoicesSettings]):
 
     name = "three_choices"
     channels = outputs = SIDES
+    scoring = LargestOutput()
 
     def conditions(self) -> pd.DataFrame:
         return self.graded((1.0,))
@@ -36,17 +38,10 @@ class ThreeChoices(Task[ThreeChoicesSettings]):
         return pd.DataFrame(list(product(SIDES, sizes)), columns=["side", "size"])
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
-        inputs = np.zeros((self.steps.T, len(rows), 3), np.float32)
         evidence = self.answer(rows) * rows["size"].to_numpy()[:, None]
-        inputs[self.steps.stim_on : self.steps.stim_off] = evidence
-        return inputs
+        during = self.during(rows, "stimulus")[..., None]
+        return np.where(during, evidence, 0).astype(np.float32)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, "trial output"]:
         right: np.ndarray = rows["side"].to_numpy(object)[:, None] == np.array(SIDES, object)
         return right.astype(np.float32)
-
-    def choice(
-        self, response: Float[np.ndarray, "trial output"]
-    ) -> Float[np.ndarray, "trial output"]:
-        largest: np.ndarray = response == response.max(axis=1, keepdims=True)
-        return largest.astype(np.float32)

@@ -15,7 +15,7 @@ from ctrnn.core.config import Count, Section
 from ctrnn.core.rng import key
 from ctrnn.dynamics.activations import slope_at_zero, slope_of_rate
 from ctrnn.network import Backend, Network, Trials
-from ctrnn.tasks import Batch, Task, right_side
+from ctrnn.tasks import Batch, Task
 
 
 class EvaluateSettings(Section):
@@ -59,7 +59,7 @@ def evaluate(
     """Run every network on the test trials; `n_samples` trials per condition keep their whole output.
 
     A task of several outputs has the columns response and choice once for each, as response_<output>; one without
-    `answers` has no column right_side.
+    `sides` has no column right_side.
     """
     rows = test.conditions
     samples = rows.groupby("condition")["trial"].head(n_samples).to_numpy()
@@ -88,17 +88,16 @@ def evaluate(
             activity_of(network, until(ends, activity.rates))
             for network, activity in zip(networks, backend.activity(networks, seen), strict=True)
         ],
-        task.left_out if task.answers is None else "",
+        task.left_out if task.sides is None else "",
     )
 
 
 def on_side(
     task: Task[Any], response: Float[np.ndarray, " trial *output"], rows: pd.DataFrame
 ) -> dict[str, Bool[np.ndarray, " trial"]]:
-    """A column right_side where the task has answers that sides lie between."""
-    if task.answers is None:
-        return {}
-    return {"right_side": right_side(response, task.answer(rows), task.answers)}
+    """A column right_side where the task has sides."""
+    near = task.near(response, rows)
+    return {} if near is None else {"right_side": near}
 
 
 def by_output(

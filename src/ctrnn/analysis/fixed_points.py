@@ -81,7 +81,7 @@ def portraits(
     def run(job: tuple[tuple[Network, int], ConstantInput]) -> Portrait:
         (network, seed), epoch = job
         random = generator(seed, "analyze", "fixed_points", epoch.name)
-        return portrait(dynamics_of(network), epoch, test, task.steps.stim_on, settings, random)
+        return portrait(dynamics_of(network), epoch, test, task.steps.baseline, settings, random)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         done = list(tqdm(pool.map(run, jobs), desc="fixed points", total=len(jobs), unit="search"))

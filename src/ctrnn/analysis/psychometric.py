@@ -89,7 +89,7 @@ def psychometrics(
     conditions = task.graded(settings.evidence)
     batch = new_trials(task, settings.trials_per_condition, start, conditions)
     table = task.evidence(batch.conditions)
-    evidence, between = table.to_numpy(np.float64), np.float32(np.mean(task.answers or 0))
+    evidence, between = table.to_numpy(np.float64), np.float32(np.mean(task.sides or 0))
     noise = [key(own, "analyze", "psychometric") for own in seeds]
     positive, fits = [], []
     for own, outputs in zip(seeds, responses(networks, batch, noise, backend), strict=True):

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ctrnn.core.config import Count, Length, Section
 from ctrnn.core.rng import key, network_seeds
 from ctrnn.network import Activity, Backend, Network, Trials
-from ctrnn.tasks import Batch, Task, right_side, table_of
+from ctrnn.tasks import Batch, Task, table_of
 from ctrnn.tasks.settings import whole_steps
 
 S = TypeVar("S", bound=Section)
@@ -42,14 +42,14 @@ class NetworkRecording:
 
     labels: of the conditions. averages: rates averaged over the trials of each. binned: rates of single trials,
     averaged over bins of steps; steps that fill no bin are left out. rows: the trials' rows of the trial table.
-    choice: the answer of each trial, nan where there is none, as in every trial of a task without `has_choice`.
+    choice: of each trial, nan where there is none, as in every trial of a task without `has_choice`.
     """
 
     labels: list[str]
     averages: Float[np.ndarray, "condition time unit"]
     binned: Float[np.ndarray, "bin trial unit"]
     rows: pd.DataFrame
-    choice: Float[np.ndarray, " trial"]
+    choice: Shaped[np.ndarray, " trial"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ def record(
             averages[i].append(activity.rates.mean(axis=1))
             binned[i].append(in_bins(activity.rates, time_bin))
             choices[i].append(
-                task.score(activity.outputs, rows).choice
+                task.choices(task.score(activity.outputs, rows))
                 if task.has_choice
                 else np.full(len(rows), np.nan, np.float32)
             )
@@ -210,7 +210,7 @@ TRIALS_AT_ONCE = 512
 
 def measures(task: Task[Any]) -> tuple[str, ...]:
     """Names of the measures of `accuracies`."""
-    return ("correct",) if task.answers is None else ("correct", "right_side")
+    return ("correct",) if task.sides is None else ("correct", "right_side")
 
 
 def accuracies(
@@ -218,13 +218,11 @@ def accuracies(
 ) -> Float[np.ndarray, " measure"]:
     """Share of correct trials, and share of trials whose response is nearer to the right answer than to any other.
 
-    A task without `answers` has the first alone.
+    A task without `sides` has the first alone.
     """
     score = task.score(outputs, rows)
-    if task.answers is None:
-        return np.array([score.correct.mean()])
-    on_side = right_side(score.response, task.answer(rows), task.answers)
-    return np.array([score.correct.mean(), on_side.mean()])
+    near = task.near(score.response, rows)
+    return np.array([share.mean() for share in (score.correct, near) if share is not None])
 
 
 def first_trials(test: Batch, per_condition: int) -> Batch:

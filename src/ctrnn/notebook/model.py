@@ -228,7 +228,7 @@ class Model:
         seed = self.settings.get("training", {}).get("seed", 0)
         random = rng.generator(seed, "analyze", "fixed_points", constant.name)
         if visited is None:
-            begin, seen = self.task.steps.stim_on, trials or self.trials()
+            begin, seen = self.task.steps.baseline, trials or self.trials()
             states = visited_states(self.dynamics, constant, seen, begin, random)
         else:
             states = self._states_of(visited, "visited").reshape(-1, self.dynamics.size)

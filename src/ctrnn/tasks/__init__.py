@@ -11,8 +11,9 @@ from ctrnn.tasks.flip_flop import FlipFlop
 from ctrnn.tasks.go_nogo import GoNogo
 from ctrnn.tasks.mante import Mante, ManteGraded
 from ctrnn.tasks.perceptual_decision import PerceptualDecision
+from ctrnn.tasks.scoring import Score, right_side
 from ctrnn.tasks.settings import TaskSettings
-from ctrnn.tasks.task import Batch, ConstantInput, Score, Task, right_side
+from ctrnn.tasks.task import Batch, ConstantInput, Task
 from ctrnn.tasks.trials import (
     batches,
     check_trials,

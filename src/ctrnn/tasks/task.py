@@ -16,8 +16,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
+from ctrnn.tasks.scoring import Score, Scoring, Threshold, right_side
 from ctrnn.tasks.settings import Phases
 
 
@@ -57,15 +58,6 @@ class Batch:
     conditions: pd.DataFrame  # the rows of the trial table
 
 
-@dataclass(frozen=True)
-class Score:
-    """Outcome of trials. A task of several outputs has a response and a choice of each: [trial, output]."""
-
-    response: Float[np.ndarray, " trial *output"]  # mean output over the response window
-    choice: Float[np.ndarray, " trial *output"]  # the answer it amounts to; nan where it is none
-    correct: Bool[np.ndarray, " trial"]
-
-
 class Task(ABC, Generic[S]):
     """A task with its settings, at a time step. A batch is a pure function of rows of the trial table.
 
@@ -77,14 +69,16 @@ class Task(ABC, Generic[S]):
     one that shows a constant input over a trial `epochs`, one whose evidence comes in strengths `graded` and
     `evidence`.
 
-    answers: all the right answers that an output can have, where each output is judged by itself and by its mean over
-    the response window; None where it is not. A subclass with a `choice` or `score` of its own has None unless it says
-    otherwise. Analyses leave out what needs them: see `left_out`.
+    scoring: how outputs are judged, one of `ctrnn.tasks.scoring`. answers: where that is `Threshold`, all the right
+    answers that an output can have, by its mean over the response window; None where an output is judged otherwise. A
+    subclass with a `choice` or `score` of its own has None unless it says otherwise. Analyses leave out what needs
+    them: see `left_out`.
     """
 
     name: ClassVar[str]
     channels: tuple[str, ...]
     outputs: tuple[str, ...] = ("answer",)
+    scoring: Scoring = Threshold()
     answers: ClassVar[tuple[float, ...] | None] = (-1.0, 1.0)
     evidence_unit: str = "mean evidence"  # of `graded` and `evidence`
 
@@ -224,29 +218,31 @@ class Task(ABC, Generic[S]):
         return self.graded((1.0,)) is not None
 
     @property
+    def sides(self) -> Sequence[float] | None:
+        """All right answers, to one of which a response is nearest; None where sides mean nothing."""
+        return self.scoring.sides(self)
+
+    @property
     def has_choice(self) -> bool:
-        """Whether a trial has one choice, among `answers`."""
-        return self.answers is not None and len(self.outputs) == 1
+        """Whether a trial has one choice."""
+        return self.scoring.has_choice(self)
 
     @property
     def has_curve(self) -> bool:
         """Whether trials have a choice between two answers, by evidence of some strength."""
-        return self.is_graded and self.has_choice and len(self.answers or ()) == 2
+        return self.is_graded and self.has_choice and len(self.sides or ()) == 2
 
     @property
     def left_out(self) -> str:
         """What analyses leave out of this task, and why, in a sentence; empty where they leave out nothing."""
-        missing = ["psychometric functions"] if self.is_graded and not self.has_curve else []
-        if self.answers is None:
-            counted = "; lesions and generalisation count correct trials"
-            why = f"{self.name} judges its outputs in a way of its own and names no `answers`"
-            missing += ["the right side", "the axis of the choice"]
-        elif not self.has_choice:
-            counted, why = "", f"each of the {len(self.outputs)} outputs has an answer of its own"
-            missing += ["the axis of the choice"]
-        else:
-            counted, why = "", f"{self.name} has {len(self.answers)} answers, not two"
-        return f"Left out: {', '.join(missing)}{counted}, since {why}." if missing else ""
+        missing = {
+            "psychometric functions": self.is_graded and not self.has_curve,
+            "the right side": self.sides is None,
+            "the axis of the choice": not self.has_choice,
+        }
+        names = ", ".join(name for name, is_missing in missing.items() if is_missing)
+        counted = "; lesions and generalisation count correct trials" * (self.sides is None)
+        return f"Left out: {names}{counted}, since {self.scoring.reason(self)}." if names else ""
 
     def varied_settings(self) -> tuple[str, ...]:
         """What networks are tested on after training: settings of timing, and the strength of `evidence`."""
@@ -274,16 +270,18 @@ class Task(ABC, Generic[S]):
         return mean
 
     def score(self, outputs: Float[np.ndarray, "time trial output"], rows: pd.DataFrame) -> Score:
-        """Outcome of trials: the mean output over the response window must be beyond the right threshold.
+        """Outcome of trials, by the task's `scoring`."""
+        return self.scoring.score(self, outputs, rows)
 
-        A wrong-signed answer is wrong, and so is one that is right only outside the window. Of several outputs each
-        must be right.
-        """
-        answer = self.answer(rows)
-        response = self.mean_output(outputs, rows).reshape(answer.shape)
-        choice = self.choice(response)
-        correct = (choice == answer).reshape(len(rows), -1).all(axis=1)
-        return Score(response, choice, correct)
+    def near(
+        self, response: Float[np.ndarray, " trial *output"], rows: pd.DataFrame
+    ) -> Bool[np.ndarray, " trial"] | None:
+        """Whether a response is nearer to the right answer than to any other; None for a task without `sides`."""
+        return None if self.sides is None else right_side(response, self.answer(rows), self.sides)
+
+    def choices(self, score: Score) -> Shaped[np.ndarray, " trial"]:
+        """The choice of each trial, as a number (nan for none) or as a word, of a task that `has_choice`."""
+        return self.scoring.choices(self, score)
 
 
 def accuracy_of_integration(strengths: Sequence[float], deviation: float, duration: float) -> float:
@@ -301,24 +299,3 @@ def accuracy_of_integration(strengths: Sequence[float], deviation: float, durati
         return 1.0
     z = [strength * math.sqrt(duration) / deviation for strength in strengths]
     return sum(0.5 * math.erfc(-value / math.sqrt(2)) for value in z) / len(z)
-
-
-def right_side(
-    response: Float[np.ndarray, " trial *output"],
-    answer: Float[np.ndarray, " trial *output"],
-    answers: Sequence[float],
-) -> Bool[np.ndarray, " trial"]:
-    """Whether a response is nearer to its right answer than to any other of `answers`, however far it falls short.
-
-    It tells a network that knows the answer but does not reach the threshold from one that does not know it. Of several
-    outputs each must be. Raises ValueError where a right answer is not among `answers`.
-    """
-    every = np.array(answers, answer.dtype)
-    if len(strange := np.setdiff1d(answer, every)):
-        raise ValueError(
-            f"{strange[0]:g} is a right answer and not among the answers {list(answers)}; "
-            "name it in the task's `answers`"
-        )
-    nearest = every[np.abs(response[..., None] - every).argmin(axis=-1)]
-    on_side: np.ndarray = (nearest == answer).reshape(len(answer), -1).all(axis=1)
-    return on_side
