@@ -6,8 +6,10 @@ A measure is drawn against the axes: heat maps over two of them, lines with inte
 from __future__ import annotations
 
 import base64
+import itertools
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,8 @@ from matplotlib.image import AxesImage
 from ctrnn.figures import style
 from ctrnn.figures.style import png
 from ctrnn.report.page import render
-from ctrnn.sweep import table
+from ctrnn.sweep import effects, table
+from ctrnn.sweep.effects import SHARES, label
 from ctrnn.sweep.table import MEASURES
 
 
@@ -64,8 +67,8 @@ def draw_map(
             colour = "white" if value <= (low + high) / 2 else "black"
             words = format(value, form)
             axes.text(column, row, words, ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(len(along)), [_label(value) for value in along])
-    axes.set_yticks(range(len(upwards)), [_label(value) for value in upwards])
+    axes.set_xticks(range(len(along)), [label(value) for value in along])
+    axes.set_yticks(range(len(upwards)), [label(value) for value in upwards])
     return image
 
 
@@ -80,23 +83,15 @@ def lines(
     figure, panels = style.panels(len(means), 2.2, labels if len(labels) > 1 else ())
     at = np.arange(len(along[1]))
     for axes, (task, drawn) in zip(panels, means.items(), strict=True):
-        for line, colour, label in zip(drawn, style.colours(len(labels)), labels, strict=True):
-            axes.plot(at, line[:, 0], color=colour, marker="o", markersize=3, label=label)
+        for line, colour, name in zip(drawn, style.colours(len(labels)), labels, strict=True):
+            axes.plot(at, line[:, 0], color=colour, marker="o", markersize=3, label=name)
             axes.fill_between(at, line[:, 1], line[:, 2], color=colour, alpha=0.2, linewidth=0)
-        axes.set_xticks(at, [_label(value) for value in along[1]])
+        axes.set_xticks(at, [label(value) for value in along[1]])
         axes.set(xlabel=along[0], ylabel=words)
         axes.set_title(task, loc="left")
     if len(labels) > 1:
         style.legend_below(figure, panels[0], style.columns_for(labels))
     return figure
-
-
-def _label(value: Any) -> str:
-    return (
-        f"{value:g}"
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else str(value)
-    )
 
 
 TEMPLATE = Path(__file__).with_name("sweep.html.j2")
@@ -114,10 +109,12 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
     networks.to_csv(folder / "networks.csv", index=False)
     effect_sizes.to_csv(folder / "effects.csv", index=False)
     axes, measured = columns(sweep)
+    of_networks = [axis for axis in axes if axis not in measured]
+    shares = convergence(networks, of_networks)
     drawn = []
     for measure in measures(rows):
         words = MEASURES[measure][1]
-        for kind, figure in figures(networks, axes, measure, words, measured):
+        for kind, figure in figures(networks, axes, measure, words):
             (folder / f"{measure}-{kind}.png").write_bytes(made := png(figure))
             drawn.append({"title": words, "kind": kind, "data": base64.b64encode(made).decode()})
     every = list(table.columns(sweep["axes"]).values())
@@ -127,6 +124,16 @@ def write(folder: Path, sweep: dict[str, Any], rows: pd.DataFrame, missing: list
         axes=every,
         figures=drawn,
         effects=effect_sizes.to_dict("records"),
+        headline=headline(effect_sizes),
+        network_axes=of_networks,
+        convergence=shares,
+        missed={
+            task: (sum(row["of"] - row["met"] for row in own), sum(row["of"] for row in own))
+            for task, group in itertools.groupby(shares, key=itemgetter("task"))
+            for own in [list(group)]
+        },
+        axis_family=effect_sizes.loc[effect_sizes["kind"] == "axis", "family"].max(),
+        label=label,
         words={name: words for name, (_, words) in MEASURES.items()},
         points=summary(rows, every),
         missing=missing,
@@ -142,7 +149,57 @@ def tables(sweep: dict[str, Any], rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.
     networks = table.distinct(rows, sweep["axes"])
     of_networks = [axis for axis in axes if axis not in measured]
     averaged = table.averaged(networks, axes, measured)
-    return networks, table.effects(averaged, of_networks, measures(rows))
+    return networks, effects.effects(averaged, of_networks, measures(rows))
+
+
+def headline(effect_sizes: pd.DataFrame) -> str:
+    """What matters most: the effect of an axis whose simultaneous interval leaves out 0, in a sentence.
+
+    Of several, effects on convergence come first, then on accuracy, then the largest by g. Where none is clear, it
+    is the one whose interval comes closest.
+    """
+    own = effect_sizes[(effect_sizes["kind"] == "axis") & effect_sizes["family"].notna()]
+    if own.empty:
+        return (
+            "No effect has an interval: it takes an axis with an order, and two networks of different seeds at two "
+            "of its values."
+        )
+    reach = (own["simultaneous_to"] - own["simultaneous_from"]) / 2
+    own = own.assign(
+        clear=(own["simultaneous_from"] > 0) | (own["simultaneous_to"] < 0),
+        order=own["measure"].map({"converged": 0, "accuracy": 1}).fillna(2),
+        size=own["g"].abs().fillna(own["difference"].abs()),
+        ratio=own["difference"].abs() / reach,
+    )
+    clear = own[own["clear"]].sort_values(["order", "size"], ascending=[True, False])
+    row = (own.sort_values("ratio", ascending=False) if clear.empty else clear).iloc[0]
+    share = row["measure"] in SHARES
+    of = f"{'share that ' if share else ''}{MEASURES[row['measure']][1]}"
+    change = (
+        f"from {row['axis']} {label(row['lowest'])} to {label(row['highest'])}, {of} ({row['task']}) changes by "
+        f"{row['difference']:+.3g}, 95% interval {row['simultaneous_from']:+.3g} to {row['simultaneous_to']:+.3g} "
+        f"({row['networks']} networks, each compared with itself)"
+    )
+    n = int(row["family"])
+    together = f"; the intervals of all {n} effects of axes hold together in 95% of sweeps" * (
+        n > 1
+    )
+    if clear.empty:
+        return f"No effect of an axis is clear; the clearest: {change}{together}."
+    return f"What matters most: {change}{together}."
+
+
+def convergence(networks: pd.DataFrame, axes: Sequence[str]) -> list[dict[str, Any]]:
+    """A row per task and values of the axes: how many networks converged, and the share's exact 95% interval."""
+    counted, tasks = [], list(networks["task"].unique())
+    for values, own in networks.groupby(["task", *axes], sort=False, dropna=False):
+        met = own.groupby("network_seed")["converged"].mean().dropna().to_numpy(np.float64)
+        share, low, high = effects.share_interval(met)
+        at = dict(zip(["task", *axes], values, strict=True))
+        counted.append(
+            {**at, "met": int(met.sum()), "of": len(met), "share": share, "from": low, "to": high}
+        )
+    return sorted(counted, key=lambda row: tasks.index(row["task"]))
 
 
 def columns(sweep: dict[str, Any]) -> tuple[list[str], set[str]]:
@@ -158,23 +215,18 @@ def measures(rows: pd.DataFrame) -> list[str]:
 
 
 def figures(
-    rows: pd.DataFrame,
-    axes: Sequence[str],
-    measure: str,
-    words: str,
-    measured: Collection[str] = (),
+    rows: pd.DataFrame, axes: Sequence[str], measure: str, words: str
 ) -> list[tuple[str, Figure]]:
     """A heat map over the first two axes, and lines along each, for the tasks that the same axes concern and vary in.
 
-    measured: axes that decide only how a network is measured.
+    Over further axes the networks of each seed are averaged first, so that a seed counts once in an interval.
     """
     alike: dict[tuple[str, ...], list[str]] = {}
     for task, own in rows.groupby("task", sort=False):
         alike.setdefault(tuple(a for a in axes if own[a].nunique() > 1), []).append(str(task))
     made = []
     for used, tasks in alike.items():
-        over = [axis for axis in used[2:] if axis in measured]
-        rows_of_tasks = table.averaged(rows[rows["task"].isin(tasks)], used, over)
+        rows_of_tasks = table.averaged(rows[rows["task"].isin(tasks)], used, used[2:])
         of_tasks = f"-{'-'.join(tasks)}" if len(alike) > 1 else ""
         made += [
             (kind + of_tasks, figure)
@@ -186,12 +238,10 @@ def figures(
 def _drawn(
     rows: pd.DataFrame, axes: Sequence[str], measure: str, words: str
 ) -> list[tuple[str, Figure]]:
-    """A heat map over the first two axes, and lines along each axis, one for each value of the other.
-
-    Values of further axes are averaged over.
-    """
+    """A heat map over the first two axes, and lines along each axis, one for each value of the other."""
     if not axes:
         return []
+    interval = effects.share_interval if measure in SHARES else effects.mean_interval
     levels = {
         axis: sorted(rows[axis].unique(), key=lambda v: (str(type(v)), v)) for axis in axes[:2]
     }
@@ -202,7 +252,7 @@ def _drawn(
             str(task): np.array(
                 [
                     [
-                        table.mean_interval(select(own, measure, {upwards: u, along: a}))[0]
+                        interval(select(own, measure, {upwards: u, along: a}))[0]
                         for a in levels[along]
                     ]
                     for u in levels[upwards]
@@ -217,10 +267,7 @@ def _drawn(
         means = {
             str(task): np.array(
                 [
-                    [
-                        table.mean_interval(select(own, measure, {along: a, **fixed}))
-                        for a in levels[along]
-                    ]
+                    [interval(select(own, measure, {along: a, **fixed})) for a in levels[along]]
                     for fixed in several
                 ]
             )

@@ -1,15 +1,12 @@
-"""A sweep as a table, a row per network, from the tracked runs of its points; and how much each axis matters."""
+"""A sweep as a table, a row per network, from the tracked runs of its points."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.special import ndtri, stdtrit
 
 from ctrnn import analysis
 from ctrnn.sweep.checkout import Experiment
@@ -142,7 +139,7 @@ def concerns(key: str, task: str) -> bool:
 
 
 def averaged(rows: pd.DataFrame, axes: Iterable[str], over: Collection[str]) -> pd.DataFrame:
-    """The rows with measures averaged over columns of axes that decide only how a network is measured."""
+    """The rows with measures averaged, within the networks of each seed, over the columns of some axes."""
     if not over:
         return rows
     identity = ["task", "network_seed", *(axis for axis in axes if axis not in over)]
@@ -163,73 +160,3 @@ def measures(runs: pd.DataFrame, number: int) -> list[dict[str, float]]:
     }
     means["iterations"] = means["iterations"].where(means["converged"] == 1)
     return [dict(zip(means, values, strict=True)) for values in zip(*means.values(), strict=True)]
-
-
-CONFIDENCE = 0.95
-
-
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean, and the ends of its 95% interval by Student's t; NaN ends where there are fewer than two values."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return math.nan, math.nan, math.nan
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, math.nan, math.nan
-    standard_error = values.std(ddof=1) / math.sqrt(len(values))
-    reach = stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2) * standard_error
-    return mean, mean - float(reach), mean + float(reach)
-
-
-def hedges_g(low: np.ndarray, high: np.ndarray) -> tuple[float, float, float]:
-    """Standardised difference of means, high minus low, corrected for small samples, and its 95% interval.
-
-    Hedges (1981, J. Educ. Stat. 6, eq. 7), with the large-sample variance of Hedges and Olkin (1985, p. 86). NaN where
-    a group has fewer than two values or nothing varies.
-    """
-    low, high = low[np.isfinite(low)], high[np.isfinite(high)]
-    n, m = len(low), len(high)
-    if n < 2 or m < 2:
-        return math.nan, math.nan, math.nan
-    pooled = math.sqrt(((n - 1) * low.var(ddof=1) + (m - 1) * high.var(ddof=1)) / (n + m - 2))
-    if pooled == 0:
-        return math.nan, math.nan, math.nan
-    g = float((high.mean() - low.mean()) / pooled * (1 - 3 / (4 * (n + m) - 9)))
-    reach = ndtri(0.5 + CONFIDENCE / 2) * math.sqrt((n + m) / (n * m) + g**2 / (2 * (n + m)))
-    return g, g - float(reach), g + float(reach)
-
-
-EFFECT_COLUMNS = (
-    "task", "axis", "measure", "lowest", "highest", "mean_lowest", "mean_highest", "g", "g_from", "g_to",
-)  # fmt: skip
-
-
-def effects(rows: pd.DataFrame, axes: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
-    """A row per task, axis and measure: means at the lowest and highest value of the axis, and Hedges' g of the two.
-
-    Of the other axes the combinations count that have networks at both values; they are averaged over, and networks of
-    all count alike. An axis whose values have no order, or of which a task has fewer than two, has no row.
-    """
-    lines = []
-    for task, own in rows.groupby("task", sort=False):
-        used = [axis for axis in axes if own[axis].nunique() > 1]
-        for axis in (axis for axis in used if pd.api.types.is_numeric_dtype(own[axis])):
-            lowest, highest = own[axis].min(), own[axis].max()
-            others = list(
-                own[[other_axis for other_axis in used if other_axis != axis]].itertuples(
-                    index=False, name=None
-                )
-            )
-            sides = [own[axis] == value for value in (lowest, highest)]
-            both = set.intersection(
-                *({o for o, at in zip(others, side, strict=True) if at} for side in sides)
-            )
-            shared = np.array([level in both for level in others])
-            if not shared.any():
-                continue
-            for measure in measures:
-                low, high = (own.loc[side & shared, measure].to_numpy(np.float64) for side in sides)
-                effect = hedges_g(low, high)
-                means = mean_interval(low)[0], mean_interval(high)[0]
-                lines.append((task, axis, measure, lowest, highest, *means, *effect))
-    return pd.DataFrame(lines, columns=EFFECT_COLUMNS)

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from ctrnn.sweep import page, table
 from ctrnn.sweep.checkout import Experiment
-from ctrnn.sweep.table import hedges_g
+from ctrnn.sweep.effects import mean_interval
 from tests.settings import settings
 
 
@@ -195,8 +196,7 @@ def test_what_changes_the_analysis_alone_makes_no_network_more() -> None:
     assert page.metrics({**SWEEP, "axes": axes}, rows)["networks"] == 2 * 2 * 3
     assert effects["axis"].unique().tolist() == ["tau"]
     accuracy = effects[effects["measure"] == "accuracy"].iloc[0]
-    three = np.array([0.0, 0.1, 0.2])
-    assert tuple(accuracy[["g", "g_from", "g_to"]]) == pytest.approx(hedges_g(three, three))
+    assert (accuracy["networks"], accuracy["left_out"], accuracy["difference"]) == (3, 0, 0)
 
 
 def test_no_axis_takes_the_column_of_a_measure() -> None:
@@ -255,6 +255,52 @@ def test_a_cell_of_a_map_is_the_mean_of_the_networks_that_have_a_value() -> None
     )
     made = dict(page.figures(rows, ["p_inh", "tau"], "iterations", "iterations"))
     assert [text.get_text() for text in made["map"].axes[0].texts] == ["100"] * 4
+
+
+def test_networks_that_did_not_converge_are_counted_on_the_page(tmp_path: Path) -> None:
+    sweep = {**SWEEP, "axes": {"network.tau": [10, 20]}}
+    rows = grid(tau=[10, 20])
+    rows["iterations"] = 100.0 + 10 * rows["network"] * rows["tau"]
+    missed = (rows["task"] == "dmts") & (rows["tau"] == 20) & (rows["network"] == 2)
+    rows.loc[missed, ["converged", "iterations"]] = 0, float("nan")
+    text = page.write(tmp_path, sweep, rows, []).read_text()
+    assert "did not meet the criterion: mante 0 of 6; dmts 1 of 6." in text
+    effects = pd.read_csv(tmp_path / "effects.csv")
+    of_measure = {
+        row["measure"]: row for row in effects.to_dict("records") if row["task"] == "dmts"
+    }
+    assert (of_measure["iterations"]["networks"], of_measure["iterations"]["left_out"]) == (2, 1)
+    assert of_measure["converged"]["difference"] == pytest.approx(-1 / 3)
+    assert np.isnan(of_measure["converged"]["g"])
+    (of_dmts,) = (row for row in page.convergence(rows, ["tau"]) if row["met"] < row["of"])
+    assert (of_dmts["task"], of_dmts["tau"], of_dmts["met"], of_dmts["of"]) == ("dmts", 20, 2, 3)
+    assert '<td class="n missed">2 of 3</td><td class="n">0.67</td><td>0.09 to 0.99</td>' in text
+
+
+def band(figure: Figure) -> tuple[float, float]:
+    """The lowest and the highest end of the intervals of a figure's first line."""
+    ends = np.asarray(figure.axes[0].collections[0].get_paths()[0].vertices)[:, 1]
+    return float(ends.min()), float(ends.max())
+
+
+def test_a_band_counts_a_network_once_however_many_points_of_further_axes_it_has() -> None:
+    rows = pd.DataFrame(
+        {"task": "mante", "network_seed": i, "p_inh": p, "tau": tau, "p_rec": density, "accuracy": i}
+        for i in (1.0, 2.0, 3.0) for p in (0.1, 0.2) for tau in (10, 20) for density in (0.1, 0.2, 0.3)
+    )  # fmt: skip
+    made = dict(page.figures(rows, ["p_inh", "tau", "p_rec"], "accuracy", "accuracy"))
+    _, low, high = mean_interval(np.array([1.0, 2.0, 3.0]))
+    assert band(made["by-tau"]) == pytest.approx((low, high))
+
+
+def test_the_band_of_a_share_of_networks_stays_between_0_and_1() -> None:
+    rows = pd.DataFrame(
+        {"task": "mante", "network_seed": i, "tau": tau, "converged": float(i > 0 or tau == 10)}
+        for i in range(3)
+        for tau in (10, 20)
+    )
+    made = dict(page.figures(rows, ["tau"], "converged", "met the criterion"))
+    assert band(made["by-tau"]) == pytest.approx((0.0943, 1.0), abs=1e-4)
 
 
 def test_an_axis_with_one_value_is_not_drawn() -> None:
