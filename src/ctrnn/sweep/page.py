@@ -178,7 +178,7 @@ def headline(effect_sizes: pd.DataFrame) -> str:
     change = (
         f"from {row['axis']} {label(row['lowest'])} to {label(row['highest'])}, {of} ({row['task']}) changes by "
         f"{row['difference']:+.3g}, 95% interval {row['simultaneous_from']:+.3g} to {row['simultaneous_to']:+.3g} "
-        f"({row['networks']} networks, each compared with itself)"
+        f"({row['networks']} networks, paired by seed)"
     )
     n = int(row["family"])
     together = f"; the intervals of all {n} effects of axes hold together in 95% of sweeps" * (
