@@ -159,9 +159,9 @@ def train(
                     raise TrainingError(diverged(task, state, settings, "loss"))
                 clipped = clip(gradients, norm, settings.clip_norm)
                 weights = state.adam.step(state.network.weights, clipped, ranges[stage.task.dt])
-                for name, array in weights.items():
+                for trained, array in weights.items():
                     if not np.isfinite(array).all():
-                        raise TrainingError(diverged(task, state, settings, name))
+                        raise TrainingError(diverged(task, state, settings, trained))
                 state.network = Network(state.network.wiring, weights)
                 state.record(loss, norm, stage.task.dt)
 
