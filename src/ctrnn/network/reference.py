@@ -46,19 +46,18 @@ def run(
         model: Name of a file in `dynamics/models/`.
         xi: [time, trial, unit], the standard normals of the driven state; None for no noise.
         eta: [time, trial, unit], those of the rates.
-        x0: [trial, unit], the first state before the first step, None for the model's.
+        x0: [trial, state], the states before the first step, one after the other; None for the model's.
 
     Returns:
-        Rates, outputs and the first state, each [time, trial, unit or output], after each step.
+        Rates, outputs and states, each [time, trial, unit, output or state], after each step.
 
     """
     equations, f, p = models()[model], ACTIVATIONS[activation], SimpleNamespace(**parameters)
     W_eff = effective_weights(weights["W_rec"], mask, sign, dale)
     zeros = inputs.new_zeros(inputs.shape[1], W_eff.shape[0])
     y = {name: zeros + value for name, value in equations.start(p).items()}
-    first = equations.states[0]
     if x0 is not None:
-        y[first] = x0
+        y = dict(zip(y, x0.chunk(len(y), dim=-1), strict=True))
     r = equations.rate(y, f, p)
     steps = []
     for t in range(inputs.shape[0]):
@@ -66,7 +65,9 @@ def run(
         current = s @ W_eff.T + inputs[t] @ weights["W_in"].T + weights["b_rec"]
         y = equations.step(y, r, current, zeros if xi is None else xi[t], p)
         r = equations.rate(y, f, p) + (0 if eta is None else sigma_post * eta[t])
-        steps.append((r, r @ weights["W_out"].T + weights["b_out"], y[first]))
+        steps.append(
+            (r, r @ weights["W_out"].T + weights["b_out"], torch.cat(list(y.values()), dim=-1))
+        )
     rates, outputs, states = map(torch.stack, zip(*steps, strict=True))
     return rates, outputs, states
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +34,11 @@ from ctrnn.notebook.planes import Flow, Plane, flow
 from ctrnn.notebook.points import search_settings
 from ctrnn.params import memory
 from ctrnn.tasks import Batch, Task, trial_table
+
+if TYPE_CHECKING:
+    from ctrnn.notebook.torch_module import TorchNetwork
+else:
+    TorchNetwork = Any
 
 
 @dataclass(frozen=True)
@@ -297,6 +305,38 @@ class Model:
         batch = SupervisedTrials(inputs, key, trials.targets, trials.mask, rate_penalty)
         wanted = frozenset(self.network.weights if by is None else by)
         return self.backend.loss_and_gradients([self.network], [batch], wanted)[0]
+
+    def to_torch(self) -> TorchNetwork:
+        """The network as a module of torch, whose rates are those of `run` to rounding; see `TorchNetwork`."""
+        from ctrnn.notebook.torch_module import TorchNetwork  # torch takes seconds to import
+
+        return TorchNetwork(self.network)
+
+    def to_mat(self, path: str | Path) -> None:
+        """Write the network as a file of MATLAB: weights as trained and as they act, wiring, parameters, settings.
+
+        path: of the file, `.mat`. W_in_eff, W_eff and W_out_eff are the weights that act; vectors are columns, and
+        `settings` is JSON. Raises NotebookError where the file cannot be written.
+        """
+        from scipy.io import savemat
+
+        network, effective = self.network, self.network.effective_weights
+        arrays: dict[str, Any] = {**network.arrays(), **network.parameters}
+        arrays |= {f"{name}_eff": effective[name] for name in ("W_in", "W_out")}
+        arrays |= {
+            "sigma_post": network.wiring.sigma_post,
+            "inputs": list(self.task.channels),
+            "outputs": list(self.task.outputs),
+            "settings": json.dumps(self.settings),
+        }
+        content = BytesIO()
+        savemat(content, arrays, oned_as="column", do_compression=False)
+        try:
+            Path(path).write_bytes(content.getvalue())
+        except OSError as error:
+            raise NotebookError(
+                f"{path} cannot be written ({error.strerror}); give a file in a folder that there is"
+            ) from None
 
     def _states_of(self, states: Any, name: str) -> Float[np.ndarray, "*any state"]:
         return checks.states_of(states, name, self.dynamics.size, self.states)

@@ -104,7 +104,7 @@ class Cell:
         import torch
 
         try:
-            later = self._step(torch.from_numpy(x))
+            later = self._step(torch.tensor(x))
             fault = f"gives {type(later).__name__}"
             if isinstance(later, torch.Tensor):
                 fault = f"gives {list(later.shape)} in {later.dtype}"
@@ -128,7 +128,7 @@ class Cell:
         import torch
 
         with torch.no_grad():
-            moved: np.ndarray = self._step(torch.from_numpy(x)).numpy() - x
+            moved: np.ndarray = self._step(torch.tensor(x)).numpy() - x
         return moved
 
     def map_jacobian(
@@ -139,7 +139,7 @@ class Cell:
 
         n = x.shape[1]
         made = np.empty((len(x), n, n))
-        for i, state in enumerate(torch.from_numpy(x)):
+        for i, state in enumerate(torch.tensor(x)):
             copies = state.repeat(n, 1).requires_grad_()
             with torch.enable_grad():
                 later = self._step(copies)
@@ -159,10 +159,10 @@ class Cell:
         if self.readout is None:
             return x
         with torch.no_grad():
-            read: np.ndarray = self.readout(torch.from_numpy(x)).numpy()
+            read: np.ndarray = self.readout(torch.tensor(x)).numpy()
         return read
 
     def _step(self, x: Tensor) -> Tensor:
         import torch
 
-        return self.cell(x, torch.from_numpy(self.inputs).expand(len(x), -1))
+        return self.cell(x, torch.tensor(self.inputs).expand(len(x), -1))

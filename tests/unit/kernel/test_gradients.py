@@ -68,7 +68,7 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
         {name: tensor(array).requires_grad_() for name, array in arrays.items()}
         for arrays in (job.weights, net.parameters)
     )
-    rates, outputs, x = run(
+    rates, outputs, states = run(
         weights,
         tensor(job.inputs),
         mask=torch.from_numpy(net.mask),
@@ -85,7 +85,7 @@ def by_definition(job: TrainJob, x0: np.ndarray | None = None) -> dict[str, np.n
     loss = loss_of(outputs, rates, tensor(job.targets), tensor(job.mask), job.rate_penalty)
     outputs.retain_grad()
     loss.backward()
-    results = {"rates": rates, "outputs": outputs, "x": x, "loss": loss}
+    results = {"rates": rates, "outputs": outputs, "x": states[..., : net.n_units], "loss": loss}
     assert outputs.grad is not None
     if xi.grad is None:  # of a trial so short that no noise reaches a rate
         xi.grad = torch.zeros_like(xi)
