@@ -84,6 +84,7 @@ def fabricate(
     for stage in ("evaluate", "analyze"):
         folder = artifacts.folder(stage, task, root)
         artifacts.write_json(folder / "settings.json", getattr(made, stage).model_dump())
+    artifacts.write_arrays(folder / "fixed_points.npz", {"x": np.zeros((1, 3)), "q": np.zeros(1)})
     record(root, made, task)
     return made
 

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "adding-an-analysis.md": "tests/unit/analysis/test_adding_an_analysis.py",
     "adding-a-metric.md": "tests/unit/analysis/test_adding_an_analysis.py",
     "notebook.md": "tests/unit/test_notebook.py",
+    "fixed-points-of-other-networks.md": "tests/unit/notebook/test_foreign_networks.py",
     "model.md": "tests/unit/dynamics/test_text.py",
 }
 # Blocks that are no code, by page and beginning.

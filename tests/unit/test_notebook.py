@@ -125,6 +125,43 @@ def test_what_cannot_be_loaded_is_one_sentence(where: str, index: int, sentence:
         ctrnn.load(where, index)
 
 
+def test_the_arrays_of_an_analysis_are_those_of_the_folder_and_of_the_run(lab: Path) -> None:
+    file = lab / "artifacts/analyze/mante/fixed_points.npz"
+    expected = artifacts.read_arrays(file)
+    for where in (lab / "artifacts/train/mante", "../artifacts/train/mante", run_of(lab)):
+        arrays = ctrnn.load(where).analysis("fixed_points")
+        assert list(arrays) == ["x", "q"] and "y" not in arrays
+        np.testing.assert_array_equal(arrays["x"], expected["x"])
+        with pytest.raises(ValueError, match="read-only"):
+            arrays["x"][0] = 1
+        assert repr(arrays) == "arrays of fixed_points\n  x: float64 [1, 3]\n  q: float64 [1]"
+        with pytest.raises(
+            notebook.NotebookError, match=r"^xx is no array of .*; did you mean x\?"
+        ):
+            arrays["xx"]
+        with pytest.raises(notebook.NotebookError, match=r"^fix_points is .* mean fixed_points\?"):
+            ctrnn.load(where).analysis("fix_points")
+
+
+def test_arrays_of_analyses_that_are_not_there_are_one_sentence(lab: Path, tmp_path: Path) -> None:
+    model = ctrnn.load(lab / "artifacts/train/mante")
+    with pytest.raises(notebook.NotebookError, match=r"^the network was changed \(lesion of 1 un"):
+        model.lesion(0).analysis("fixed_points")
+    copied = tmp_path / "weights"
+    shutil.copytree(lab / "artifacts/train/mante", copied)
+    with pytest.raises(notebook.NotebookError, match=r"weights is not artifacts/train/mante of a"):
+        ctrnn.load(copied).analysis("fixed_points")
+    alone = tmp_path / "artifacts/train/mante"
+    shutil.copytree(copied, alone)
+    with pytest.raises(notebook.NotebookError, match=r"holds no arrays of analyses; run dvc repro"):
+        ctrnn.load(alone).analysis("fixed_points")
+
+
+def run_of(lab: Path) -> str:
+    """The id of the one run."""
+    return str(ctrnn.runs()["run_id"].item())
+
+
 def test_a_damaged_file_of_a_run_is_one_sentence(lab: Path) -> None:
     run_id = ctrnn.runs()["run_id"].item()
     (path,) = lab.glob("mlartifacts/**/weights/network-0.safetensors")
@@ -269,5 +306,5 @@ def test_every_block_of_the_page_runs(lab: Path, monkeypatch: pytest.MonkeyPatch
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
-    assert len(blocks) == 5
-    assert (lab / "psychometric.png").exists()
+    assert len(blocks) == 11
+    assert (lab / "psychometric.png").exists() and (lab / "network.mat").exists()

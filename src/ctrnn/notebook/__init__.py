@@ -5,10 +5,11 @@
 
 from ctrnn.notebook.changes import NotebookError
 from ctrnn.notebook.interventions import Clamp, Current, Displacement, Trajectory
-from ctrnn.notebook.loading import checkout, load, runs
+from ctrnn.notebook.loading import load
 from ctrnn.notebook.model import Model, NewTrials
 from ctrnn.notebook.planes import Flow, Plane
 from ctrnn.notebook.points import fixed_points
+from ctrnn.notebook.results import checkout, runs
 
 __all__ = [
     "Clamp",

@@ -1,4 +1,4 @@
-"""Networks from folders and runs, and the runs as a table."""
+"""Trained networks, from folders and from runs in MLflow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
 from pydantic import ValidationError
 
 from ctrnn import params
@@ -17,6 +16,7 @@ from ctrnn.errors import UserError
 from ctrnn.network import get_backend, read_with_settings
 from ctrnn.notebook.changes import NotebookError
 from ctrnn.notebook.model import Model
+from ctrnn.notebook.results import checkout
 from ctrnn.tasks import TASKS
 from ctrnn.tracking import reading
 from ctrnn.training.settings import TrainSettings
@@ -37,7 +37,7 @@ def load(where: str | Path, index: int = 0) -> Model:
                 f"{path} does not exist; give a folder below artifacts/train and the index of a "
                 "network in it, or run dvc checkout first"
             )
-        return _model(path)
+        return _model(path, folder.absolute())
     if not re.fullmatch("[0-9a-f]{32}", str(where)):
         raise NotebookError(
             f"{where} is neither a folder nor the id of a run; give artifacts/train/<task>, or a "
@@ -46,7 +46,7 @@ def load(where: str | Path, index: int = 0) -> Model:
     with TemporaryDirectory() as temporary:
         path = reading.file(str(where), f"weights/{name}", temporary, checkout())
         try:
-            return _model(path)
+            return _model(path, str(where))
         except ArtifactError as error:
             raise NotebookError(
                 f"weights/{name} of run {where} {error.fault}; load the network from artifacts/train, or delete the "
@@ -54,23 +54,7 @@ def load(where: str | Path, index: int = 0) -> Model:
             ) from None
 
 
-def runs() -> pd.DataFrame:
-    """The finished runs of this checkout's store, a row each: settings and metrics; see `reading.table`."""
-    root = checkout()
-    experiment = params.read(root / "params.yaml").publish.experiment
-    return reading.table(experiment, root)
-
-
-def checkout() -> Path:
-    """The checkout that the current folder lies in: a notebook may be anywhere below it."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "dvc.yaml").exists() and (folder / "params.yaml").exists():
-            return folder
-    raise NotebookError(f"{here} is not in a checkout; start the notebook in one, or use os.chdir")
-
-
-def _model(path: Path) -> Model:
+def _model(path: Path, source: Path | str) -> Model:
     network, settings = read_with_settings(path)
     name, channels = settings["task"]["name"], network.weights["W_in"].shape[1]
     own = {key: value for key, value in settings["task"].items() if key != "name"}
@@ -89,4 +73,4 @@ def _model(path: Path) -> Model:
         raise artifacts.error(path, fault)
     if (channels, len(network.weights["W_out"])) != (len(task.channels), len(task.outputs)):
         raise artifacts.error(path, f"holds a network that does not fit the task {name}")
-    return Model(network, task, settings, get_backend(train))
+    return Model(network, task, settings, get_backend(train), source)

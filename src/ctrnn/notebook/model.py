@@ -32,6 +32,7 @@ from ctrnn.notebook.changes import NotebookError, replaced, units_of
 from ctrnn.notebook.interventions import Trajectory, simulate
 from ctrnn.notebook.planes import Flow, Plane, flow
 from ctrnn.notebook.points import search_settings
+from ctrnn.notebook.results import Arrays, analysis
 from ctrnn.params import memory
 from ctrnn.tasks import Batch, Task, trial_table
 
@@ -52,14 +53,15 @@ class NewTrials(Batch):
 class Model:
     """A trained network with its task; a changed one is a new one.
 
-    settings: sections of params.yaml, and `training`, how its training ended. changes: what was changed since it was
-    loaded, in words.
+    settings: sections of params.yaml, and `training`, how its training ended. source: the folder, or the id of the run
+    in MLflow, that it was loaded from. changes: what was changed since, in words.
     """
 
     network: Network
     task: Task[Any]
     settings: dict[str, Any]
     backend: Backend
+    source: Path | str | None = None
     changes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -80,7 +82,8 @@ class Model:
                 f"{training['validation_accuracy']:.3f} of validation trials correct",
                 *([f"changed since: {', '.join(self.changes)}"] if self.changes else []),
                 "run it: trials, run, outcomes; change it: lesion, replace",
-                "look into it: fixed_points, jacobian, flow, gradients, dynamics, network",
+                "look into it: fixed_points, jacobian, flow, gradients, analysis, dynamics, network",
+                "take it elsewhere: to_torch, to_mat",
             ]
         )
 
@@ -305,6 +308,19 @@ class Model:
         batch = SupervisedTrials(inputs, key, trials.targets, trials.mask, rate_penalty)
         wanted = frozenset(self.network.weights if by is None else by)
         return self.backend.loss_and_gradients([self.network], [batch], wanted)[0]
+
+    def analysis(self, name: str) -> Arrays:
+        """The arrays of an analysis of the population that this network is of, such as `fixed_points`; read-only.
+
+        name: of a file artifacts/analyze/<task>/<name>.npz, see docs/reference/files.md. Raises NotebookError where
+        there is no such analysis, or where the network was changed since.
+        """
+        if self.source is None or self.changes:
+            why = f"was changed ({', '.join(self.changes)})" if self.changes else "was not loaded"
+            raise NotebookError(
+                f"the network {why}, and the analyses are of those that were trained; ask a model of ctrnn.load"
+            )
+        return analysis(self.source, self.task.name, name)
 
     def to_torch(self) -> TorchNetwork:
         """The network as a module of torch, whose rates are those of `run` to rounding; see `TorchNetwork`."""

@@ -208,6 +208,8 @@ def collect(task: str, present: Params, root: Path, in_stage: bool = False) -> P
     for i in range(made.train.n_networks):
         for stem in ("network", "initial"):
             files[f"weights/{stem}-{i}.safetensors"] = trained / f"{stem}-{i}.safetensors"
+    for path in sorted((root / "artifacts" / "analyze" / task).glob("*.npz")):
+        files[f"analysis/{path.name}"] = path
     # Made anew by every report, so that no figure in it is stale.
     drawn = root / "reports" / "figures" / task
     figures = {f"figures/{path.name}": path for path in sorted(drawn.glob("*.png"))}

@@ -1,4 +1,4 @@
-"""Reads runs back: a file of one, or all of them as a table."""
+"""Reads runs back: files of one, or all of them as a table."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ def file(run_id: str, path: str, folder: str | Path, root: str | Path = ".") -> 
                 f"Run {run_id} has no {path} in {sought} ({reason}); put its files back there, or take another run of "
                 "ctrnn.runs()"
             ) from None
+
+
+def files(run_id: str, folder: str, root: str | Path = ".") -> list[str]:
+    """Paths of the files in a folder of a run. Raises TrackingError where the store has no such run."""
+    where = config.resolve(root)
+    client = store.open_store(where)
+    with store.sentences(where):
+        return [str(entry.path) for entry in client.list_artifacts(run_id, folder)]
 
 
 def table(experiment: str, root: str | Path = ".") -> pd.DataFrame:

@@ -86,7 +86,7 @@ def test_a_run_holds_settings_curves_results_files_and_tables(anywhere: Path) ->
     assert held["files"] == sorted(
         [
             *("dvc.lock", "params.yaml", "history.csv", "outcomes.csv", "training.json"),
-            *("metrics/evaluate.json", "metrics/analyze.json"),
+            *("metrics/evaluate.json", "metrics/analyze.json", "analysis/fixed_points.npz"),
             *(f"weights/{stem}-{i}.safetensors" for stem in ("network", "initial") for i in (0, 1)),
             *(f"figures/{name}.png" for name in FIGURES),
         ]
