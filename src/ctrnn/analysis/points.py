@@ -93,6 +93,12 @@ class FixedPoints:
     per_tau: float
     dt: float
 
+    def __repr__(self) -> str:
+        """How many there are of each kind."""
+        kinds = {name: len(getattr(self, name)) for name in ("stable", "saddles", "slow")}
+        counts = ", ".join(f"{n} {name}" for name, n in kinds.items())
+        return f"FixedPoints: {counts}, {int(self.outside.sum())} outside: {verdict(self)}"
+
     @property
     def unstable(self) -> Int[np.ndarray, " point"]:
         """Number of unstable dimensions of every point; a neutral mode is not unstable."""

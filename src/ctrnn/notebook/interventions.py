@@ -102,7 +102,7 @@ def simulate(
     inputs: Float[np.ndarray, "time trial channel"],
     x0: Float[np.ndarray, "trial state"] | None = None,
     normals: Normals | None = None,
-    perturb: Iterable[Any] = (),
+    perturb: Any = (),
 ) -> tuple[Float[np.ndarray, "time trial state"], Float[np.ndarray, "time trial unit"]]:
     """Run a network step by step, in float64.
 
@@ -113,7 +113,7 @@ def simulate(
         inputs: What it sees; each makes one step.
         x0: The state before the first step; None for the model's.
         normals: Standard normals of the noise on the current and on rates; None for no noise.
-        perturb: Interventions.
+        perturb: Interventions, or one.
 
     Returns:
         States and rates after every step.
@@ -127,7 +127,7 @@ def simulate(
     drive = dynamics.drive(inputs.astype(np.float64))
     clamps: list[tuple[slice, np.ndarray, np.ndarray]] = []
     displaced: list[tuple[int, np.ndarray]] = []
-    for what in perturb:
+    for what in perturb if isinstance(perturb, Iterable) else [perturb]:
         kind = type(what).__name__
         if isinstance(what, Current | Clamp):
             units, span = units_of(what.units, n), _span(kind, what.start, what.end, steps, dt)

@@ -140,7 +140,7 @@ class Model:
                 `run(...).states[-1]`; None for `start`.
             noise: True for that of the seed; a seed; None or False for no noise; or standard normals
                 [time, trial, unit] of the currents, or a pair of these and of those of the rates.
-            perturb: Interventions: `ctrnn.Current`, `ctrnn.Clamp`, `ctrnn.Displacement`.
+            perturb: Interventions, or one: `ctrnn.Current`, `ctrnn.Clamp`, `ctrnn.Displacement`.
 
         Returns:
             Rates, outputs and states.

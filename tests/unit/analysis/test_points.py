@@ -30,6 +30,7 @@ def test_a_bistable_network_has_two_stable_points_and_a_saddle_between() -> None
     np.testing.assert_allclose(points.x[points.saddles], [[0, 0]], atol=1e-6)
     assert points.unstable.tolist() == [0, 1, 0]
     assert verdict(points) == "bistable"
+    assert repr(points) == "FixedPoints: 2 stable, 1 saddles, 0 slow, 0 outside: bistable"
     np.testing.assert_allclose(points.rates[1], [1, -3], atol=1e-6)
     rate = known.INHIBITION / (4 * np.cosh(a / 2) ** 2) - 1
     np.testing.assert_allclose(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from tests.settings import settings
 
 EVERY = pytest.mark.parametrize(
     ("model", "activation"), [(model, f) for model in models() for f in ACTIVATIONS]
+)
+# For what does not ask for the activation: it is another one in each model.
+EACH_MODEL = pytest.mark.parametrize(
+    ("model", "activation"), list(zip(models(), cycle(("relu", "sigmoid", "tanh"))))
 )
 UNITS, STEPS, TRIALS = 12, 40, 5
 

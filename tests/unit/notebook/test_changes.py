@@ -9,7 +9,7 @@ import pytest
 
 from ctrnn.analysis.lesions import silenced
 from ctrnn.notebook import Model, NotebookError
-from tests.unit.notebook.models import EVERY, UNITS, inputs_of, model_of
+from tests.unit.notebook.models import EACH_MODEL, UNITS, inputs_of, model_of
 
 
 def agrees(made: Model) -> None:
@@ -23,7 +23,7 @@ def agrees(made: Model) -> None:
     np.testing.assert_array_equal(made.run(inputs, None).states, expected)
 
 
-@EVERY
+@EACH_MODEL
 def test_a_lesion_takes_what_units_send_from_everything(model: str, activation: str) -> None:
     made = model_of(model=model, activation=activation)
     before = {name: array.copy() for name, array in made.network.arrays().items()}
@@ -41,7 +41,7 @@ def test_a_lesion_takes_what_units_send_from_everything(model: str, activation: 
     np.testing.assert_array_equal(made.dynamics.W, W_eff)
 
 
-@EVERY
+@EACH_MODEL
 def test_replaced_arrays_act_everywhere(model: str, activation: str) -> None:
     made = model_of(model=model, activation=activation, tau_inh=15)
     W = 1.1 * made.network.weights["W_rec"]

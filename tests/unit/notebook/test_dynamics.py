@@ -16,7 +16,7 @@ from ctrnn.network import SupervisedTrials
 from ctrnn.notebook import NotebookError
 from ctrnn.notebook.points import SEARCH
 from tests.settings import settings
-from tests.unit.notebook.models import EVERY, UNITS, inputs_of, model_of
+from tests.unit.notebook.models import EACH_MODEL, UNITS, inputs_of, model_of
 
 
 def test_a_search_has_the_shipped_settings() -> None:
@@ -28,16 +28,16 @@ def test_the_points_are_those_of_the_analysis(model: str) -> None:
     """On the same trials, under every constant input of the task."""
     made = model_of("mante", model=model)
     trials, constant = made.trials(test_trials=8), made.task.constant_inputs()
-    few = SEARCH.model_copy(update={"starts": 8, "iterations": 20})
+    few = SEARCH.model_copy(update={"starts": 4, "iterations": 10})
     (expected,) = portraits(made.task, trials, [made.network], [1], few)
     for epoch, portrait in zip(constant, expected, strict=True):
-        points = made.fixed_points(epoch.name, trials=trials, starts=8, iterations=20)
+        points = made.fixed_points(epoch.name, trials=trials, starts=4, iterations=10)
         np.testing.assert_array_equal(points.x, portrait.points.x)
         np.testing.assert_array_equal(points.modes, portrait.points.modes)
     assert len(constant) > 1
 
 
-@EVERY
+@EACH_MODEL
 def test_a_network_stays_at_its_fixed_points(model: str, activation: str) -> None:
     """Under an input of one's own, where a run begins at a row of the points."""
     made = model_of(model=model, activation=activation, gain="scale", w_gain=0.1)
@@ -54,7 +54,7 @@ def test_a_network_stays_at_its_fixed_points(model: str, activation: str) -> Non
     np.testing.assert_array_equal(points.outputs, outputs)
 
 
-@EVERY
+@EACH_MODEL
 def test_the_jacobian_is_the_derivative_of_a_step_of_the_run(model: str, activation: str) -> None:
     made = model_of(model=model, activation=activation, tau_inh=10)
     x = made.start + np.random.default_rng(0).random(made.dynamics.size)
@@ -67,7 +67,7 @@ def test_the_jacobian_is_the_derivative_of_a_step_of_the_run(model: str, activat
     np.testing.assert_array_equal(made.jacobian(np.stack([x, x]))[1], J)
 
 
-@EVERY
+@EACH_MODEL
 def test_the_flow_is_where_a_run_goes(model: str, activation: str) -> None:
     """By a step from every place of a plane of two units, along its axes, per ms."""
     made = model_of(model=model, activation=activation, dt=0.5, tau_inh=10)
@@ -96,7 +96,7 @@ def test_a_plane_through_states_is_that_of_their_principal_components() -> None:
     np.testing.assert_array_equal(model.flow(states).velocity, model.flow(plane).velocity)
 
 
-@EVERY
+@EACH_MODEL
 def test_gradients_are_those_of_the_backend(model: str, activation: str) -> None:
     made = model_of(model=model, activation=activation, gain="scale", w_gain=0.1)
     trials = made.trials(test_trials=4)

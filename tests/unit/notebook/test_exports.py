@@ -16,7 +16,7 @@ from ctrnn import kernel
 from ctrnn.core import rng
 from ctrnn.network.native_backend import prepared
 from ctrnn.notebook import NotebookError
-from tests.unit.notebook.models import EVERY, STEPS, TRIALS, inputs_of, model_of
+from tests.unit.notebook.models import EACH_MODEL, EVERY, STEPS, TRIALS, inputs_of, model_of
 
 
 @EVERY
@@ -33,7 +33,7 @@ def test_a_module_has_the_rates_of_the_kernel(model: str, activation: str) -> No
         np.testing.assert_allclose(outputs.detach(), expected.outputs, rtol=1e-5, atol=1e-5)
 
 
-@EVERY
+@EACH_MODEL
 def test_a_module_in_float64_has_the_states_and_the_gradients_of_the_network(
     model: str, activation: str
 ) -> None:

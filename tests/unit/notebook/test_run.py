@@ -13,7 +13,7 @@ from ctrnn.core import rng
 from ctrnn.errors import ParamsError, UserError
 from ctrnn.network import Trials
 from ctrnn.notebook import NotebookError
-from tests.unit.notebook.models import EVERY, STEPS, TRIALS, UNITS, inputs_of, model_of
+from tests.unit.notebook.models import EACH_MODEL, EVERY, STEPS, TRIALS, UNITS, inputs_of, model_of
 
 
 @EVERY
@@ -39,7 +39,7 @@ def test_trials_alone_have_the_bits_of_the_backend() -> None:
             np.testing.assert_array_equal(made.run(given, **how).rates, expected.rates)
 
 
-@EVERY
+@EACH_MODEL
 def test_the_loop_is_that_of_the_analyses(model: str, activation: str) -> None:
     """From any state, bit for bit: also with normals of one's own, which that draws step by step."""
     made = model_of(model=model, activation=activation)
@@ -76,7 +76,7 @@ def test_normals_of_currents_alone_leave_the_rates_without_noise() -> None:
     np.testing.assert_allclose(moved, np.tile(made.network.parameters["sigma"], (TRIALS, 1)))
 
 
-@EVERY
+@EACH_MODEL
 def test_units_that_are_clamped_to_nothing_are_lesioned(model: str, activation: str) -> None:
     made = model_of(model=model, activation=activation)
     inputs, units = inputs_of(made), [7, 3]
@@ -91,7 +91,7 @@ def test_units_that_are_clamped_to_nothing_are_lesioned(model: str, activation: 
     assert not np.allclose(clamped.outputs, made.run(inputs).outputs)
 
 
-@EVERY
+@EACH_MODEL
 def test_a_current_is_what_an_input_of_its_own_would_add(model: str, activation: str) -> None:
     """Into a unit, as one more channel with weight 1 to it."""
     made = model_of(model=model, activation=activation, dt=0.5)
@@ -128,7 +128,7 @@ def test_a_displacement_is_a_start_from_elsewhere() -> None:
     made = model_of(model="adaptation")
     inputs = inputs_of(made)
     by = np.random.default_rng(3).normal(size=made.dynamics.size)
-    at_once = made.run(inputs, perturb=[ctrnn.Displacement(by)])
+    at_once = made.run(inputs, perturb=ctrnn.Displacement(by))  # one needs no list
     np.testing.assert_array_equal(at_once.states, made.run(inputs, x0=made.start + by).states)
     later = made.run(inputs, None, perturb=[ctrnn.Displacement(by, at=15)])
     free = made.run(inputs, None)
