@@ -386,7 +386,6 @@ analyze.generalisation.noise: [1.0e+30]
 analyze.generalisation.noise: [1, 1]
 analyze.generalisation.noise: null
 analyze.generalisation.bootstraps: 1
-analyze.generalisation.bootstraps: 2147483647
 
 report.figures: false
 report.dpi: 40

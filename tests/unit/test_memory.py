@@ -27,7 +27,6 @@ TASK = "mante"
 FEW: dict[str, Any] = {  # of what takes time and no memory
     "analyze__fixed_points__iterations": 1,
     "analyze__roles__permutations": 50,
-    "analyze__generalisation__bootstraps": 2,
     "analyze__generalisation__noise": [1.0],
     "analyze__generalisation__evidence": [0.5],
     "analyze__generalisation__stim_dur": [1.0],
@@ -150,7 +149,6 @@ def test_the_estimate_is_within_a_factor_of_two_of_what_the_analysis_of_memory_t
         ("analyze__generalisation__stim_dur", [1.0e6], "analyze@go_nogo"),
         ("analyze__generalisation__delay", [0, 1_000_000_000], "analyze@dmts"),
         ("analyze__generalisation__trials_per_condition", 1_000_000_000, "analyze@go_nogo"),
-        ("analyze__generalisation__bootstraps", 2_000_000_000, "analyze@mante"),
         ("analyze__fixed_points__starts", 1_000_000_000, None),  # more than states: all of them
     ],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ctrnn.analysis.recording import Recording, Result, accuracies, measures, new_trials, responses
 from ctrnn.core.config import MOST_IN_LIST, Count, NotNegative, Positive, Section, Time
@@ -27,7 +27,14 @@ class GeneralisationSettings(Section):
     stim_dur: Annotated[list[Positive], Field(max_length=MOST_IN_LIST)]
     evidence: Annotated[list[Positive], Field(max_length=MOST_STRENGTHS)]
     noise: Annotated[list[NotNegative], Field(max_length=MOST_IN_LIST)]
-    bootstraps: Count
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_bootstraps(cls, given: Any) -> Any:
+        """A params.yaml from when intervals of slopes were bootstrapped has a number of resamples, which is unused."""
+        if not isinstance(given, Mapping):
+            return given
+        return {name: value for name, value in given.items() if name != "bootstraps"}
 
     def check(self, task: Task[Any]) -> None:
         """Raises ParamsError where a time that the task is tested with is no whole number of its steps."""

@@ -219,10 +219,6 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
                 rows * (last * (2 * step + 8 * o * N) + ROW),
                 key, "analyze.generalisation.trials_per_condition", "T",
             ),
-            part(
-                16 * rows / per_trial * tested.bootstraps * (setting == "evidence"),
-                "analyze.generalisation.bootstraps",
-            ),
         ]  # fmt: skip
     for phase in phases.values():
         yield Need(f"analyze@{name}", opened + phase)

@@ -9,7 +9,6 @@ import pytest
 from ctrnn import tasks
 from ctrnn.analysis import generalisation, psychometric, recording
 from ctrnn.analysis.generalisation import noisier, with_setting
-from ctrnn.analysis.psychometric import fit
 from ctrnn.analysis.recording import accuracies, new_trials, responses
 from ctrnn.network import Trials, get_backend, initialise
 from tests.settings import settings
@@ -112,7 +111,7 @@ def test_a_network_that_follows_the_evidence_has_a_steep_psychometric_function(n
     assert arrays["kinds"].tolist() == [kind]
     sizes = PARAMS.analyze.generalisation.evidence
     np.testing.assert_allclose(arrays["levels"], sorted([-s for s in sizes] + sizes))
-    np.testing.assert_array_equal(arrays["positive"][0, 0], arrays["levels"] > 0)
+    np.testing.assert_array_equal(arrays["positive"][0, 0, 0], arrays["levels"] > 0)
     assert metrics["psychometric_slope"][kind][0] > 100
     for response, positive in ((0.5, 1), (0.0, 0)):  # no response is no positive choice
         blind, _ = psychometric.compute(
@@ -181,36 +180,12 @@ def test_of_several_outputs_each_must_be_on_the_right_side() -> None:
     assert accuracies(flip_flop, weak, rows).tolist() == [0, 0.75]
 
 
-def test_a_psychometric_function_is_recovered() -> None:
-    random = np.random.default_rng(0)
-    evidence = random.choice([-0.5, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.5], (20000, 2))
-    p = 0.05 + 0.9 / (1 + np.exp(-(0.3 + evidence @ [12.0, 2.0])))
-    fitted = fit(evidence, random.random(20000) < p, 50, np.random.default_rng(1))
-    np.testing.assert_allclose(fitted.slopes, [12, 2], rtol=0.15)
-    assert fitted.bias == pytest.approx(0.3, abs=0.1)
-    assert fitted.lapse == pytest.approx(0.1, abs=0.02)
-    low, high = fitted.slope_intervals.T
-    assert (low < fitted.slopes).all() and (fitted.slopes < high).all()
-    assert high[0] - low[0] < 4
-    shown = fitted.probability(np.array([[0.5, 0.0], [-0.5, 0.0]]))
-    np.testing.assert_allclose(shown, [0.95, 0.05], atol=0.02)
-
-
-def test_permuting_trials_changes_no_fit() -> None:
-    random = np.random.default_rng(0)
-    evidence = random.choice([-0.2, -0.1, 0.1, 0.2], (200, 1))
-    positive, order = random.random(200) < 0.5 + evidence[:, 0], random.permutation(200)
-    fitted = fit(evidence, positive, 5, np.random.default_rng(1))
-    other = fit(evidence[order], positive[order], 5, np.random.default_rng(1))
-    np.testing.assert_array_equal(fitted.slope_intervals, other.slope_intervals)
-
-
 LISTS = {"response_delay": [0], "stim_dur": [1.0], "evidence": [0.5], "noise": [1.0]}
 
 
 @pytest.mark.parametrize("empty", [*([name] for name in LISTS), list(LISTS)], ids="-".join)
 def test_an_empty_list_leaves_its_test_out(empty: list[str]) -> None:
-    few = LISTS | {name: [] for name in empty} | {"trials_per_condition": 2, "bootstraps": 3}
+    few = LISTS | {name: [] for name in empty} | {"trials_per_condition": 2}
     params = settings(
         network__n_units=8,
         train__n_networks=1,
@@ -245,58 +220,6 @@ def test_trials_that_are_run_in_parts_come_back_in_their_order(
     assert len(outputs) == 2
     for output in outputs:
         np.testing.assert_array_equal(output, batch.inputs[..., :1])
-
-
-def test_the_interval_of_a_slope_holds_95_of_100_bootstraps(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    slopes = iter([500.0, *range(1001)])  # of the fit, then of the bootstraps
-    monkeypatch.setattr(psychometric, "_maximise", lambda *_: np.array([0.0, next(slopes), 0.0]))
-    fitted = fit(np.ones((4, 1)), np.ones(4), 1001, np.random.default_rng(1))
-    assert fitted.slopes.tolist() == [500]
-    assert fitted.slope_intervals.tolist() == [[25, 975]]
-
-
-def test_a_slope_without_an_end_stops_at_the_steepest() -> None:
-    evidence = np.array([[-1e-6], [1e-6]] * 50)
-    fitted = fit(evidence, evidence[:, 0] > 0, 1, np.random.default_rng(1))
-    assert fitted.slopes[0] == 1e4
-    guess = fit(np.ones((100, 1)), np.arange(100) % 2 == 0, 1, np.random.default_rng(1))
-    assert 0 <= guess.lapse <= 0.5
-
-
-def test_the_most_likely_parameters_are_those_that_made_the_shares() -> None:
-    """Of 49 combinations of evidence, with as many choices as are expected."""
-    levels = np.array([-0.5, -0.2, -0.1, 0.0, 0.1, 0.2, 0.5])
-    points = np.array([(a, b) for a in levels for b in levels])
-    made = np.array([-0.3, 12.0, -2.0, 0.1])
-    shares = 0.05 + 0.9 / (1 + np.exp(-(made[0] + points @ made[1:3])))
-    n = np.linspace(100, 1000, len(points))
-    likeliest = psychometric._maximise(points, n * shares, n, np.array([0.0, 2.0, 2.0, 0.02]))
-    np.testing.assert_allclose(likeliest, made, rtol=1e-4)
-    function = psychometric.Psychometric(made[1:3], -0.3, 0.1, np.zeros((2, 2)))
-    np.testing.assert_allclose(function.probability(points), shares)
-
-
-def test_a_fit_begins_without_bias_at_a_slope_that_suits_the_evidence_and_few_lapses(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    begun = []
-
-    def noted(points: np.ndarray, k: np.ndarray, n: np.ndarray, start: np.ndarray) -> np.ndarray:
-        begun.append((points.tolist(), k.tolist(), n.tolist(), start.tolist()))
-        return np.array([0.5, 3.0, 4.0, 0.1])
-
-    monkeypatch.setattr(psychometric, "_maximise", noted)
-    evidence = np.array([[0.1, -0.4], [0.1, -0.4], [-0.2, 0.4]])
-    fitted = fit(evidence, np.array([True, False, True]), 1, np.random.default_rng(0))
-    points, k, n, start = begun[0]
-    assert (points, k, n) == ([[-0.2, 0.4], [0.1, -0.4]], [1, 1], [1, 2])
-    assert start == [0, 2.5, 2.5, 0.02]
-    assert begun[1][3] == [0.5, 3, 4, 0.1]  # bootstraps begin at the fit
-    assert (fitted.bias, fitted.slopes.tolist(), fitted.lapse) == (0.5, [3, 4], 0.1)
-    fit(np.zeros((2, 2)), np.array([True, False]), 1, np.random.default_rng(0))
-    assert begun[2][3] == pytest.approx([0, 1e9, 1e9, 0.02])
 
 
 def test_trials_are_run_512_at_a_time() -> None:

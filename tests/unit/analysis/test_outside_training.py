@@ -20,7 +20,6 @@ PARAMS = settings(
     analyze__lesions__draws=1,
     analyze__lesions__doses=[0.0, 1.0],
     analyze__generalisation__trials_per_condition=4,
-    analyze__generalisation__bootstraps=2,
     analyze__generalisation__evidence=[0.1, 1.0],
     tasks__mante_graded__T=60,
     tasks__mante_graded__stim_on=2,
@@ -67,17 +66,22 @@ def test_choices_are_shares_of_positive_answers_by_the_evidence() -> None:
     task = tasks.get_task("mante_graded", PARAMS.tasks, 1.0)
     arrays, metrics = psychometric.compute(known.recording(task, networks(task), PARAMS, SIGN))
     assert arrays["kinds"].tolist() == ["relevant", "irrelevant"]
+    assert arrays["contexts"].tolist() == ["motion", "colour"]
     strengths = PARAMS.analyze.generalisation.evidence
     assert arrays["levels"].tolist() == [*(-s for s in reversed(strengths)), *strengths]
-    for strongest, share in (
-        (0, 0.25),
-        (-1, 0.75),
-    ):  # motion decides, and is irrelevant in half of the trials
-        np.testing.assert_allclose(arrays["positive"][0, :, strongest], share, atol=0.1)
-        np.testing.assert_allclose(arrays["positive"][1, :, strongest], 1 - share, atol=0.1)
-    assert arrays["fitted"].shape == (2, 2, len(arrays["levels"]))
-    assert metrics["lapse"] == arrays["lapse"].tolist()
-    assert metrics["psychometric_slope"]["relevant"] == arrays["slopes"][:, 0].tolist()
+    for c in (
+        0,
+        1,
+    ):  # motion decides: in its context as the relevant evidence, else as the irrelevant one
+        assert arrays["positive"][0, c, c].tolist()[:: len(arrays["levels"]) - 1] == [0, 1]
+        assert arrays["positive"][1, c, c].tolist()[:: len(arrays["levels"]) - 1] == [1, 0]
+    assert arrays["fitted"].shape == (2, 2, 2, len(arrays["levels"]))
+    assert metrics["lapse"] == arrays["lapse"].mean(axis=1).tolist()
+    means = arrays["slopes"].mean(axis=1)
+    assert metrics["psychometric_slope"]["relevant"] == means[:, 0].tolist()
+    by_context = metrics["psychometric_slope_by_context"]
+    assert by_context["colour"]["irrelevant"] == arrays["slopes"][:, 1, 1].tolist()
+    assert arrays["undecided"].tolist() == [[0, 0]] * 2
 
 
 def test_a_task_without_strengths_of_evidence_has_no_choices() -> None:

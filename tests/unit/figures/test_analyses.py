@@ -119,12 +119,23 @@ def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
 
 
 def test_choices_and_fits_are_drawn_for_each_kind_of_evidence() -> None:
-    shares = np.full((2, 2, 5), 0.5)
-    kinds = ["relevant", "irrelevant"]
-    figure = psychometric.plot(np.linspace(-1, 1, 5), shares, shares, kinds, "evidence (Hz)")
-    assert panels(figure)[0].get_xlabel() == "evidence (Hz)"
-    assert len(panels(figure)) == 2
-    assert len([line for line in figure.axes[0].lines if n_points(line) == 5]) == 4
+    stored = {
+        "contexts": np.array(["motion", "colour"]),
+        "levels": np.linspace(-1, 1, 5),
+        "positive": np.full((2, 2, 2, 5), 0.5),
+        "curve_levels": np.linspace(-1, 1, 101),
+        "curves": np.full((2, 2, 2, 101), 0.4),
+        "at_zero": np.tile([0.6, 0.5, 0.8], (2, 2, 1)),
+        "between": np.array(0.5),
+    }
+    figure = psychometric.plot(stored, ["relevant", "irrelevant"], "evidence (Hz)")
+    first = panels(figure)[0]
+    assert first.get_xlabel() == "evidence (Hz)"
+    assert first.get_ylabel() == "share with mean output > 0.5"
+    assert len(panels(figure)) == 4
+    assert [len([x for x in first.lines if n_points(x) == n]) for n in (5, 101)] == [2, 2]
+    (bias,) = first.containers
+    assert bias.lines[2][0].get_segments()[0].tolist() == [[0, 0.5], [0, 0.8]]
 
 
 def test_many_networks_are_compared_without_numbers() -> None:
