@@ -149,6 +149,12 @@ MECHANISM = {
     "selective_units": {
         "choice": {"excitatory": mean_sd([0.5, 0.7]), "inhibitory": mean_sd([None, None])}
     },
+    "selective_units_by_effect": {
+        "choice": {
+            "excitatory": {"5": mean_sd([0.1, 0.2])},
+            "inhibitory": {"5": mean_sd([None, None])},
+        }
+    },
     "inhibition_over_excitation": mean_sd([0.9, 1.1]),
     "current_tracking": mean_sd([0.4, 0.6]),
     "generalisation": {"noise": {}},
@@ -190,6 +196,7 @@ def open_up(folder: Path, labels: list[str], random: np.random.Generator) -> Non
         "roles": {
             "variables": np.array(["choice"]),
             "d_prime": random.normal(size=(2, 1, 10)),
+            "smallest_d_prime": np.array(1.0),
             "sign": sign,
             "silent": sign < -2,
             "saturated": np.arange(20).reshape(2, 10) == 3,

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from ctrnn.analysis.recording import Recording, Result
-from ctrnn.analysis.targeted import Design, axes_of_networks, common, designs, regressors
+from ctrnn.analysis.targeted import Design, axes_of_networks, common, designs, regressors, strongest
 from ctrnn.core.artifacts import mean_sd
 from ctrnn.core.config import Count, NotNegative, Positive, Section, Share
 from ctrnn.core.rng import generator
 
 ROUNDING = 1e-12  # of rates
+EFFECTS = (0, 1, 2, 5, 10)  # sizes of |d'| from which on significant units are counted
 MEASURES = {
     "inhibition_over_excitation": (
         "inhibition_over_excitation/network_{}", "inhibitory over excitatory current",
@@ -31,6 +32,7 @@ class RoleSettings(Section):
     false_discovery_rate: Share
     silent_rate: NotNegative
     saturated_rate: Positive
+    smallest_d_prime: NotNegative = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,51 +40,101 @@ class Selectivity:
     """Of every unit for every regressor.
 
     d_prime: difference of the rate between the ends (+1 and -1) of the regressor, in standard deviations of what the
-    regression leaves unexplained. p: share of permutations with a coefficient as large.
-    selective: p survives the false discovery rate among the units.
+    regression leaves unexplained. p: share of permutations with an effect as large.
+    significant: p survives the false discovery rate among the units. selective: that, and |d'| is at least
+    `smallest_d_prime`.
     """
 
     d_prime: Float[np.ndarray, "regressor unit"]
     p: Float[np.ndarray, "regressor unit"]
+    significant: Bool[np.ndarray, "regressor unit"]
     selective: Bool[np.ndarray, "regressor unit"]
 
 
 def selectivity(
-    rates: Float[np.ndarray, "regressor trial unit"],
+    binned: Float[np.ndarray, "bin trial unit"],
     design: Design,
-    permutations: int,
-    false_discovery_rate: float,
+    peak: Int[np.ndarray, " regressor"],
+    components: Float[np.ndarray, "unit component"],
+    settings: RoleSettings,
     random: np.random.Generator,
 ) -> Selectivity:
-    """Selectivity from rates at a time of each regressor's own.
+    """Selectivity from rates in the bin where a regressor is strongest.
 
-    What the other regressors leave unexplained is permuted over trials (Freedman & Lane 1983, J Bus Econ Stat 1:292).
+    What the other regressors leave unexplained is permuted over trials, in all bins alike (Freedman & Lane 1983, J Bus
+    Econ Stat 1:292). The bin was chosen on the same trials, as the one where the population's coefficients are longest;
+    so every permutation chooses its own bin in the same way, and gives each unit's effect there.
+
+    Args:
+        binned: Rates of the design's trials.
+        design: The regressors.
+        peak: Bin of each regressor, as `targeted_axes` chooses it.
+        components: Principal components that the choice is made in.
+        settings: Of the section `analyze.roles`.
+        random: Permutes the trials.
     """
     X = design.matrix
     inverse = np.linalg.pinv(X)
-    orders = random.permuted(np.tile(np.arange(len(X)), (permutations, 1)), axis=1)
+    orders = random.permuted(np.tile(np.arange(len(X)), (settings.permutations, 1)), axis=1)
     d_prime, p = [], []
-    for k, at in enumerate(rates):
-        at = at.astype(np.float64)
+    for k, chosen in enumerate(peak.tolist()):
+        at = binned[chosen].astype(np.float64)
         coefficient = inverse[k] @ at
         spread = np.sqrt(
             np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1])
         )
         d_prime.append(2 * coefficient / np.where(spread > ROUNDING, spread, np.inf))
-        others = np.delete(X, k, axis=1)
-        rest = at - others @ (np.linalg.pinv(others) @ at)
-        drawn = inverse[k][orders] @ rest
-        as_large = np.abs(drawn) >= np.abs(coefficient) * (1 - 1e-9) - ROUNDING
-        p.append((1 + as_large.sum(axis=0)) / (1 + permutations))
-    shape = (len(rates), rates.shape[2])
-    ps = np.reshape(p, shape).astype(np.float64)
+        p.append(
+            permutation_p(binned, np.delete(X, k, axis=1), inverse[k], orders, chosen, components)
+        )
+    shape = (len(peak), binned.shape[2])
+    ds, ps = np.reshape(d_prime, shape), np.reshape(p, shape).astype(np.float64)
     # Here, since params.yaml is checked by way of this module.
     from scipy.stats import (
         false_discovery_control,
     )  # Benjamini & Hochberg 1995, J R Stat Soc B 57:289
 
     adjusted = false_discovery_control(ps, axis=1) if ps.size else ps
-    return Selectivity(np.reshape(d_prime, shape), ps, adjusted <= false_discovery_rate)
+    significant = adjusted <= settings.false_discovery_rate
+    return Selectivity(ds, ps, significant, significant & (np.abs(ds) >= settings.smallest_d_prime))
+
+
+def permutation_p(
+    binned: Float[np.ndarray, "bin trial unit"],
+    others: Float[np.ndarray, "trial column"],
+    weights: Float[np.ndarray, " trial"],
+    orders: Int[np.ndarray, "permutation trial"],
+    chosen: int,
+    components: Float[np.ndarray, "unit component"],
+) -> Float[np.ndarray, " unit"]:
+    """Share of permutations in which a unit's effect, in the bin that the permutation chooses, is as large.
+
+    An effect is the coefficient over the size of what the other regressors leave unexplained, which no permutation
+    changes; so bins of quiet and of variable rates compare. weights: of the trials in the coefficient.
+    """
+    explained = np.linalg.pinv(others)
+
+    def rest(at: int) -> np.ndarray:
+        rates = binned[at].astype(np.float64)
+        left: np.ndarray = rates - others @ (explained @ rates)
+        return left
+
+    def effect(coefficients: np.ndarray, left: np.ndarray) -> np.ndarray:
+        size = np.linalg.norm(left, axis=0)
+        return np.abs(coefficients) / np.where(size > ROUNDING * len(left), size, np.inf)
+
+    drawn = weights[orders]
+    bins = range(len(binned))
+    strength = [np.linalg.norm(drawn @ (rest(at) @ components), axis=1) for at in bins]
+    choices = strongest(np.stack(strength)) if len(binned) > 1 else np.zeros(len(orders), int)
+    left = rest(chosen)
+    observed = effect(weights @ left, left) * (1 - 1e-9)
+    as_large = np.ones(binned.shape[2])
+    for at in np.unique(choices):
+        left = rest(at)
+        as_large += (effect(drawn[choices == at] @ left, left) >= observed).sum(axis=0)
+    share: np.ndarray = as_large / (1 + len(orders))
+    return share
 
 
 def silent_and_saturated(
@@ -130,20 +182,14 @@ def group_weights(
     return np.array([[float(w.mean()) if w.size else 0.0 for w in row] for row in means])
 
 
-def peak_rates(
-    binned: Float[np.ndarray, "bin trial unit"], design: Design, peak: np.ndarray
-) -> Float[np.ndarray, "regressor trial unit"]:
-    """Rates of the design's trials in the bin where each regressor is strongest."""
-    return binned[peak][:, design.trials]
-
-
 def compute(recording: Recording) -> Result:
     """Selectivity, silence, saturation and currents of every unit.
 
     Returns:
-        variables: names. d_prime, p, selective: [network, variable, unit]. group_weights: [network, variable,
-        post_group, pre_group]. sign, silent, saturated, tracking, excitation, inhibition: [network, unit].
-        excitation_in_time, inhibition_in_time: [network, time]. And the metrics of `role_metrics`.
+        variables: names. d_prime, p, significant, selective: [network, variable, unit]. smallest_d_prime: [].
+        group_weights: [network, variable, post_group, pre_group]. sign, silent, saturated, tracking, excitation,
+        inhibition: [network, unit]. excitation_in_time, inhibition_in_time: [network, time]. And the metrics of
+        `role_metrics`.
     """
     each = recording.once(designs)
     names = regressors(each)
@@ -154,10 +200,11 @@ def compute(recording: Recording) -> Result:
     settings = recording.section(RoleSettings)
     for rates, network, seed, design, axes in networks:
         selective = selectivity(
-            peak_rates(rates.binned, design, axes.peak),
+            rates.binned[:, design.trials],
             design,
-            settings.permutations,
-            settings.false_discovery_rate,
+            axes.peak,
+            axes.components,
+            settings,
             generator(seed, "analyze", "permutations"),
         )
         silent, saturated = silent_and_saturated(
@@ -170,6 +217,7 @@ def compute(recording: Recording) -> Result:
         by_variable.append({
             "d_prime": selective.d_prime,
             "p": selective.p,
+            "significant": selective.significant,
             "selective": selective.selective,
             "group_weights": np.reshape(groups, (len(groups), 4, 4)).astype(np.float64),
         })  # fmt: skip
@@ -186,7 +234,10 @@ def compute(recording: Recording) -> Result:
     arrays = common(names, each, by_variable) | {
         name: np.stack([of_network[name] for of_network in by_unit]) for name in by_unit[0]
     }
-    return {"variables": np.array(names), **arrays}, role_metrics(names, arrays)
+    floor = np.array(settings.smallest_d_prime, np.float64)
+    return {"variables": np.array(names), "smallest_d_prime": floor, **arrays}, role_metrics(
+        names, arrays
+    )
 
 
 def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -202,6 +253,18 @@ def role_metrics(names: Sequence[str], roles: dict[str, np.ndarray]) -> dict[str
     return {
         "selective_units": {
             name: {kind: share(roles["selective"][:, k], of) for kind, of in kinds.items()}
+            for k, name in enumerate(names)
+        },
+        "selective_units_by_effect": {
+            name: {
+                kind: {
+                    f"{size:g}": share(
+                        roles["significant"][:, k] & (np.abs(roles["d_prime"][:, k]) >= size), of
+                    )
+                    for size in EFFECTS
+                }
+                for kind, of in kinds.items()
+            }
             for k, name in enumerate(names)
         },
         "silent_units": {kind: share(roles["silent"], of) for kind, of in kinds.items()},

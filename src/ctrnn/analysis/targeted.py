@@ -123,12 +123,15 @@ def common(
 class Targeted:
     """axes: orthogonal unit vectors; strength: length of the coefficients; peak: the bin where that is largest.
 
+    components: the principal components that coefficients are confined to.
+
     Of more regressors than units, the later ones have no direction left: their axes are 0.
     """
 
     axes: Float[np.ndarray, "regressor unit"]
     strength: Float[np.ndarray, "bin regressor"]
     peak: Int[np.ndarray, " regressor"]
+    components: Float[np.ndarray, "unit component"]
 
 
 def targeted_axes(
@@ -138,13 +141,19 @@ def targeted_axes(
     betas = coefficients(design, binned[:, design.trials])
     betas = betas @ space.axes @ space.axes.T
     strength = np.linalg.norm(betas, axis=2)
-    peak = np.round(strength, 6).argmax(axis=0)
+    peak = strongest(strength)
     longest = betas[peak, np.arange(betas.shape[1])]
     axes = np.zeros_like(longest)
     if len(longest):
         orthogonal, along = np.linalg.qr(longest.T)
         axes[: orthogonal.shape[1]] = (orthogonal * np.where(np.diag(along) < 0, -1, 1)).T
-    return Targeted(axes, strength, peak)
+    return Targeted(axes, strength, peak, space.axes)
+
+
+def strongest(strength: Float[np.ndarray, "bin each"]) -> Int[np.ndarray, " each"]:
+    """The bin where coefficients are longest, the first of those that are as long to six decimals."""
+    bins: np.ndarray = np.round(strength, 6).argmax(axis=0)
+    return bins
 
 
 def project(

@@ -174,7 +174,7 @@ def needs(task: Task[Any], params: Params) -> Iterator[Need]:
         "rates": [part(N * (T * k * U * 4 + averages + binned), "T", networks, units)],
         "axes": [part(8 * averages + 6 * binned, "T", units), part(64 * U**2, units)],
         "roles": [
-            part(roles.permutations * (24 * trials + 17 * U), "analyze.roles.permutations", units)
+            part(roles.permutations * (32 * trials + 17 * U + 24 * bins), "analyze.roles.permutations", units)
         ],
         "fixed points": [
             part(

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ctrnn.analysis.roles import peak_rates, selectivity, silent_and_saturated
+from ctrnn.analysis.roles import silent_and_saturated
 from ctrnn.analysis.targeted import coefficients, design
+from tests.unit.analysis.test_roles import selective_at_one_time
 
 
 def test_regressors_are_scaled_to_a_largest_size_of_one() -> None:
@@ -53,15 +54,13 @@ def test_coefficients_are_those_that_made_the_rates() -> None:
     made = np.array([[[2.0, 0.0], [0.0, -3.0]], [[1.0, 1.0], [0.5, 0.0]]])  # [bin, regressor, unit]
     rates = regressors.matrix[:, :-1] @ made + 7
     np.testing.assert_allclose(coefficients(regressors, rates), made, atol=1e-12)
-    at = peak_rates(rates, regressors, np.array([1, 0]))
-    np.testing.assert_array_equal(at, rates[[1, 0]])
 
 
 def test_d_prime_is_a_difference_in_standard_deviations() -> None:
     regressors = design(pd.DataFrame({"a": [1.0, 1, -1, -1]}), np.full(4, np.nan))
     residue = np.array([1.0, -1, 1, -1])  # variance 4 / (4 - 2)
-    rates = (3 + 2 * regressors.matrix[:, 0] + residue)[None, :, None]
-    roles = selectivity(rates, regressors, 999, 0.05, np.random.default_rng(0))
+    rates = (3 + 2 * regressors.matrix[:, 0] + residue)[:, None]
+    roles = selective_at_one_time(rates, regressors, permutations=999)
     assert roles.d_prime[0, 0] == pytest.approx(2 * 2 / np.sqrt(2))
     # Of six ways to part the trials in two pairs, those of the two ends are as far apart.
     assert roles.p[0, 0] == pytest.approx(1 / 3, abs=0.05)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from ctrnn.analysis.roles import (
+    RoleSettings,
     Selectivity,
     currents,
     group_weights,
@@ -12,7 +13,8 @@ from ctrnn.analysis.roles import (
     silent_and_saturated,
     tracking,
 )
-from ctrnn.analysis.targeted import Design, design
+from ctrnn.analysis.state_space import principal_components
+from ctrnn.analysis.targeted import Design, design, targeted_axes
 
 N_TRIALS = 200
 
@@ -23,10 +25,31 @@ def two_variables() -> Design:
     return design(rows, np.full(N_TRIALS, np.nan))
 
 
-def roles_of(rates: np.ndarray) -> Selectivity:
-    return selectivity(
-        np.stack([rates, rates]), two_variables(), 2000, 0.05, np.random.default_rng(0)
+def wanted(
+    permutations: int, false_discovery_rate: float = 0.05, floor: float = 0.0
+) -> RoleSettings:
+    return RoleSettings(
+        permutations=permutations,
+        false_discovery_rate=false_discovery_rate,
+        silent_rate=0.05,
+        saturated_rate=0.95,
+        smallest_d_prime=floor,
     )
+
+
+def selective_at_one_time(
+    rates: np.ndarray, regressors: Design, permutations: int, rate: float = 0.05, floor: float = 0.0
+) -> Selectivity:
+    """Rates [trial, unit] of trials that have one bin."""
+    peak, components = np.zeros(len(regressors.names), int), np.eye(rates.shape[1])
+    random = np.random.default_rng(0)
+    return selectivity(
+        rates[None], regressors, peak, components, wanted(permutations, rate, floor), random
+    )
+
+
+def roles_of(rates: np.ndarray, floor: float = 0.0) -> Selectivity:
+    return selective_at_one_time(rates, two_variables(), 2000, floor=floor)
 
 
 def rates() -> np.ndarray:
@@ -111,13 +134,13 @@ def test_currents_track_each_other_by_their_correlation_unless_one_is_constant()
 
 def test_as_many_regressors_as_trials_leave_nothing_to_tell_from_noise() -> None:
     one = design(pd.DataFrame({"a": [1.0, -1.0]}), np.full(2, np.nan))
-    found = selectivity(np.ones((1, 2, 1)), one, 10, 0.05, np.random.default_rng(0))
+    found = selective_at_one_time(np.ones((2, 1)), one, 10)
     assert found.d_prime.tolist() == [[0]]
     three = design(pd.DataFrame({"a": [1.0, -1.0, 0.0]}), np.full(3, np.nan))
-    rates = np.array([2.0, 0.0, 4.0]).reshape(1, 3, 1)  # 2 + a, and a residue of (-1, -1, 2)
-    found = selectivity(rates, three, 10, 0.05, np.random.default_rng(0))
+    rates = np.array([2.0, 0.0, 4.0]).reshape(3, 1)  # 2 + a, and a residue of (-1, -1, 2)
+    found = selective_at_one_time(rates, three, 10)
     assert found.d_prime[0, 0] == pytest.approx(2 / np.sqrt(6))
-    bound = selectivity(rates, three, 10, float(found.p[0, 0]), np.random.default_rng(0))
+    bound = selective_at_one_time(rates, three, 10, float(found.p[0, 0]))
     assert bound.selective.tolist() == [[True]]
 
 
@@ -128,3 +151,31 @@ def test_what_other_regressors_explain_does_not_hide_a_regressor() -> None:
     found = roles_of(strong)
     assert found.p[0, 0] == pytest.approx(1 / 2001)
     assert found.selective[0, 0] and found.selective[1, 0]
+
+
+def test_a_significant_effect_below_the_floor_is_not_selective() -> None:
+    roles = roles_of(rates(), floor=1.5)
+    assert roles.significant[0, 0] and roles.significant[1, 1]  # d' of 2 and of -1
+    assert roles.selective[0, 0] and not roles.selective[1, 1]
+    assert (roles.selective <= (np.abs(roles.d_prime) >= 1.5)).all()
+
+
+def test_without_selectivity_a_bin_chosen_on_the_same_trials_makes_no_unit_selective() -> None:
+    """Of 80 simulations of 30 units in 12 bins: 5% of units are below .05, and 5% of families have a selective one.
+
+    A test that takes the bin where coefficients are longest for given has 19% of units below .05, and 16% of families.
+    """
+    random, cells = np.random.default_rng(5), two_variables()
+    n, units, bins, settings = 64, 30, 12, wanted(499)
+    regressors = Design(cells.names, cells.matrix[:n, :-1], np.ones(n, bool))
+    below, families = [], []
+    for _ in range(80):
+        common = random.standard_normal((bins, n, 3)) @ random.standard_normal((3, units))
+        rates = common + random.standard_normal((bins, n, units))
+        space = principal_components(rates.transpose(1, 0, 2), 6)
+        peak = targeted_axes(rates, regressors, space).peak
+        roles = selectivity(rates, regressors, peak, space.axes, settings, random)
+        below.append((roles.p < 0.05).mean())
+        families += roles.selective.any(axis=1).tolist()
+    assert np.mean(below) == pytest.approx(0.05, abs=0.02)
+    assert np.mean(families) < 0.085  # of 160

@@ -82,11 +82,13 @@ def test_selection_shows_every_network_at_every_channel() -> None:
 
 def test_the_share_of_units_above_a_d_prime_falls_from_one() -> None:
     sign = np.array([[1.0, 1, 1, -1]] * 2)
-    figure = roles.plot(numbers(2, 2, 4), sign, ["choice", "motion"])
-    for line in figure.axes[0].lines:
+    figure = roles.plot(numbers(2, 2, 4), sign, ["choice", "motion"], 0.7)
+    *steps, floor = figure.axes[0].lines
+    for line in steps:
         assert np.asarray(line.get_ydata())[0] == 1
         assert (np.diff(np.asarray(line.get_ydata())) < 0).all()
-    assert [n_points(line) for line in figure.axes[0].lines] == [6, 2]
+    assert [n_points(line) for line in steps] == [6, 2]
+    assert list(floor.get_xdata()) == [0.7, 0.7]
 
 
 def test_group_weights_are_written_into_the_matrix() -> None:
