@@ -143,6 +143,8 @@ MECHANISM = {
             "linearised_at": ["saddle", "stable"],
             "rate": [0.25, -0.1],
             "time_constant": [-80.0, 200.0],
+            "doubling_time": [55.5, None],
+            "decay_time": [None, 200.0],
             "linear_error": [0.01, 0.002],
         }
     },
@@ -374,10 +376,12 @@ def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
         "from 0–1 to 1 a network",
         "density 0.200 before and 0.150 after",
         "no input: bistable in 1 of 2, one stable point in 1. Unstable dimensions of the saddles (1): 1, which",
+        "of 1 portrait doubles in 56 ms (median; 56). The leading mode of 1 portrait falls to 1/e in 200 ms (median",
         "Distinct states slower than q = 0.1: 30–40; below q = 1e-20 1–3 are left, and none is a line attractor",
         "(saddle in 1 of 2, stable in 1): stimulus overlaps most, 0.20. Linear predictions are within 1.0%",
         "each is strongest at, in ms: choice 20–30.",
-        "inhibitory units: choice 60.0% and none. Of 20 units, 0 are silent and 1 saturated.",
+        "of 1 (grey) or more: choice 60.0% and none (",
+        "of 5 or more: 15.0% and none). Of 20 units, 0 are silent and 1 saturated.",
         "as a multiple of those onto units of the same: excitatory 0.50, inhibitory 3.00.",
         "excitatory 90.0% (as many others 80.0%); inhibitory 90.0%",
         "At least 90% of trials are correct at: noise / trained 0, 1.",
@@ -390,7 +394,7 @@ def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
 
 def test_the_mechanism_of_every_network_is_in_a_table(page: str) -> None:
     assert page.count("<td>one stable point</td><td>stable</td>") == 2
-    assert '<td class="n">0.250</td><td class="n">-80</td></tr>' in page
+    assert '<td class="n">0.250</td><td class="n">56</td><td class="n">–</td></tr>' in page
 
 
 def test_what_a_run_lacks_is_not_drawn(tmp_path: Path, params: Params) -> None:

@@ -27,13 +27,18 @@ from ctrnn.tasks import Batch, ConstantInput, Task
 # Trials seen under an input, whose states count as visited: half of them with noise, half without.
 TRIALS = 32
 KINDS = ("stable", "saddle", "slow", "outside")
+LN2 = 0.6931471805599453
 LONGEST = 1e6  # ms: time constants beyond it are given as this
 LEADING = 6  # modes of a point that are kept
 MEASURES = {
     "stable_points": ("fixed_points/[^/]+/stable/{}", "stable fixed points an input"),
     "saddles": ("fixed_points/[^/]+/saddle/{}", "saddles an input"),
     "slow_points": ("fixed_points/[^/]+/slow/{}", "slow points an input"),
-    "time_constant": ("fixed_points/[^/]+/time_constant/{}", "slowest time constant, ms"),
+    "growth": (
+        "fixed_points/[^/]+/growth/{}",
+        "growth per tau of the leading mode, where it grows",
+    ),
+    "decay": ("fixed_points/[^/]+/decay/{}", "decay per tau of the leading mode, where it decays"),
 }
 
 
@@ -201,6 +206,8 @@ def point_metrics(
             None if portrait.at is None else float(portrait.points.rates[portrait.at, 0])
             for portrait in row
         ]
+        times = [None if o.at is None else _clipped(o.points.time_constants[o.at, 0]) for o in row]
+        grows = [rate is not None and rate > 0 for rate in leading]
         report["fixed_points"][epoch.name] = {
             "stable": [len(portrait.points.stable) for portrait in row],
             "saddle": [len(portrait.points.saddles) for portrait in row],
@@ -219,11 +226,17 @@ def point_metrics(
             ],
             "linearised_at": [_kind(portrait) for portrait in row],
             "rate": leading,
-            "time_constant": [
-                None
-                if portrait.at is None
-                else _clipped(portrait.points.time_constants[portrait.at, 0])
-                for portrait in row
+            "time_constant": times,
+            "growth": [rate if up else None for rate, up in zip(leading, grows, strict=True)],
+            "decay": [
+                _minus(rate) if not up else None for rate, up in zip(leading, grows, strict=True)
+            ],
+            "doubling_time": [
+                LN2 * abs(t) if up and t is not None else None
+                for t, up in zip(times, grows, strict=True)
+            ],
+            "decay_time": [
+                None if up or t is None else abs(t) for t, up in zip(times, grows, strict=True)
             ],
             "linear_error": [
                 None if o.linear is None else float(o.linear.error.max()) for o in row
@@ -260,6 +273,10 @@ def _ratio(portrait: Portrait, relevant: int, irrelevant: int) -> float | None:
 
 def _kind(portrait: Portrait) -> str | None:
     return None if portrait.at is None else KINDS[kind_of(portrait.points)[portrait.at]]
+
+
+def _minus(rate: float | None) -> float | None:
+    return None if rate is None else -rate
 
 
 def _clipped(time_constant: float) -> float:

@@ -88,6 +88,14 @@ def caption(results: Results) -> str:
         if len(saddles)
         else " There is no saddle."
     )
+    reports = results.analysis["fixed_points"].values()
+    slow = "".join(
+        f" The leading mode of {len(ms)} {'portrait' if len(ms) == 1 else 'portraits'} {verb} ms "
+        f"(median; {span(ms, '.0f')})."
+        for key, verb in (("doubling_time", "doubles in"), ("decay_time", "falls to 1/e in"))
+        if (ms := [t for report in reports for t in report[key] if t is not None])
+        for verb in (f"{verb} {np.median(ms):.0f}",)
+    )
     far = int((kinds == "outside").sum())
     outside = f" Points far from every state that trials visit, not drawn: {far}." if far else ""
-    return f"Under a constant input, without noise: {verdicts}.{grow}{outside}"
+    return f"Under a constant input, without noise: {verdicts}.{grow}{slow}{outside}"

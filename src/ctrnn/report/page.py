@@ -189,7 +189,10 @@ def mechanism(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
             "input": name.replace("_", " "),
             "network": i,
             **{kind: report[kind][i] for kind in ("stable", "saddle", "slow", "verdict")},
-            **{key: report[key][i] for key in ("linearised_at", "rate", "time_constant")},
+            **{
+                key: report[key][i]
+                for key in ("linearised_at", "rate", "doubling_time", "decay_time")
+            },
             "selection_ratio": ratios[name][i] if name in ratios else None,
         }
         for name, report in analysis["fixed_points"].items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ctrnn.analysis.state_space import StateSpace
 from ctrnn.core.rng import generator
 from ctrnn.network import initialise
 from ctrnn.tasks import Batch, ConstantInput, get_task
+from ctrnn.tracking.payload import final
 from tests.settings import settings
 from tests.unit.analysis import known
 
@@ -194,6 +196,26 @@ def test_metrics_of_points_are_lists_over_networks() -> None:
     assert other["rate"] == [None, pytest.approx(-2.0)]
     assert first["time_constant"] == pytest.approx([-1 / np.log(1.02), -1 / np.log(0.99)])
     assert other["linear_error"][0] is None
+    assert first["growth"] == [pytest.approx(2.0), None]
+    assert first["decay"] == [None, pytest.approx(1.0)]
+    assert other["decay"] == [None, pytest.approx(2.0)]
+    assert other["growth"] == other["doubling_time"] == [None, None]
+    assert first["doubling_time"] == [pytest.approx(np.log(2) / np.log(1.02)), None]
+    assert first["decay_time"] == [None, pytest.approx(-1 / np.log(0.99))]
+
+
+def test_a_mode_that_is_25_times_slower_is_25_times_slower_in_the_measures_of_a_sweep() -> None:
+    """Whatever grows under the other input; means of signed time constants are -4,800 ms and -0.5 ms."""
+    means = []
+    for rate in (0.25, 0.01):
+        decays, grows = points([0], [0.0], slope=rate), points([1], [0.0], slope=0.01)
+        row = [[Portrait(decays, decays.x, 0, None), Portrait(grows, grows.x, 0, None)]]
+        logged = final(fixed_points.point_metrics(row, EPOCHS, TASK))
+        pattern, _ = fixed_points.MEASURES["decay"]
+        values = [m.value for m in logged if re.fullmatch(pattern.format(0), m.name)]
+        means.append(np.mean(values))
+    assert means[0] == pytest.approx(25 * means[1])
+    assert not any("time" in pattern for pattern, _ in fixed_points.MEASURES.values())
 
 
 def with_neutral(neutral: int, others: int, dimensions: int = 1) -> FixedPoints:
