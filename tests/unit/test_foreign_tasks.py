@@ -183,8 +183,8 @@ def test_the_sentence_stands_on_the_page_where_something_is_left_out(run: Run) -
     by_side = run.name == "produced_interval"
     for figure in ("Lesions", "Outside training", "Targeted axes"):
         assert captions[figure].endswith(run.sentence) == (figure == "Targeted axes" or not by_side)
-    counted = "On the right side" if by_side else "Correct"
-    assert captions["Lesions"].startswith(f"{counted} after silencing")
+    counted = "on the right side" if by_side else "correct"
+    assert captions["Lesions"].startswith(f"Change of the share of trials {counted} from ")
     assert "Psychometric functions" not in captions
     assert run.sentence not in captions["Sample trials"]
 

@@ -215,7 +215,14 @@ def open_up(folder: Path, labels: list[str], random: np.random.Generator) -> Non
                 np.array([[[0.9, 0.8, 0.7], [0.6, 0.7, 0.5]]] * 2)[..., None], (2, 1, 1, 1, 2)
             ),
             "intact": np.ones((2, 2)),
-            "side_half_width": np.full((2, 2, 3), 0.1),
+            "n_units": np.full((2, 2, 2), 3),
+            "weight": np.full((2, 2, 2, 3), 0.1),
+            "counted": np.array("right_side"),
+            "contrasts": np.array(
+                ["group_minus_intact", "same_size_minus_intact", "group_minus_same_weight"]
+            ),
+            "differences": np.tile([-0.1, -0.1, 0.2], (2, 2, 2, 1)),
+            "intervals": np.tile([[-0.15, -0.05], [-0.2, 0], [0.1, 0.3]], (2, 2, 1, 1)),
         },
         "generalisation": {
             "noise_values": np.array([0.0, 1.0, 10.0]),
@@ -383,7 +390,7 @@ def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
         "of 1 (grey) or more: choice 60.0% and none (",
         "of 5 or more: 15.0% and none). Of 20 units, 0 are silent and 1 saturated.",
         "as a multiple of those onto units of the same: excitatory 0.50, inhibitory 3.00.",
-        "excitatory 90.0% (as many others 80.0%); inhibitory 90.0%",
+        "excitatory -10.0 [-15.0, -5.0], which differs from others of the same weight by +20.0 [10.0, 30.0]; inhi",
         "At least 90% of trials are correct at: noise / trained 0, 1.",
         "CKA of 0.90 before and 0.70 after",
         "and 70–80% of that of single trials",

@@ -14,14 +14,21 @@ from jaxtyping import Float, Int
 from pydantic import Field
 
 from ctrnn.analysis import roles
+from ctrnn.analysis.intervals import difference_of_shares
 from ctrnn.analysis.recording import Recording, Result, accuracies, first_trials, measures
-from ctrnn.core.artifacts import rounded
 from ctrnn.core.config import Count, Section, Share
 from ctrnn.core.rng import generator, key
 from ctrnn.network import Backend, Network, Trials
 from ctrnn.tasks import Batch, Task
 
 KINDS = ("group", "same_size", "same_weight")
+CONTRASTS = (
+    ("group", "intact"),
+    ("same_size", "intact"),
+    ("same_weight", "intact"),
+    ("group", "same_size"),
+    ("group", "same_weight"),
+)
 AT_ONCE = 32  # networks run at a time, so that their weights and outputs stay small
 
 
@@ -35,51 +42,76 @@ class LesionSettings(Section):
 
 @dataclass(frozen=True)
 class Lesions:
-    """accuracy: mean over draws, by the `measures` of the task; n_units: silenced per group and dose."""
+    """accuracy: mean over draws, by the `measures` of the task; intact: without a lesion.
+
+    n_units: silenced per group and dose. weight: outgoing recurrent weight that is silenced, as a share of all.
+    """
 
     groups: tuple[str, ...]
     accuracy: Float[np.ndarray, "group dose kind measure"]
+    intact: Float[np.ndarray, " measure"]
     n_units: Int[np.ndarray, "group dose"]
+    weight: Float[np.ndarray, "group dose kind"]
 
 
 def compute(recording: Recording) -> Result:
     """Silence excitatory, inhibitory and selective units of every network.
 
     Returns:
-        groups, kinds: names. doses: shares silenced. n_units: [network, group, dose]. accuracy: [network, group, dose,
-        kind, measure]. intact: [network, measure]. half_width, or side_half_width where the task has sides: of 95%
-        intervals [group, dose, kind] of the last measure. And the metric lesions, or lesions_correct: means of it.
+        groups, kinds, contrasts: names. doses: shares silenced. n_units: [network, group, dose]. weight: [network,
+        group, dose, kind]. accuracy: [network, group, dose, kind, measure]. intact: [network, measure]. counted: name
+        of the last measure, of which are differences: [network, group, dose, contrast], between a lesion and the same
+        network with another one or with none; and intervals: 95%, of their means [group, dose, contrast, 2]. And
+        metrics: lesions, or lesions_correct for a task without sides, and lesion_differences.
     """
     from tqdm import tqdm
 
     task, settings, backend = recording.task, recording.section(LesionSettings), recording.backend
     trials = first_trials(recording.test, settings.trials_per_condition)
     selectivity, _ = recording.once(roles.compute)
-    each, intact = [], []
+    each = []
     populations = {sign for network in recording.after for sign in network.wiring.sign.tolist()}
     networks = list(zip(recording.after, recording.seeds, selectivity["d_prime"], strict=True))
     for network, seed, d_prime in tqdm(networks, desc="lesions", unit="network"):
         by_name = dict(zip(selectivity["variables"].tolist(), d_prime, strict=True))
         each.append(lesions(task, trials, network, by_name, seed, settings, backend, populations))
-        noise = key(seed, "analyze", "lesions")
-        (outputs,) = backend.outputs([network], [Trials(trials.inputs, noise)])
-        intact.append(accuracies(task, outputs, trials.conditions))
-    accuracy = np.stack([result.accuracy for result in each])
-    by_side = "right_side" in measures(task)
-    means = accuracy[..., -1].mean(axis=0)
+    groups, counted = each[0].groups, measures(task)[-1]
+    accuracy, intact = (
+        np.stack([getattr(o, name) for o in each]) for name in ("accuracy", "intact")
+    )
+    shares = dict(zip(KINDS, np.moveaxis(accuracy[..., -1], -1, 0), strict=True))
+    shares["intact"] = np.broadcast_to(intact[:, None, None, -1], shares["group"].shape)
+    one, other = (np.stack([shares[pair[i]] for pair in CONTRASTS], axis=-1) for i in (0, 1))
+    differences, intervals = one - other, difference_of_shares(one, other, len(trials.conditions))
+    names, means = [f"{a}_minus_{b}" for a, b in CONTRASTS], accuracy[..., -1].mean(axis=0)
     return {
-        "groups": np.array(each[0].groups),
+        "groups": np.array(groups),
         "doses": np.array(settings.doses),
         "kinds": np.array(KINDS),
+        "contrasts": np.array(names),
+        "counted": np.array(counted),
         "n_units": np.stack([result.n_units for result in each]),
+        "weight": np.stack([result.weight for result in each]),
         "accuracy": accuracy,
-        "intact": np.stack(intact),
-        "side_half_width" if by_side else "half_width": half_width(accuracy[..., -1]),
+        "intact": intact,
+        "differences": differences,
+        "intervals": intervals,
     }, {
-        "lesions" if by_side else "lesions_correct": {
+        "lesions" if counted == "right_side" else "lesions_correct": {
             group: {kind: means[g, :, k].tolist() for k, kind in enumerate(KINDS)}
-            for g, group in enumerate(each[0].groups)
-        }
+            for g, group in enumerate(groups)
+        },
+        "lesion_differences": {
+            group: {
+                name: {
+                    "mean": differences[:, g, :, c].mean(axis=0).tolist(),
+                    "low": intervals[g, :, c, 0].tolist(),
+                    "high": intervals[g, :, c, 1].tolist(),
+                }
+                for c, name in enumerate(names)
+            }
+            for g, group in enumerate(groups)
+        },
     }
 
 
@@ -98,7 +130,7 @@ def lesions(
     Of excitatory and inhibitory units, a random share; for each variable of `d_prime`, the units of largest |d'|, whose
     share is of all units. Controls are units outside the group: `same_size` as many, `same_weight` as many as have
     the same summed size of outgoing recurrent weights. populations: signs of those that are groups, which may have no
-    unit in this network where a network beside it has one.
+    unit in this network where a network beside it has one. Every distinct set of units is silenced once.
     """
     sign, outgoing = network.wiring.sign, np.abs(network.W_eff).sum(axis=0, dtype=np.float64)
     ranked = {
@@ -116,28 +148,21 @@ def lesions(
                 random = generator(seed, "analyze", "lesions", name, d, draw)
                 group = random.permutation(pools[name])[:n] if name in pools else ranked[name][:n]
                 sets += [group, *controls(group, outgoing, random)]
+    kept = [tuple(sorted(units.tolist())) for units in sets]
+    distinct = list(dict.fromkeys([(), *kept]))  # nothing silenced is the intact network
     noise = key(seed, "analyze", "lesions")
-    shares_correct = []
-    for start in range(0, len(sets), AT_ONCE):
-        lesioned = [silenced(network, units) for units in sets[start : start + AT_ONCE]]
-        run = backend.outputs(lesioned, [Trials(trials.inputs, noise)] * len(lesioned))
-        shares_correct += [accuracies(task, outputs, trials.conditions) for outputs in run]
-    shape = (len(groups), len(settings.doses), settings.draws, len(KINDS), len(measures(task)))
-    return Lesions(groups, np.reshape(shares_correct, shape).mean(axis=2), n_units)
-
-
-def half_width(
-    values: Float[np.ndarray, "network group dose kind"], level: float = 0.95
-) -> Float[np.ndarray, "group dose kind"]:
-    """Half of Student's interval of the mean over networks; 0 where there is one network only."""
-    n = len(values)
-    if n < 2:
-        return np.zeros(values.shape[1:])
-    from scipy.special import stdtrit  # here, since params.yaml is checked by way of this module
-
-    # Rounded, since the last bits of the quantile are the C library's.
-    quantile = rounded(float(stdtrit(n - 1, 0.5 + level / 2)), 9)
-    return quantile * np.std(values, axis=0, ddof=1) / np.sqrt(n)
+    run: dict[tuple[int, ...], np.ndarray] = {}
+    for start in range(0, len(distinct), AT_ONCE):
+        now = distinct[start : start + AT_ONCE]
+        lesioned = [silenced(network, np.array(units, np.int64)) for units in now]
+        every = backend.outputs(lesioned, [Trials(trials.inputs, noise)] * len(lesioned))
+        run |= {u: accuracies(task, o, trials.conditions) for u, o in zip(now, every, strict=True)}
+    shape = (len(groups), len(settings.doses), settings.draws, len(KINDS))
+    share = np.array([outgoing[units].sum() for units in sets]) / max(outgoing.sum(), 1e-12)
+    accuracy = np.reshape([run[units] for units in kept], (*shape, len(measures(task))))
+    return Lesions(
+        groups, accuracy.mean(axis=2), run[()], n_units, np.reshape(share, shape).mean(axis=2)
+    )
 
 
 def silenced(network: Network, units: Int[np.ndarray, " silenced"]) -> Network:

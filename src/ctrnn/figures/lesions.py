@@ -1,11 +1,10 @@
-"""Accuracy after lesions in growing doses, against random units."""
+"""What growing lesions change, against lesions of random units in the same networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from ctrnn.figures import Results, percent, style
@@ -18,64 +17,73 @@ LOOKS = (
     ("as many other units", style.BLUE, "--", "s"),
     ("others of the same summed weight", style.ORANGE, ":", "^"),
 )
+COUNTED = {"right_side": "on the right side", "correct": "correct"}
 
 
 @style.styled
-def plot(
-    doses: Float[np.ndarray, " dose"],
-    accuracy: Float[np.ndarray, "group dose kind"],
-    half_width: Float[np.ndarray, "group dose kind"],
-    groups: Sequence[str],
-    intact: float,
-    counted: str,
-) -> Figure:
-    """A panel per group: share of the trials that count by the share silenced, and by the controls of each dose.
+def plot(stored: Mapping[str, np.ndarray]) -> Figure:
+    """Change of the share of trials that count, from the intact network, by dose; a panel per group.
 
-    kind: the group, as many other units, others of the same summed outgoing weight. Bars are intervals over networks.
-    counted: which trials count, in words, as "on the right side".
+    Doses are numbered by the units of the group, and by their share of all outgoing weight. Bars are 95% intervals of
+    the mean over networks; of one network there are none.
+
+    stored: arrays of lesions.npz.
     """
-    figure, every = style.panels(len(groups), 2.0, [name for name, *_ in LOOKS], sharey=True)
+    groups, n = stored["groups"].tolist(), len(stored["differences"])
+    figure, every = style.panels(len(groups), 2.2, [name for name, *_ in LOOKS], sharey=True)
+    places, means = np.arange(len(stored["doses"])), stored["differences"].mean(axis=0)
     for g, axes in enumerate(every):
-        axes.axhline(intact, color=style.GREY, lw=0.8)
+        axes.axhline(0.0, color=style.GREY, lw=0.8)
         for k, (label, colour, dashes, marker) in enumerate(LOOKS):
+            low, high = stored["intervals"][g, :, k].T
+            bars = np.stack([means[g, :, k] - low, high - means[g, :, k]]) if n > 1 else None
             axes.errorbar(
-                100 * doses + (k - 1) * 0.6, accuracy[g, :, k], half_width[g, :, k], color=colour, ls=dashes, lw=1.1,
+                places + (k - 1) * 0.12, means[g, :, k], bars, color=colour, ls=dashes, lw=1.1,
                 marker=marker, ms=3.5, elinewidth=0.7, capsize=1.5, label=label,
             )  # fmt: skip
-        axes.set(ylim=(0.0, 1.05), xlim=(0, None), xlabel="silenced (%)")
+        units = stored["n_units"][:, g].mean(axis=0)
+        weight = stored["weight"][:, g, :, 0].mean(axis=0)
+        labels = [f"{u:g}\n{100 * w:.0f}%" for u, w in zip(units.round(1), weight, strict=True)]
+        axes.set_xticks(places, labels)
+        axes.set(ylim=(-1.05, 0.55), xlabel="units; share of weight")
         axes.set_title(groups[g], loc="left")
     for axes in every[::3]:
-        axes.set_ylabel(f"share {counted}")
+        axes.set_ylabel(f"change, {COUNTED[str(stored['counted'])]}")
     style.legend_below(figure, every[0], 3)
     return figure
 
 
 def draw(results: Results) -> Figure:
     """Silenced groups against random units."""
-    stored = results.analysis_arrays["lesions"]
-    mean, intact = stored["accuracy"][..., -1].mean(axis=0), float(stored["intact"][:, -1].mean())
-    counted, width = _counted(stored)
-    return plot(stored["doses"], mean, stored[width], stored["groups"].tolist(), intact, counted)
+    return plot(results.analysis_arrays["lesions"])
 
 
 def caption(results: Results) -> str:
-    """Shares that are left after the smallest dose."""
+    """What the smallest dose changes, and how far that is from others of the same weight, with intervals."""
     stored = results.analysis_arrays["lesions"]
-    mean, intact = stored["accuracy"][..., -1].mean(axis=0), float(stored["intact"][:, -1].mean())
-    counted, width = _counted(stored)
+    place = stored["contrasts"].tolist().index
     by_group = "; ".join(
-        f"{group} {percent(mean[g, 0, 0])} (as many others {percent(mean[g, 0, 1])})"
+        f"{group} {_change(stored, g, place('group_minus_intact'))}, which differs from others of the same weight by "
+        f"{_change(stored, g, place('group_minus_same_weight'))}"
         for g, group in enumerate(stored["groups"].tolist())
     )
+    intact = percent(stored["intact"][:, -1].mean())
+    counted, one = COUNTED[str(stored["counted"])], len(stored["differences"]) == 1
+    told = (
+        "one network has no intervals"
+        if one
+        else "in brackets and bars, 95% intervals over networks"
+    )
     return (
-        f"{counted.capitalize()} after silencing {percent(stored['doses'][0])} of a group, against {percent(intact)} "
-        f"when intact: {by_group}. Bars are 95% intervals over networks."
-        f"{'' if width == 'side_half_width' else results.left_out}"
+        f"Change of the share of trials {counted} from {intact} in the intact network, in "
+        f"percentage points, after silencing {percent(stored['doses'][0])} of a group: {by_group} ({told}). The axis "
+        "gives the units that are silenced, and their share of all outgoing recurrent weight."
+        f"{'' if counted == COUNTED['right_side'] else results.left_out}"
     )
 
 
-def _counted(stored: Mapping[str, np.ndarray]) -> tuple[str, str]:
-    """Which trials count, in words, and the name of the intervals."""
-    if "side_half_width" in stored:
-        return "on the right side", "side_half_width"
-    return "correct", "half_width"
+def _change(stored: Mapping[str, np.ndarray], group: int, contrast: int) -> str:
+    """At the smallest dose: "-4.2 [-7.0, -1.4]"; without the interval for one network."""
+    differences, (low, high) = stored["differences"], stored["intervals"][group, 0, contrast]
+    mean = f"{100 * differences[:, group, 0, contrast].mean():+.1f}"
+    return mean if len(differences) == 1 else f"{mean} [{100 * low:.1f}, {100 * high:.1f}]"

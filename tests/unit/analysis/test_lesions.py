@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ctrnn import tasks
-from ctrnn.analysis.lesions import LesionSettings, controls, half_width, lesions, silenced
+from ctrnn.analysis.lesions import LesionSettings, controls, lesions, silenced
 from ctrnn.analysis.recording import new_trials
 from ctrnn.network import Network, Trials, initialise
 from ctrnn.network.native_backend import NativeBackend
@@ -43,14 +43,6 @@ def test_controls_match_the_group_and_leave_it_out() -> None:
     assert not np.intersect1d(group, np.r_[as_many, as_strong]).size
     assert outgoing[as_strong].sum() == pytest.approx(outgoing[group].sum(), abs=0.5)
     assert len(as_strong) > 20
-
-
-def test_the_interval_of_a_mean_is_students_and_that_of_one_network_has_no_width() -> None:
-    shares = np.array([[1.0, 5.0], [2.0, 5.0]]).reshape(2, 1, 1, 2)
-    one, other = half_width(shares)[0, 0]
-    assert one == 12.7062047 * 0.5  # t of one degree of freedom at 0.975, to nine digits
-    assert other == 0
-    assert not half_width(shares[:1]).any()
 
 
 def test_doses_grow_and_a_whole_population_is_silenced_at_dose_one() -> None:
@@ -128,3 +120,37 @@ def test_the_weight_of_a_unit_is_what_it_sends_and_not_what_it_receives() -> Non
     backend: Any = ThreeSilent()
     lesioned = lesions(TASK, go, network, {"choice": np.array([9.0, 0, 0, 0])}, 1, once, backend)
     assert lesioned.accuracy[-1, 0, :, 0].tolist() == [0, 0, 1]
+
+
+class Counted:
+    """Networks that answer 1, and how often each set of silenced units was run."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[int, ...]] = []
+
+    def outputs(self, networks: Any, trials: Any) -> list[np.ndarray]:
+        self.runs += [tuple(np.flatnonzero(~n.weights["W_out"].any(axis=0))) for n in networks]
+        return [np.ones((*t.inputs.shape[:2], 1), np.float32) for t in trials]
+
+
+def test_every_distinct_set_of_units_is_silenced_once() -> None:
+    """The units of largest |d'| are the same in every draw, and so is nothing."""
+    counted: Any = Counted()
+    doses = LesionSettings(doses=[0.0, 0.1, 1.0], draws=4, trials_per_condition=2)
+    d_prime = {"choice": np.linspace(-1, 1, 30), "motion": np.linspace(-1, 1, 30)}
+    lesioned = lesions(TASK, new_trials(TASK, 2, 1), NETWORK, d_prime, 1, doses, counted)
+    assert len(counted.runs) == len(set(counted.runs))
+    assert {(), tuple(range(30))} < set(counted.runs)
+    assert lesioned.intact.tolist() == lesioned.accuracy[0, 0, 0].tolist()
+
+
+def test_the_dose_is_told_in_units_and_in_summed_weight() -> None:
+    doses = LesionSettings(doses=[0.0, 0.2, 1.0], draws=1, trials_per_condition=2)
+    d_prime, backend = {"choice": np.linspace(-1, 1, 30)}, NativeBackend(1)
+    lesioned = lesions(TASK, new_trials(TASK, 2, 1), NETWORK, d_prime, 1, doses, backend)
+    outgoing = np.abs(NETWORK.W_eff).sum(axis=0, dtype=np.float64)
+    ranked = np.lexsort((-np.round(np.abs(d_prime["choice"]), 6),))
+    expected = [0.0, outgoing[ranked[:6]].sum() / outgoing.sum(), 1.0]
+    np.testing.assert_allclose(lesioned.weight[2, :, 0], expected)
+    np.testing.assert_allclose(lesioned.weight[0, 2, 0] + lesioned.weight[1, 2, 0], 1.0)
+    assert lesioned.n_units[2].tolist() == [0, 6, 30]

@@ -118,3 +118,11 @@ def test_lesions_report_accuracy_by_side_beside_the_intact_one() -> None:
         for k, shares in enumerate(kinds.values()):
             np.testing.assert_allclose(shares, by_side[g, :, k])
     assert arrays["intact"].shape == (2, 2)
+    pairs = [name.split("_minus_") for name in arrays["contrasts"].tolist()]
+    shares = dict(zip(lesions.KINDS, np.moveaxis(arrays["accuracy"][..., 1], -1, 0), strict=True))
+    shares["intact"] = arrays["intact"][:, None, None, 1]
+    for c, (one, other) in enumerate(pairs):  # in the same network
+        np.testing.assert_allclose(arrays["differences"][..., c], shares[one] - shares[other])
+    told = report["lesion_differences"]["inhibitory"]["group_minus_same_weight"]
+    assert [told["low"], told["high"]] == arrays["intervals"][1, :, 4].T.tolist()
+    assert str(arrays["counted"]) == "right_side"

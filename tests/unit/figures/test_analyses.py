@@ -100,13 +100,26 @@ def test_group_weights_are_written_into_the_matrix() -> None:
 
 
 def test_lesions_have_a_panel_per_group_and_a_line_per_control() -> None:
-    accuracy = np.abs(numbers(4, 3, 3))
-    figure = lesions.plot(
-        np.array([0.1, 0.2, 0.4]), accuracy, accuracy / 9, list("abcd"), 0.9, "correct"
-    )
+    differences = -np.abs(numbers(2, 4, 3, 5)) / 9
+    stored = {
+        "groups": np.array(list("abcd")),
+        "doses": np.array([0.1, 0.2, 0.4]),
+        "counted": np.array("correct"),
+        "differences": differences,
+        "intervals": differences.mean(axis=0)[..., None] + [-0.1, 0.2],
+        "n_units": np.full((2, 4, 3), 4),
+        "weight": np.full((2, 4, 3, 3), 0.023),
+    }
+    figure = lesions.plot(stored)
     assert len(panels(figure)) == 4
-    assert len(panels(figure)[0].containers) == 3
-    assert panels(figure)[0].get_ylabel() == "share correct"
+    first = panels(figure)[0]
+    assert len(first.containers) == 3
+    assert first.get_ylabel() == "change, correct"
+    assert [label.get_text() for label in first.get_xticklabels()] == ["4\n2%"] * 3
+    (bar, *_) = first.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose(bar[:, 1], differences[:, 0, 0, 0].mean() + np.array([-0.1, 0.2]))
+    one = lesions.plot(stored | {"differences": differences[:1]})  # has no interval
+    assert not panels(one)[0].containers[0].has_yerr
 
 
 def test_wide_ranges_are_logarithmic_and_the_trained_value_is_marked() -> None:
