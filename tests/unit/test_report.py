@@ -183,6 +183,7 @@ def open_up(folder: Path, labels: list[str], random: np.random.Generator) -> Non
         "survivors": np.array([[[40, 3]], [[30, 1]]]),
         "linearised": np.array([[1], [3]]),
         "overlap": np.array([[[0.3]], [[0.1]]]),
+        "overlap_chance": np.tile([0.25, 0.6], (2, 1, 1)),
         "error": np.zeros((2, 1, 1)),
     }
     sign = np.array([[1.0] * 8 + [-1.0] * 2] * 2)
@@ -385,7 +386,8 @@ def test_captions_say_the_numbers_and_name_the_artifact(page: str) -> None:
         "no input: bistable in 1 of 2, one stable point in 1. Unstable dimensions of the saddles (1): 1, which",
         "of 1 portrait doubles in 56 ms (median; 56). The leading mode of 1 portrait falls to 1/e in 200 ms (median",
         "Distinct states slower than q = 0.1: 30–40; below q = 1e-20 1–3 are left, and none is a line attractor",
-        "(saddle in 1 of 2, stable in 1): stimulus overlaps most, 0.20. Linear predictions are within 1.0%",
+        "(saddle in 1 of 2, stable in 1): stimulus overlaps most, 0.20. A random direction overlaps by 0.250, and",
+        "95% of them by less than 0.600 (dashed). Linear predictions are within 1.0%",
         "each is strongest at, in ms: choice 20–30.",
         "of 1 (grey) or more: choice 60.0% and none (",
         "of 5 or more: 15.0% and none). Of 20 units, 0 are silent and 1 saturated.",

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ctrnn.analysis.dynamics import Dynamics, Linearisation, System, dynamics_of, linearise
+from ctrnn.analysis.intervals import RATIO_BY_CHANCE, geometric_mean, overlap_by_chance
 from ctrnn.analysis.points import FixedPoints, SearchSettings, fixed_points, verdict
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.analysis.state_space import StateSpace, spaces
@@ -160,12 +161,14 @@ def point_arrays(
     """fixed_points.npz: a row per point, with its network, its epoch and kind by number, and projected rates.
 
     rates_per_tau and time_constants (ms) are those of the leading modes; q of fixed points is given as 0, since what
-    is left of it is rounding. overlap, error [network, epoch, channel]: of `Linearisation`. linearised [network, epoch]
-    is the row of the point, -1 without any.
+    is left of it is rounding. overlap, error [network, epoch, channel]: of `Linearisation`. overlap_chance [network,
+    epoch, 2]: overlap of a random direction, its mean and what 95% are below. linearised [network, epoch] is the row
+    of the point, -1 without any.
     """
     parts: list[dict[str, np.ndarray]] = []
     linearised = np.full((len(each), len(epochs)), -1)
     overlap, error = np.zeros((2, len(each), len(epochs), len(epochs[0].inputs)))
+    chance = np.zeros((len(each), len(epochs), 2))
     n_rows = 0
     for (i, space), e in product(enumerate(spaces), range(len(epochs))):
         portrait, points = each[i][e], each[i][e].points
@@ -173,6 +176,7 @@ def point_arrays(
         if portrait.linear is not None and portrait.at is not None:
             linearised[i, e] = n_rows + portrait.at
             overlap[i, e], error[i, e] = portrait.linear.overlap, portrait.linear.error
+            chance[i, e] = _chance(portrait.linear)
         n_rows += n
         time_constants = np.clip(points.time_constants[:, :LEADING], -LONGEST, LONGEST)
         parts.append({
@@ -190,6 +194,7 @@ def point_arrays(
         "survivors": np.array(survivors),
         "linearised": linearised,
         "overlap": overlap,
+        "overlap_chance": chance,
         "error": error,
         **{name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
     }
@@ -198,8 +203,8 @@ def point_arrays(
 def point_metrics(
     each: list[list[Portrait]], epochs: Sequence[ConstantInput], task: Task[Any]
 ) -> dict[str, Any]:
-    """fixed_points and selection_ratio of reports/analyze/<task>.json: lists over networks."""
-    report: dict[str, Any] = {"fixed_points": {}}
+    """fixed_points and selection of reports/analyze/<task>.json: lists over networks, and a mean with its interval."""
+    report: dict[str, Any] = {"fixed_points": {}, "overlap_over_chance": {}}
     for e, epoch in enumerate(epochs):
         row = [network[e] for network in each]
         leading = [
@@ -242,19 +247,34 @@ def point_metrics(
                 None if o.linear is None else float(o.linear.error.max()) for o in row
             ],
         }
+        report["overlap_over_chance"][epoch.name] = {
+            channel: [
+                None if o.linear is None else o.linear.overlap[c] / _chance(o.linear)[0]
+                for o in row
+            ]
+            for c, channel in enumerate(task.channels[: len(epoch.inputs)])
+        }
         if epoch.relevant and epoch.irrelevant:
             relevant, irrelevant = (
                 task.channels.index(n) for n in (epoch.relevant, epoch.irrelevant)
             )
-            report.setdefault("selection_ratio", {})[epoch.name] = [
-                _ratio(portrait, relevant, irrelevant) for portrait in row
-            ]
+            ratios = [_ratio(portrait, relevant, irrelevant) for portrait in row]
+            report.setdefault("selection_ratio", {})[epoch.name] = ratios
+            mean = geometric_mean(np.array([ratio for ratio in ratios if ratio]))
+            report.setdefault("selection_ratio_mean", {})[epoch.name] = dict(
+                zip(("mean", "low", "high"), mean or (None, None, None), strict=True)
+            ) | dict(zip(("low_by_chance", "high_by_chance"), RATIO_BY_CHANCE, strict=True))
     return report
 
 
 def kind_of(points: FixedPoints) -> Int[np.ndarray, " point"]:
     """Place in KINDS of every point."""
     return np.select([points.outside, ~points.fixed, points.unstable > 0], [3, 2, 1], 0)
+
+
+def _chance(linear: Linearisation) -> tuple[float, float]:
+    """Overlap by chance, with a selection vector that is complex where its mode turns."""
+    return overlap_by_chance(len(linear.left), bool(np.abs(linear.left.imag).max() > 1e-9))
 
 
 def _by_output(outputs: np.ndarray, names: Sequence[str]) -> list[float] | dict[str, list[float]]:

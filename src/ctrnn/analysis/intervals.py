@@ -1,11 +1,17 @@
-"""Intervals of means over few networks."""
+"""Intervals of means over few networks, and what overlaps random directions have."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
 
+from ctrnn.analysis.dynamics import exp
 from ctrnn.core.artifacts import rounded
+from ctrnn.kernel import log
+
+# In 95 of 100 draws the ratio of the overlaps of a random direction with two that are orthogonal lies between these: it
+# is that of two normal numbers, |Cauchy|, whatever the dimension; tan(.025 pi / 2) and its inverse.
+RATIO_BY_CHANCE = (0.0392901, 25.4517)
 
 
 def student_quantile(n: int, level: float = 0.95) -> float:
@@ -41,3 +47,35 @@ def difference_of_shares(
     spread = np.sqrt(np.maximum(differences.var(axis=0, ddof=1), sampling) / n)
     middle, reach = differences.mean(axis=0), student_quantile(n) * spread
     return np.clip(np.stack([middle - reach, middle + reach], axis=-1), -1.0, 1.0)
+
+
+def geometric_mean(ratios: Float[np.ndarray, " network"]) -> tuple[float, float, float] | None:
+    """Geometric mean of positive ratios, and its 95% interval: Student's, of their logarithms; None for fewer than two.
+
+    Logarithms, since a ratio of 1/3 is as far from 1 as one of 3.
+    """
+    if len(ratios) < 2:
+        return None
+    logs = log(ratios)
+    reach = student_quantile(len(logs)) * logs.std(ddof=1) / np.sqrt(len(logs))
+    middle, low, high = exp(logs.mean() + np.array([0.0, -reach, reach])).tolist()
+    return middle, low, high
+
+
+def overlap_by_chance(size: int, is_complex: bool) -> tuple[float, float]:
+    """Mean |cosine| of a random direction with a given one in so many dimensions, and the value that 95% are below.
+
+    The square of a real direction's has the beta distribution of (1/2, (size - 1) / 2), that of a complex one's of (1,
+    size - 1): a share of the sum of squares of normal numbers.
+    """
+    if size == 1:
+        return 1.0, 1.0
+    from scipy.special import (
+        betaincinv,
+        betaln,
+    )  # here, since params.yaml is checked by way of this module
+
+    a, b = (1.0, size - 1.0) if is_complex else (0.5, (size - 1) / 2)
+    mean = float(exp(np.array([betaln(a + 0.5, b) - betaln(a, b)]))[0])
+    # Rounded, since the last bits are the C library's.
+    return float(rounded(mean, 9)), float(rounded(float(np.sqrt(betaincinv(a, b, 0.95))), 9))

@@ -13,6 +13,7 @@ import pytest
 from ctrnn.analysis import fixed_points
 from ctrnn.analysis.dynamics import linearise
 from ctrnn.analysis.fixed_points import Portrait, informative, portrait, visited_states
+from ctrnn.analysis.intervals import overlap_by_chance
 from ctrnn.analysis.points import FixedPoints, verdict
 from ctrnn.analysis.state_space import StateSpace
 from ctrnn.core.rng import generator
@@ -183,7 +184,7 @@ def test_time_constants_are_those_of_the_modes_and_bounded() -> None:
 
 def test_metrics_of_points_are_lists_over_networks() -> None:
     report = fixed_points.point_metrics(found(), EPOCHS, TASK)
-    assert list(report) == ["fixed_points"]
+    assert list(report) == ["fixed_points", "overlap_over_chance"]
     first, other = report["fixed_points"].values()
     assert [first[kind] for kind in fixed_points.KINDS] == [[1, 1], [1, 0], [1, 1], [1, 0]]
     assert [other[kind] for kind in fixed_points.KINDS] == [[0, 1], [0, 0], [0, 1], [0, 0]]
@@ -352,6 +353,11 @@ def test_the_selection_ratio_is_the_overlap_with_relevant_over_that_with_irrelev
     ratios = report["selection_ratio"]
     assert ratios[motion.name] == [pytest.approx(3), None, None]
     assert ratios[colour.name] == [pytest.approx(1 / 3), 0, None]
+    by_chance = overlap_by_chance(2, is_complex=False)
+    over = report["overlap_over_chance"][motion.name]
+    assert over["motion"] == [pytest.approx(0.6 / by_chance[0])] * 2 + [None]
+    told = report["selection_ratio_mean"][motion.name]
+    assert (told["mean"], told["low"], told["high"]) == (None, None, None)  # of one network
     errors = report["fixed_points"][motion.name]["linear_error"]
     assert errors == [0.4, 0.4, None]
     half = dataclasses.replace(motion, irrelevant=None)

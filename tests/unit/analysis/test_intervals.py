@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from ctrnn.analysis.intervals import difference_of_shares, student_quantile
+from ctrnn.analysis.intervals import (
+    RATIO_BY_CHANCE,
+    difference_of_shares,
+    geometric_mean,
+    overlap_by_chance,
+    student_quantile,
+)
 
 MANY = 4000  # simulations
 
@@ -22,8 +28,10 @@ def test_intervals_hold_the_true_difference_in_95_of_100_and_stay_in_range(
 ) -> None:
     """Networks have true shares from beta distributions, and measured ones on 64 trials."""
     random = np.random.default_rng(n)
-    shares = [random.binomial(64, random.beta(a, b, (n, MANY))) / 64 for a, b in (lesioned, intact)]
-    low, high = difference_of_shares(*shares, n_trials=64).T
+    one, other = (
+        random.binomial(64, random.beta(a, b, (n, MANY))) / 64 for a, b in (lesioned, intact)
+    )
+    low, high = difference_of_shares(one, other, n_trials=64).T
     (a, b), (c, d) = lesioned, intact
     truth = a / (a + b) - c / (c + d)
     assert ((low <= truth) & (truth <= high)).mean() >= 0.93
@@ -47,3 +55,31 @@ def test_networks_that_agree_by_chance_leave_an_interval() -> None:
 
 def test_the_quantile_is_students_to_nine_digits() -> None:
     assert student_quantile(2) == 12.7062047
+
+
+@pytest.mark.parametrize(("size", "turns"), [(2, False), (2, True), (200, False), (200, True)])
+def test_random_directions_overlap_as_much_as_is_said_of_chance(size: int, turns: bool) -> None:
+    random = np.random.default_rng(size)
+    drawn = random.standard_normal((MANY, size)) + 1j * turns * random.standard_normal((MANY, size))
+    overlaps = np.abs(drawn[:, :2]) / np.linalg.norm(drawn, axis=1)[:, None]
+    mean, limit = overlap_by_chance(size, turns)
+    assert overlaps.mean() == pytest.approx(mean, rel=0.02)
+    assert (overlaps < limit).mean() == pytest.approx(0.95, abs=0.01)
+    if not turns:
+        low, high = RATIO_BY_CHANCE
+        ratios = overlaps[:, 0] / overlaps[:, 1]
+        assert ((low < ratios) & (ratios < high)).mean() == pytest.approx(0.95, abs=0.012)
+
+
+def test_chance_is_056_at_200_dimensions_and_all_at_one() -> None:
+    assert overlap_by_chance(200, False)[0] == pytest.approx(0.0564, abs=1e-4)
+    assert overlap_by_chance(1, False) == (1.0, 1.0)
+
+
+def test_the_interval_of_ratios_holds_1_in_95_of_100_draws_of_random_directions() -> None:
+    ratios = np.abs(np.random.default_rng(1).standard_cauchy((2000, 5)))
+    intervals = np.array([geometric_mean(row) for row in ratios])
+    assert ((intervals[:, 1] <= 1) & (intervals[:, 2] >= 1)).mean() >= 0.93
+    middle, low, high = geometric_mean(np.array([4.0, 9.0])) or (0.0, 0.0, 0.0)
+    assert middle == pytest.approx(6.0) == pytest.approx(np.sqrt(low * high))
+    assert geometric_mean(np.array([4.0])) is None

@@ -33,6 +33,18 @@ def panels(figure: Figure) -> list:
     return [axes for axes in figure.axes if axes.get_visible()]
 
 
+def selected(n_networks: int, epochs: list[str], n_channels: int) -> dict[str, np.ndarray]:
+    shape = (n_networks, len(epochs))
+    linearised = np.zeros(shape, int)
+    linearised[-1, 1:] = -1
+    return {
+        "epochs": np.array(epochs),
+        "linearised": linearised,
+        "overlap": np.abs(numbers(*shape, n_channels)),
+        "overlap_chance": np.tile([0.05, 0.15], (*shape, 1)),
+    }
+
+
 def points(kinds: list[str], n_components: int = 3) -> Figure:
     n = len(kinds)
     seen = np.array([[True, True, False], [False, False, True]])
@@ -76,8 +88,12 @@ def test_every_variable_is_drawn_against_the_choice_or_the_choice_against_time(
 
 
 def test_selection_shows_every_network_at_every_channel() -> None:
-    axes = selection.plot(np.abs(numbers(3, 2, 4)), ["a", "b"], ["w", "x", "y", "z"]).axes[0]
-    assert sum(n_points(line) for line in axes.lines) == 12
+    first, second = panels(selection.plot(selected(3, ["a", "b"], 4), ["w", "x", "y", "z"]))
+    dots = [line for line in first.lines if n_points(line) == 4]
+    levels = [float(np.asarray(line.get_ydata())[0]) for line in first.lines if n_points(line) == 2]
+    assert len(dots) == 3
+    assert levels == pytest.approx([0.05, 0.15])  # by chance
+    assert sum(n_points(line) == 4 for line in second.lines) == 2  # a network has no point there
 
 
 def test_the_share_of_units_above_a_d_prime_falls_from_one() -> None:
@@ -163,7 +179,7 @@ def test_many_networks_are_compared_without_numbers() -> None:
 
 @pytest.mark.parametrize(
     "draw",
-    [lambda: points(["stable"]), lambda: selection.plot(np.ones((1, 1, 1)), ["a"], ["b"])],
+    [lambda: points(["stable"]), lambda: selection.plot(selected(1, ["a"], 1), ["b"])],
 )
 def test_letters_are_at_least_8_points(draw) -> None:
     figure = draw()
