@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from ctrnn import kernel, params
 from ctrnn.analysis.dynamics import Dynamics, dynamics_of
@@ -238,12 +239,15 @@ class Model:
         constant, search = checks.constant_input(inputs, self.task), search_settings(settings)
         seed = self.settings.get("training", {}).get("seed", 0)
         random = rng.generator(seed, "analyze", "fixed_points", constant.name)
-        if visited is None:
-            begin, seen = self.task.steps.baseline, trials or self.trials()
-            states = visited_states(self.dynamics, constant, seen, begin, random)
-        else:
-            states = self._states_of(visited, "visited").reshape(-1, self.dynamics.size)
-        return points_near(self.dynamics, np.array(constant.inputs), states, search, random)
+        with threadpool_limits(
+            1, "blas"
+        ):  # as the analysis does: matrices of this size wait for more
+            if visited is None:
+                begin, seen = self.task.steps.baseline, trials or self.trials()
+                states = visited_states(self.dynamics, constant, seen, begin, random)
+            else:
+                states = self._states_of(visited, "visited").reshape(-1, self.dynamics.size)
+            return points_near(self.dynamics, np.array(constant.inputs), states, search, random)
 
     def jacobian(self, x: Any) -> Float[np.ndarray, "*point post pre"]:
         """dF/dx at a state [state], or at states [..., state]; F is the velocity per time constant of each unit.

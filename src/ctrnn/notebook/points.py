@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
 
 from ctrnn.analysis.fixed_points import FixedPointSettings, points_near
 from ctrnn.analysis.points import FixedPoints
@@ -86,7 +87,8 @@ def fixed_points(
     system = Cell(cell, np.atleast_1d(np.asarray(inputs, np.float64)), readout, dt)
     system.check(states[:1])
     random = generator(seed, "notebook", "fixed_points")
-    return points_near(system, system.inputs, states, search_settings(settings), random)
+    with threadpool_limits(1, "blas"):
+        return points_near(system, system.inputs, states, search_settings(settings), random)
 
 
 @dataclass(frozen=True)
