@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,11 @@ class Trajectory(Activity):
         if name not in self.names:
             raise NotebookError(f"{name} is no state of a unit; {nearest(name, self.names)}")
         return np.split(self.states, len(self.names), axis=-1)[self.names.index(name)]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With its states, so that another process can have it."""
+        states = partial(np.asarray, self.states)
+        return Trajectory, (self.rates, self.outputs, self.names, states)
 
     def __repr__(self) -> str:
         """Shapes."""

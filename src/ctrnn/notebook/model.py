@@ -88,6 +88,10 @@ class Model:
             ]
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without what follows from its fields: the equations are functions that are made, not imported."""
+        return Model, tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
     @property
     def states(self) -> tuple[str, ...]:
         """Names of the state variables of a unit, in the order in which a state has them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from typing import Any
 
 import numpy as np
@@ -201,6 +202,16 @@ def test_a_state_that_units_do_not_have_is_one_sentence() -> None:
     made = model_of(model="adaptation")
     with pytest.raises(NotebookError, match=r"^y is no state of a unit; there are x, w"):
         made.run(inputs_of(made)).state("y")
+
+
+def test_a_model_and_its_runs_can_go_to_another_process() -> None:
+    made = model_of(model="adaptation")
+    inputs = inputs_of(made)
+    run = made.run(inputs, x0=made.start)  # which asks for the equations
+    again, there = pickle.loads(pickle.dumps(made)), pickle.loads(pickle.dumps(run))
+    np.testing.assert_array_equal(again.run(inputs, x0=made.start).states, run.states)
+    for name in ("rates", "outputs", "states"):
+        np.testing.assert_array_equal(getattr(there, name), getattr(run, name))
 
 
 def test_completion_shows_what_notebooks_use() -> None:
