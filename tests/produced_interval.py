@@ -61,3 +61,7 @@ class ProducedInterval(Task[ProducedIntervalSettings]):
         since = self.dt * (np.arange(self.steps.T)[:, None] - self.windows(rows)[:, 0])
         rising: np.ndarray = np.clip(0.5 * since / self.answer(rows), 0, 1)
         return rising[..., None].astype(np.float32)
+
+    def mask(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
+        """The response window counts twice as much as what comes before it."""
+        return super().mask(rows) + np.float32(1) * self.during(rows, "response")[..., None]

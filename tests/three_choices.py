@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from ctrnn.kernel import CrossEntropy
 from ctrnn.tasks import Task
 from ctrnn.tasks.scoring import LargestOutput
 from ctrnn.tasks.settings import OneStimulus
@@ -30,6 +31,7 @@ class ThreeChoices(Task[ThreeChoicesSettings]):
     name = "three_choices"
     channels = outputs = SIDES
     scoring = LargestOutput()
+    loss = CrossEntropy()
 
     def conditions(self) -> pd.DataFrame:
         return self.graded((1.0,))

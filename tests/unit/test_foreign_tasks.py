@@ -148,7 +148,7 @@ def test_outcomes_are_those_that_follow_from_the_outputs_by_hand(run: Run) -> No
                 assert row[f"choice_{largest}"] == 1
                 assert row["correct"] == (largest == row["side"])
     report = run.metrics("evaluate")
-    assert report["accuracy"]["mean"] == outcomes["correct"].mean()
+    assert report["accuracy"]["mean"] == pytest.approx(outcomes["correct"].mean())
 
 
 def test_the_right_side_is_told_where_a_response_can_be_nearer_to_one_answer(run: Run) -> None:

@@ -47,7 +47,7 @@ def plot(
         if coarse is not None and 0 < coarse[rows].sum() < rows.sum():
             first = np.flatnonzero(rows & ~coarse)[0]
             panels[0].plot(iteration[first], loss[first], "o", ms=4, color=colour)
-    panels[0].set(ylabel="loss (mean squared error)")
+    panels[0].set(ylabel="loss")
     panels[1].axhline(accuracy_criterion, color=style.GREY, lw=0.8, ls=":")
     panels[1].set_title(f"criterion {accuracy_criterion:g} dotted", fontsize=8)
     panels[1].set(ylabel="accuracy, validation trials", ylim=(-0.03, 1.03))

@@ -2,6 +2,7 @@
 
 from ctrnn.kernel.build import isa
 from ctrnn.kernel.elementary import log, logistic
+from ctrnn.kernel.losses import CrossEntropy, Loss, MeanSquaredError
 from ctrnn.kernel.normals import normals
 from ctrnn.kernel.prepared import PreparedNetwork
 from ctrnn.kernel.run import (
@@ -14,7 +15,10 @@ from ctrnn.kernel.run import (
 )
 
 __all__ = [
+    "CrossEntropy",
     "ForwardJob",
+    "Loss",
+    "MeanSquaredError",
     "PreparedNetwork",
     "TrainJob",
     "forward",

@@ -67,7 +67,8 @@ typedef struct {
 typedef struct {
     int64_t T, trials, slice, noisy; /* trials in all; this slice holds trials 32 slice .. 32 slice + 31 */
     uint64_t key;
-    const float *inputs, *targets, *mask, *x0; /* [T][trials][..]; x0 [trials][n] or NULL for 0 */
+    /* [T][trials][..]; x0 [trials][n] or NULL for 0; where targets is NULL, mask is the loss's slope by the outputs */
+    const float *inputs, *targets, *mask, *x0;
     float *rates, *x, *z;                      /* forward only: [T][trials][..], NULL where not wanted */
     double scale, rate_penalty;                /* gradients only: 1 / sum(mask), penalty / (T trials n) */
     float *dA, *dB, *dc, *dW_out, *db_out;     /* sums over this slice, NULL where not wanted; dA as A's values */
@@ -178,9 +179,9 @@ __attribute__((cold)) void ctrnn_reference(const Reference *net, const Slice *jo
         double *g = dcurrent[t % 2];
         for (int64_t o = 0; o < outputs; o++) {
             int64_t at = (t * job->trials + trial) * outputs + o;
-            double error = net->z[t * outputs + o] - job->targets[at];
+            double error = job->targets ? net->z[t * outputs + o] - job->targets[at] : 0.0;
             *net->loss += job->scale * job->mask[at] * error * error;
-            net->db_out[o] += dz[o] = 2.0 * job->scale * job->mask[at] * error;
+            net->db_out[o] += dz[o] = job->targets ? 2.0 * job->scale * job->mask[at] * error : job->mask[at];
         }
         reference_step_back(net, y, r, dz, job->rate_penalty, dy[(t + 1) % 2], dcurrent[(t + 1) % 2], dy[t % 2], g);
         for (int64_t i = 0; i < n; i++) {
@@ -726,13 +727,17 @@ int64_t ctrnn_workspace(const Network *net, int64_t T, int64_t parameters) {
     return parameters ? at.generators + T * GENERATOR : at.end;
 }
 
-/* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow. */
+/* z_t becomes dL/dz_t = 2 mask (z - y) / sum(mask), and the lanes' losses grow; without targets it is given. */
 static void loss_of_step(const Network *net, const Slice *job, int64_t t, float *z, double squares[LANES]) {
     float scale = (float)(2.0 * job->scale);
     for (int lane = 0; lane < LANES; lane++)
         for (int64_t o = 0; o < net->outputs; o++) {
             int trial = trial_of(lane), counts = there(job, lane);
             int64_t at = (t * job->trials + job->slice * LANES + trial) * net->outputs + o;
+            if (!job->targets) {
+                z[o * LANES + lane] = counts ? job->mask[at] : 0.0f;
+                continue;
+            }
             float error = counts ? z[o * LANES + lane] - job->targets[at] : 0.0f, mask = counts ? job->mask[at] : 0.0f;
             squares[trial] += (double)mask * ((double)error * (double)error);
             z[o * LANES + lane] = scale * (mask * error);

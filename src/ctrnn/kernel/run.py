@@ -45,7 +45,8 @@ class TrainJob:
     """A network to be differentiated.
 
     Beside what ForwardJob has: targets [time, trial, output]; mask [time, trial, output], where the loss counts (bool
-    or weights); trainable: the weights and parameters whose gradients are to be returned.
+    or weights); slopes [time, trial, output]: of a loss by the outputs, in the place of the squared error's, which
+    follow from targets and mask; trainable: the weights and parameters whose gradients are to be returned.
     """
 
     network: PreparedNetwork
@@ -57,6 +58,7 @@ class TrainJob:
     rate_penalty: float = 0.0
     trainable: frozenset[str] = NAMES
     parameters: Mapping[str, Floats] | None = None
+    slopes: Floats | None = None
 
 
 def forward(jobs: Sequence[ForwardJob], threads: int) -> list[tuple[Any, ...]]:
@@ -90,8 +92,9 @@ def loss_and_gradients(
 ) -> list[tuple[float, dict[str, Floats]]]:
     """(loss, {name: gradient}) of every job, gradients float32 in the shape of the weights; of parameters [unit].
 
-    loss = sum(mask (z - y)^2) / sum(mask) + rate_penalty mean(r^2). W_rec's gradient is 0 off the pattern. A loss or a
-    gradient that is not finite is returned as it comes. The number of threads changes no bit.
+    loss = sum(mask (z - y)^2) / sum(mask) + rate_penalty mean(r^2); of a job with slopes, the second term alone.
+    W_rec's gradient is 0 off the pattern. A loss or a gradient that is not finite is returned as it comes. The number
+    of threads changes no bit.
     """
     begun = [_Gradients(job) for job in jobs]
     _run([call for gradients in begun for call in gradients.work], threads)
@@ -120,10 +123,13 @@ class _Gradients:
             )
         self.job, self.net = job, Effective(job.network, job.weights, job.parameters)
         T, trials, inputs = _inputs(self.net, job.inputs)
-        targets = floats("targets", job.targets, (T, trials, self.net.outputs))
-        mask = floats("mask", job.mask, targets.shape)
+        shape = (T, trials, self.net.outputs)
+        if job.slopes is None:
+            targets, mask = floats("targets", job.targets, shape), floats("mask", job.mask, shape)
+            self.total = library().ctrnn_sum(address(mask), mask.size)
+        else:
+            targets, mask, self.total = None, floats("slopes", job.slopes, shape), 1.0
         n = job.network.n_units
-        self.total = library().ctrnn_sum(address(mask), mask.size)
         self.n_rates = T * trials * n
         sizes = {
             "W_rec": job.network.tiles.source.size,

@@ -9,7 +9,10 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ctrnn.kernel.losses import Loss, MeanSquaredError
 from ctrnn.network.model import Network
+
+SQUARED_ERROR = MeanSquaredError()
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,15 @@ class Trials:
 
 @dataclass(frozen=True)
 class SupervisedTrials(Trials):
-    """Trials with what the network should answer, and where the loss counts; rate_penalty: factor of mean(r^2)."""
+    """Trials with what the network should answer, and where the loss counts; rate_penalty: factor of mean(r^2).
+
+    mask: yes or no, or weights. loss: the same for all networks of a call.
+    """
 
     targets: Float[np.ndarray, "time trial output"]
-    mask: Bool[np.ndarray, "time trial output"]
+    mask: Bool[np.ndarray, "time trial output"] | Float[np.ndarray, "time trial output"]
     rate_penalty: float = 0.0
+    loss: Loss = SQUARED_ERROR
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,6 @@ class Backend(Protocol):
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """Loss of every network and its gradient by the arrays in `trainable`: weights and parameters.
 
-        The loss is the mean squared error where the mask counts, plus rate_penalty mean(r^2) over time, trial and
-        unit, with rates as the readout sees them.
+        The loss is that of the trials where the mask counts, by default the mean squared error, plus rate_penalty
+        mean(r^2) over time, trial and unit, with rates as the readout sees them.
         """

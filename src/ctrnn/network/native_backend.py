@@ -12,6 +12,7 @@ from jaxtyping import Float
 from ctrnn import kernel
 from ctrnn.errors import UserError
 from ctrnn.kernel.library import library
+from ctrnn.kernel.losses import MeanSquaredError
 from ctrnn.network.backends import Activity, SupervisedTrials, Trials
 from ctrnn.network.model import Network, Wiring
 
@@ -52,6 +53,11 @@ class NativeBackend:
         trainable: frozenset[str],
     ) -> list[tuple[float, dict[str, np.ndarray]]]:
         """See `Backend.loss_and_gradients`."""
+        of_kernel = isinstance(batches[0].loss, MeanSquaredError)
+        outputs = [] if of_kernel else self.outputs(networks, batches)
+        slopes: list[np.ndarray | None] = [None] * len(batches)
+        for i, z in enumerate(outputs):
+            slopes[i] = batches[i].loss.slopes(z, batches[i].targets, batches[i].mask)
         jobs = [
             kernel.TrainJob(
                 network=prepared(network.wiring),
@@ -63,10 +69,17 @@ class NativeBackend:
                 rate_penalty=batch.rate_penalty,
                 trainable=trainable,
                 parameters=trained(network),
+                slopes=by_outputs,
             )
-            for network, batch in zip(networks, batches, strict=True)
+            for network, batch, by_outputs in zip(networks, batches, slopes, strict=True)
         ]
-        return kernel.loss_and_gradients(jobs, self.threads)
+        results = kernel.loss_and_gradients(jobs, self.threads)
+        if of_kernel:
+            return results
+        return [
+            (penalty + batch.loss.value(z, batch.targets, batch.mask), gradients)
+            for (penalty, gradients), batch, z in zip(results, batches, outputs, strict=True)
+        ]
 
     def _run(self, jobs: list[kernel.ForwardJob]) -> list[tuple[np.ndarray | None, np.ndarray]]:
         """Rates, where the job wants them, and outputs of every job."""

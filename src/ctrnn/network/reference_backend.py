@@ -10,10 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ctrnn import kernel
+from ctrnn.kernel.losses import MeanSquaredError
 from ctrnn.network import reference
 from ctrnn.network.backends import Activity, SupervisedTrials, Trials
 from ctrnn.network.model import Network
 from ctrnn.network.native_backend import prepared
+from ctrnn.network.tensors import by_slopes
 
 
 class ReferenceBackend:
@@ -52,8 +54,11 @@ class ReferenceBackend:
                 self._tensors(arrays, trainable) for arrays in (network.weights, network.parameters)
             )
             rates, outputs = self._run(network, weights, parameters, batch)
-            targets, mask = self._tensor(batch.targets), self._tensor(batch.mask)
-            loss = reference.loss(outputs, rates, targets, mask, batch.rate_penalty)
+            if isinstance(batch.loss, MeanSquaredError):
+                targets, mask = self._tensor(batch.targets), self._tensor(batch.mask)
+                loss = reference.loss(outputs, rates, targets, mask, batch.rate_penalty)
+            else:
+                loss = by_slopes(outputs, batch) + batch.rate_penalty * (rates**2).mean()
             names, acting = sorted(trainable), {**weights, **parameters}
             gradients = torch.autograd.grad(
                 loss, [acting[name] for name in names], allow_unused=True, materialize_grads=True

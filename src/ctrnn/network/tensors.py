@@ -25,6 +25,7 @@ from ctrnn.dynamics.derive import (
     equations,
 )
 from ctrnn.dynamics.functions import table
+from ctrnn.network.backends import SupervisedTrials
 
 
 @dataclass(frozen=True)
@@ -169,3 +170,11 @@ class Rates(torch.autograd.Function):
             None,
             *((zeros + part).sum(dim=1, keepdim=True) for part in (*y, *by_parameter)),
         )
+
+
+def by_slopes(outputs: Tensor, batch: SupervisedTrials) -> Tensor:
+    """The loss of a batch, whose derivative by the outputs [time, trial, output] is that which the loss names."""
+    z = outputs.detach().float().cpu().numpy()
+    slopes = torch.from_numpy(batch.loss.slopes(z, batch.targets, batch.mask)).to(outputs)
+    linear = (slopes * outputs).sum()
+    return linear - linear.detach() + batch.loss.value(z, batch.targets, batch.mask)

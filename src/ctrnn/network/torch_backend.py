@@ -14,9 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ctrnn.errors import ParamsError
+from ctrnn.kernel.losses import MeanSquaredError
 from ctrnn.network.backends import Activity, SupervisedTrials, Trials
 from ctrnn.network.model import Network
-from ctrnn.network.tensors import Rates, functions
+from ctrnn.network.tensors import Rates, by_slopes, functions
 
 AnyTrials = TypeVar("AnyTrials", bound=Trials)
 TRIALS_AT_ONCE = 256  # in passes without gradients, to bound memory
@@ -87,11 +88,9 @@ class TorchBackend:
         weights = self._tensors([network.weights for network in networks], trainable)
         parameters = self._tensors([network.parameters for network in networks], trainable)
         inputs = self._by_time([batch.inputs for batch in batches])
-        targets = self._by_time([batch.targets for batch in batches])
-        mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
         generators = self._generators(batches)
         R, Z = self._run(networks, weights, parameters, inputs, generators)
-        losses = (mask * (Z - targets) ** 2).sum(dim=(0, 2, 3)) / mask.sum(dim=(0, 2, 3))
+        losses = self._losses(Z, batches)
         if batches[0].rate_penalty:
             losses = losses + batches[0].rate_penalty * R.square().mean(dim=(0, 2, 3))
         names, acting = sorted(trainable), {**weights, **parameters}
@@ -106,6 +105,15 @@ class TorchBackend:
             (loss, {name: array[i] for name, array in arrays.items()})
             for i, loss in enumerate(losses.tolist())
         ]
+
+    def _losses(self, Z: Tensor, batches: Sequence[SupervisedTrials]) -> Tensor:
+        """The loss of every network, from its outputs Z [time, network, trial, output]."""
+        if not isinstance(batches[0].loss, MeanSquaredError):
+            return torch.stack([by_slopes(Z[:, i], batch) for i, batch in enumerate(batches)])
+        targets = self._by_time([batch.targets for batch in batches])
+        mask = self._by_time([batch.mask.astype(np.float32) for batch in batches])
+        losses: Tensor = (mask * (Z - targets) ** 2).sum(dim=(0, 2, 3)) / mask.sum(dim=(0, 2, 3))
+        return losses
 
     @torch.no_grad()
     def _forward(

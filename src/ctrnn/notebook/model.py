@@ -298,7 +298,7 @@ class Model:
             rate_penalty: Factor of mean(r^2) in the loss.
 
         Returns:
-            The loss: the mean squared error where the mask counts, plus the penalty; and its gradients by name.
+            The loss of the task where the mask counts, plus the penalty; and its gradients by name.
 
         Raises:
             NotebookError: The trials have no targets, or a name is none of the network's.
@@ -313,7 +313,9 @@ class Model:
             if name not in names:
                 raise NotebookError(f"{name} is nothing to be trained; {nearest(name, names)}")
         key, _ = checks.noise_of(seed, True, (0, 0, 0))
-        batch = SupervisedTrials(inputs, key, trials.targets, trials.mask, rate_penalty)
+        batch = SupervisedTrials(
+            inputs, key, trials.targets, trials.mask, rate_penalty, self.task.loss
+        )
         wanted = frozenset(self.network.weights if by is None else by)
         return self.backend.loss_and_gradients([self.network], [batch], wanted)[0]
 

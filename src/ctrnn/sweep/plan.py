@@ -330,7 +330,7 @@ def seconds_of_a_step(name: str, settings: Params, threads: int) -> float:
             noise=rng.key(seed, "sweep", "timing"),
             targets=batch.targets,
             mask=batch.mask,
-            rate_penalty=0.0,
+            loss=task.loss,
         )
         for seed in settings.network_seeds
     ]

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 
+from ctrnn.kernel.losses import Loss, MeanSquaredError
 from ctrnn.tasks.scoring import Score, Scoring, Threshold, right_side
 from ctrnn.tasks.settings import Phases
 
@@ -50,11 +51,11 @@ S = TypeVar("S", bound=Phases)
 
 @dataclass(frozen=True)
 class Batch:
-    """Trials, rendered: what a network sees, what it should answer, and where the loss counts."""
+    """Trials, rendered: what a network sees, what it should answer, and where the loss counts, or by how much."""
 
     inputs: Float[np.ndarray, "time trial channel"]
     targets: Float[np.ndarray, "time trial output"]
-    mask: Bool[np.ndarray, "time trial output"]
+    mask: Bool[np.ndarray, "time trial output"] | Float[np.ndarray, "time trial output"]
     conditions: pd.DataFrame  # the rows of the trial table
 
 
@@ -69,7 +70,8 @@ class Task(ABC, Generic[S]):
     one that shows a constant input over a trial `epochs`, one whose evidence comes in strengths `graded` and
     `evidence`.
 
-    scoring: how outputs are judged, one of `ctrnn.tasks.scoring`. answers: where that is `Threshold`, all the right
+    scoring: how outputs are judged, one of `ctrnn.tasks.scoring`. loss: what training makes small, a
+    `ctrnn.kernel.Loss`. answers: where that is `Threshold`, all the right
     answers that an output can have, by its mean over the response window; None where an output is judged otherwise. A
     subclass with a `choice` or `score` of its own has None unless it says otherwise. Analyses leave out what needs
     them: see `left_out`.
@@ -79,6 +81,7 @@ class Task(ABC, Generic[S]):
     channels: tuple[str, ...]
     outputs: tuple[str, ...] = ("answer",)
     scoring: Scoring = Threshold()
+    loss: Loss = MeanSquaredError()
     answers: ClassVar[tuple[float, ...] | None] = (-1.0, 1.0)
     evidence_unit: str = "mean evidence"  # of `graded` and `evidence`
 
@@ -188,8 +191,13 @@ class Task(ABC, Generic[S]):
         answer = self.answer(rows).reshape(len(rows), -1).astype(np.float32)
         return np.where(self._in_window(rows)[..., None], answer, np.float32(0))
 
-    def mask(self, rows: pd.DataFrame) -> Bool[np.ndarray, "time trial output"]:
-        """Where the loss counts: over the whole trial, or over baseline and response window only."""
+    def mask(
+        self, rows: pd.DataFrame
+    ) -> Bool[np.ndarray, "time trial output"] | Float[np.ndarray, "time trial output"]:
+        """Where the loss counts: over the whole trial, or over baseline and response window only.
+
+        A task's own may be weights, float32: by how much a step counts.
+        """
         whole = self.settings.loss_over == "trial"
         mask = np.full((self.steps.T, len(rows), len(self.outputs)), whole)
         mask[self._in_window(rows) | self.during(rows, next(iter(self.settings.phases)))] = True

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ctrnn.core.rng import key
@@ -84,7 +83,7 @@ def build_curriculum(
 
 @dataclass(frozen=True)
 class Check:
-    """A network on the validation trials: share of correct answers, mean squared error."""
+    """A network on the validation trials: share of correct answers, and the loss."""
 
     accuracy: float
     loss: float
@@ -106,15 +105,10 @@ def check_networks(
     return [
         Check(
             accuracy=float(task.score(outputs, validation.conditions).correct.mean()),
-            loss=mean_squared_error(outputs, validation),
+            loss=task.loss.value(outputs, validation.targets, validation.mask),
         )
         for outputs in backend.outputs(networks, trials)
     ]
-
-
-def mean_squared_error(outputs: np.ndarray, batch: Batch) -> float:
-    """Mean of (z - target)^2 where the mask counts. outputs: [time, trial, output]."""
-    return float(np.square(outputs - batch.targets)[batch.mask].mean(dtype=np.float64))
 
 
 def is_abandoned(check: Check, iteration: int, early_abandon: EarlyAbandon | None) -> bool:

@@ -145,6 +145,7 @@ def train(
                     targets=batch.targets,
                     mask=batch.mask,
                     rate_penalty=settings.penalties.rates,
+                    loss=stage.task.loss,
                 )
                 for state, batch in ((state, next(state.batches)) for state in active)
             ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,19 @@ import torch
 from torch import Tensor
 
 from ctrnn.errors import ParamsError
-from ctrnn.network import Network, SupervisedTrials, Trials, get_backend, initialise, reference
+from ctrnn.kernel import Loss, MeanSquaredError
+from ctrnn.network import (
+    Backend,
+    Network,
+    SupervisedTrials,
+    Trials,
+    get_backend,
+    initialise,
+    reference,
+)
 from ctrnn.network.dale_backend import DaleBackend
 from ctrnn.network.native_backend import NativeBackend
+from ctrnn.network.reference_backend import ReferenceBackend
 from ctrnn.network.torch_backend import TorchBackend
 from tests.settings import network_settings, settings
 
@@ -343,3 +354,34 @@ def test_no_compiler_is_one_sentence_with_the_ways_out(tmp_path: Path) -> None:
     assert "ctrnn[compiler]" in done.stderr
     assert "train.backend: torch" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+class BySlopes(Loss):
+    """The squared error as a loss that the backends do not know."""
+
+    def value(self, outputs: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> float:
+        return MeanSquaredError().value(outputs, targets, mask)
+
+    def slopes(self, outputs: np.ndarray, targets: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return MeanSquaredError().slopes(outputs, targets, mask)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference64", "torch"])
+def test_the_gradient_of_another_loss_is_that_of_autograd_through_the_plain_loop(
+    backend: str,
+) -> None:
+    """Without noise, which torch draws otherwise."""
+    networks = population()
+    runners: dict[str, Callable[[], Backend]] = {
+        "native": lambda: NativeBackend(1),
+        "reference64": lambda: ReferenceBackend(double=True),
+        "torch": lambda: TorchBackend("cpu"),
+    }
+    batches = [replace(taught(None, seed), loss=BySlopes()) for seed in (0, 1)]
+    results = DaleBackend(runners[backend]()).loss_and_gradients(networks, batches, ALL)
+    for network, batch, (loss, gradients) in zip(networks, batches, results, strict=True):
+        _, expected_loss, expected = by_definition(network, batch, None)
+        assert loss == pytest.approx(float(expected_loss), rel=1e-5)
+        for name, gradient in gradients.items():
+            largest = float(expected[name].abs().max())
+            np.testing.assert_allclose(gradient, expected[name].numpy(), atol=1e-4 * largest)

@@ -20,14 +20,13 @@ from ctrnn.core import artifacts, rng
 from ctrnn.network import Network, Trials, get_backend, initialise
 from ctrnn.network.weights_file import read_network
 from ctrnn.params import Params
-from ctrnn.tasks import Batch, get_task, trial_table
+from ctrnn.tasks import get_task, trial_table
 from ctrnn.training.curriculum import (
     Check,
     beyond_reach,
     build_curriculum,
     exceeds,
     is_abandoned,
-    mean_squared_error,
     meets_criterion,
 )
 from ctrnn.training.loop import TrainingError, diverged, progress, stop_signals, train
@@ -456,14 +455,6 @@ def test_progress_shows_the_mean_of_the_last_losses_and_checks() -> None:
         state.last_check = Check(accuracy, 7.0)
     states[1].converged = True
     assert progress(states) == "loss 2.0000, accuracy 0.625, 1/2 done"
-
-
-def test_the_error_is_the_mean_square_where_the_mask_counts() -> None:
-    zeros = np.zeros((2, 2, 1), np.float32)
-    mask = np.array([[[True], [True]], [[True], [False]]])
-    batch = Batch(zeros, zeros + 1, mask, pd.DataFrame(index=range(2)))
-    outputs = np.array([[[1.0], [3.0]], [[0.0], [50.0]]], np.float32)
-    assert mean_squared_error(outputs, batch) == pytest.approx((0 + 4 + 1) / 3)
 
 
 def test_a_second_ctrl_c_interrupts_at_once() -> None:
