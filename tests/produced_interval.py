@@ -1,4 +1,4 @@
-"""A task whose answer is a time: a cue's height tells an interval, at whose end the output is to pass a threshold."""
+"""Ready-set-go: the time between two pulses is to be produced after the second, by passing a threshold."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pandas as pd
 from jaxtyping import Float
 
 from ctrnn.core.config import Length, Positive, Time
+from ctrnn.tasks.drawn import ChosenTime
 from ctrnn.tasks.scoring import ProducedTime
 from ctrnn.tasks.settings import Phases
 from ctrnn.tasks.task import Task
 
-INTERVALS = (10, 20)  # ms from the end of the cue
 SECTION = {
-    "T": 40, "cue_on": 2, "cue_dur": 5, "response_dur": 30, "threshold": 0.5, "tolerance": 0.25,
-    "loss_over": "trial", "train_trials": 32, "validation_trials": 16, "test_trials": 16, "curriculum": [],
+    "T": 52, "ready_on": 2, "interval": {"choice": [10, 20]}, "response_dur": 30, "pulse_dur": 3, "threshold": 0.5,
+    "tolerance": 0.25, "loss_over": "trial", "train_trials": 32, "validation_trials": 16, "test_trials": 16,
+    "curriculum": [],
 }  # fmt: skip
 
 
@@ -25,41 +26,49 @@ class ProducedIntervalSettings(Phases):
     """Section `tasks.produced_interval`."""
 
     phases: ClassVar[Mapping[str, str]] = {
-        "baseline": "cue_on",
-        "cue": "cue_dur",
+        "baseline": "ready_on",
+        "interval": "interval",
         "response": "response_dur",
     }
 
-    cue_on: Time
-    cue_dur: Length
+    ready_on: Time
+    interval: ChosenTime
     response_dur: Length
+    pulse_dur: Length
     threshold: Positive
     tolerance: Positive
 
 
 class ProducedInterval(Task[ProducedIntervalSettings]):
-    """The output rises in a straight line, half of the way at the end of the interval."""
+    """The output rises in a straight line from the second pulse on, and is half of the way up at the right time."""
 
     name = "produced_interval"
-    channels = ("cue",)
+    channels = ("ready", "set")
 
     @property
     def scoring(self) -> ProducedTime:  # type: ignore[override]
         return ProducedTime(self.settings.threshold, self.settings.tolerance)
 
     def conditions(self) -> pd.DataFrame:
-        return pd.DataFrame({"interval": INTERVALS})
+        return pd.DataFrame({"interval": self.settings.interval.choice})
+
+    def _since_set(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial"]:
+        steps: np.ndarray = np.arange(self.steps.T)[:, None] - self.windows(rows)[:, 0]
+        return self.dt * steps
 
     def inputs(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial channel"]:
-        cue = np.where(self.during(rows, "cue"), rows["interval"] / 20, 0)
-        return cue[..., None].astype(np.float32)
+        since_set = self._since_set(rows)
+        pulses = [
+            (since >= 0) & (since < self.settings.pulse_dur)
+            for since in (since_set + self.answer(rows), since_set)
+        ]
+        return np.stack(pulses, axis=2).astype(np.float32)
 
     def answer(self, rows: pd.DataFrame) -> Float[np.ndarray, " trial"]:
         return rows["interval"].to_numpy(np.float32)
 
     def targets(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:
-        since = self.dt * (np.arange(self.steps.T)[:, None] - self.windows(rows)[:, 0])
-        rising: np.ndarray = np.clip(0.5 * since / self.answer(rows), 0, 1)
+        rising: np.ndarray = np.clip(0.5 * self._since_set(rows) / self.answer(rows), 0, 1)
         return rising[..., None].astype(np.float32)
 
     def mask(self, rows: pd.DataFrame) -> Float[np.ndarray, "time trial output"]:

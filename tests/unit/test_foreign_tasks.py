@@ -133,8 +133,9 @@ def test_outcomes_are_those_that_follow_from_the_outputs_by_hand(run: Run) -> No
         own = outcomes[outcomes["network"] == network]
         for place, trial in enumerate(stored["trials"]):
             z, row = outputs[:, place], own.iloc[int(trial)]
-            if run.name == "produced_interval":  # whose window is that from 7 to 37 ms
-                crossing = next((t - 7 for t in range(7, 37) if z[t, 0] > 0.5), None)
+            if run.name == "produced_interval":  # whose window begins with the second pulse
+                at = 2 + row["interval"]
+                crossing = next((t for t in range(30) if z[at + t, 0] > 0.5), None)
                 assert (
                     np.isnan(row["response"]) if crossing is None else row["response"] == crossing
                 )
@@ -165,13 +166,13 @@ def test_the_right_side_is_told_where_a_response_can_be_nearer_to_one_answer(run
     assert report["left_out"] == run.sentence
 
 
-def test_a_choice_among_several_has_an_axis_for_each_but_the_first_and_a_time_has_none(
+def test_a_choice_among_several_has_axes_by_its_words_and_a_time_has_none(
     run: Run,
 ) -> None:
     report = run.metrics("analyze")
     for stem in ("targeted", "roles"):
         names = [name for name in run.arrays(stem)["variables"] if name.startswith("choice")]
-        assert set(names) <= {"choice=middle", "choice=right", "choice"}
+        assert set(names) <= {f"choice={side}" for side in three_choices.SIDES}
         assert bool(names) == (run.name == "three_choices")
     assert any("choice" in name for name in report["selective_units"]) == bool(names)
     assert not run.arrays("psychometric")
@@ -182,7 +183,7 @@ def test_the_sentence_stands_on_the_page_where_something_is_left_out(run: Run) -
     captions = dict(re.findall(r"<figcaption><strong>(.*?)\.</strong> (.*?) <code>", run.page))
     by_side = run.name == "produced_interval"
     for figure in ("Lesions", "Outside training", "Targeted axes"):
-        assert captions[figure].endswith(run.sentence) == (figure == "Targeted axes" or not by_side)
+        assert captions[figure].endswith(run.sentence) == (by_side == (figure == "Targeted axes"))
     counted = "on the right side" if by_side else "correct"
     assert captions["Lesions"].startswith(f"Change of the share of trials {counted} from ")
     assert "Psychometric functions" not in captions

@@ -92,7 +92,7 @@ class Recording:
 
     def with_times_held(self) -> Recording:
         """The same with every time that is drawn for a trial at its median, so that trials are in step; see `held`."""
-        drawn, task = self.task.settings.drawn, self.task.held()
+        drawn, task = self.task.drawn, self.task.held()
         if not drawn:
             return self
         rows = self.test.conditions.drop(columns=list(drawn))

@@ -46,20 +46,25 @@ def design(rows: pd.DataFrame, choice: Shaped[np.ndarray, " trial"]) -> Design:
     """The choice, then the condition's numbers, then its words; what earlier ones make redundant is left out.
 
     Numbers are taken as they are, two words as +1 and -1 in alphabetical order, more words as one regressor for each
-    but the first. So is a choice. Trials without a choice are left out, unless none has one; then the choice is.
+    but the first. A choice that is a word has one regressor for each, so that its name says the same of every network.
+    Trials without a choice are left out, unless none has one; then the choice is.
     """
     missing = pd.isna(choice)
     trials = np.ones(len(choice), bool) if missing.all() else ~missing
-    columns = (
-        by_word("choice", choice[trials])
-        if choice.dtype == object
-        else {"choice": np.nan_to_num(choice[trials]).astype(np.float64)}
-    )
+    answered = choice[trials]
+    if choice.dtype == object:
+        columns = {f"choice={w}": (answered == w).astype(np.float64) for w in sorted(set(answered))}
+    else:
+        columns = {"choice": np.nan_to_num(answered).astype(np.float64)}
     variables = rows.loc[trials, [name for name in rows.columns if name not in NOT_VARIABLES]]
     numbers = variables.select_dtypes("number")
     columns |= {str(name): numbers[name].to_numpy(np.float64) for name in numbers.columns}
     for name, column in variables.select_dtypes(exclude="number").items():
-        columns |= by_word(str(name), column.to_numpy(object))
+        words = sorted(column.unique())
+        if len(words) == 2:
+            columns[str(name)] = np.where(column == words[0], 1.0, -1.0)
+        else:
+            columns |= {f"{name}={w}": (column == w).to_numpy(np.float64) for w in words[1:]}
     kept: dict[str, np.ndarray] = {}
     for name, values in columns.items():
         if not values.any():
@@ -70,14 +75,6 @@ def design(rows: pd.DataFrame, choice: Shaped[np.ndarray, " trial"]) -> Design:
             kept[name] = scaled
     values = np.stack(list(kept.values()), axis=1) if kept else np.empty((int(trials.sum()), 0))
     return Design(tuple(kept), values, trials)
-
-
-def by_word(name: str, column: Shaped[np.ndarray, " trial"]) -> dict[str, np.ndarray]:
-    """Regressors of a variable that is a word."""
-    words = sorted(set(column))
-    if len(words) == 2:
-        return {name: np.where(column == words[0], 1.0, -1.0)}
-    return {f"{name}={word}": (column == word).astype(np.float64) for word in words[1:]}
 
 
 def coefficients(

@@ -58,7 +58,8 @@ def caption(results: Results) -> str:
     """Whether selection is late, or else when each axis is strongest."""
     stored = results.analysis_arrays["targeted"]
     names = stored["variables"].tolist()
-    left_out = "" if "choice" in names else results.left_out
+    has_choice = any(name.split("=")[0] == "choice" for name in names)
+    left_out = "" if has_choice else results.left_out
     late = results.analysis.get("late_selection", {}).values()
     own, choice = (
         [share for shares in late for share in shares.get(axis, ()) if share is not None]

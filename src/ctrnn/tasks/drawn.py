@@ -145,3 +145,5 @@ DrawnTime = Annotated[
     Discriminator(_form),
     InSteps(1),
 ]  # fmt: skip
+# Times of a phase that are a variable of the conditions, which have one each.
+ChosenTime = Annotated[Choice, InSteps(1)]

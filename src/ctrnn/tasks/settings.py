@@ -174,9 +174,17 @@ class Phases(TaskSettings):
             new["T"] += any_length.window.stop - self.window.stop
         return self.model_validate(new)
 
-    def held(self, dt: float) -> Self:
-        """These settings with every time that is drawn at its median, a whole number of steps of dt (ms)."""
-        return self.varied(**{name: own.median(dt) for name, own in self.drawn.items()})
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Raise TypeError where phases name no response, or a setting that is not there."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "response" not in cls.phases:
+            raise TypeError(f"{cls.__name__}.phases has no phase called response; name one so")
+        for phase, setting in cls.phases.items():
+            if setting not in cls.model_fields:
+                raise TypeError(
+                    f"{cls.__name__}.phases[{phase!r}] = {setting!r} is no setting of it; add one of that name"
+                )
 
     @model_validator(mode="after")
     def _fits(self, info: ValidationInfo) -> Self:

@@ -19,6 +19,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 
 from ctrnn.kernel.losses import Loss, MeanSquaredError
+from ctrnn.tasks.drawn import Drawn
 from ctrnn.tasks.scoring import Score, Scoring, Threshold, right_side
 from ctrnn.tasks.settings import Phases
 
@@ -97,6 +98,12 @@ class Task(ABC, Generic[S]):
         """
         return self.settings.in_steps(self.dt, f"tasks.{self.name}")
 
+    @cached_property
+    def drawn(self) -> dict[str, Drawn]:
+        """The times that are drawn for every trial; one that is a variable of the conditions is balanced instead."""
+        variables = self.conditions().columns
+        return {name: own for name, own in self.settings.drawn.items() if name not in variables}
+
     def lengths(self, rows: pd.DataFrame) -> dict[str, Int[np.ndarray, " trial"]]:
         """Steps of every phase, in the order of the phases; a drawn time is rounded to whole steps."""
         drawn = self.settings.drawn
@@ -151,7 +158,8 @@ class Task(ABC, Generic[S]):
 
     def held(self) -> Self:
         """The same task with every time that is drawn at its median; the task itself where nothing is drawn."""
-        return self.with_settings(self.settings.held(self.dt)) if self.settings.drawn else self
+        medians = {name: own.median(self.dt) for name, own in self.drawn.items()}
+        return self.with_settings(self.settings.varied(**medians)) if medians else self
 
     def with_settings(self, settings: S) -> Self:
         """The same task with other settings."""

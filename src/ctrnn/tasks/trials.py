@@ -32,7 +32,7 @@ def trial_table(task: Task, split: str, seed: int) -> pd.DataFrame:
     n_trials: int = getattr(task.settings, f"{split}_trials")
     require_balance(task, split, len(conditions), f"tasks.{task.name}")
     table = table_of(task.name, conditions, n_trials, split, seed)
-    for name, times in task.settings.drawn.items():
+    for name, times in task.drawn.items():
         shares = generator(seed, "times", task.name, split, name).random(n_trials)
         drawn = times.quantile(shares, task.dt)
         table[name] = drawn.astype(np.int64) if (drawn == np.floor(drawn)).all() else drawn

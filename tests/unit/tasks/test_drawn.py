@@ -11,7 +11,9 @@ import pytest
 from ctrnn.errors import ParamsError
 from ctrnn.tasks import Task, get_task, trial_table
 from ctrnn.tasks.drawn import Choice, Drawn, Exponential, Uniform
+from ctrnn.tasks.settings import Phases
 from ctrnn.training.coarse import coarse_step
+from tests import produced_interval
 from tests.settings import settings
 
 SHARES = (np.arange(30_000) + 0.5) / 30_000
@@ -185,3 +187,25 @@ def test_the_longest_trial_must_fit_and_other_times_are_numbers() -> None:
         settings(tasks__dmts__delay={"uniform": [20, 800]})
     with pytest.raises(ParamsError, match=r"^tasks\.mante\.response_delay = {.*} is not allowed"):
         settings(tasks__mante__response_delay={"uniform": [0, 20]})
+
+
+def test_phases_that_cannot_be_are_refused_when_their_class_is_made() -> None:
+    with pytest.raises(TypeError, match="phases has no phase called response; name one so"):
+        type("NoResponse", (Phases,), {"phases": {"baseline": "T"}, "__module__": __name__})
+    with pytest.raises(TypeError, match=r"phases\['response'\] = 'dur' is no setting of it"):
+        type("NoSetting", (Phases,), {"phases": {"response": "dur"}, "__module__": __name__})
+
+
+def test_a_time_that_is_a_variable_of_the_conditions_is_balanced_and_not_held() -> None:
+    own = produced_interval.ProducedIntervalSettings.model_validate(produced_interval.SECTION)
+    task, fine = (produced_interval.ProducedInterval(own, dt) for dt in (1.0, 0.5))
+    table = trial_table(task, "test", 1)
+    assert list(table) == ["split", "trial", "interval", "condition", "noise_seed"]
+    assert table["interval"].value_counts().to_dict() == {10: 8, 20: 8}
+    assert task.held() is task
+    np.testing.assert_array_equal(task.windows(table)[:, 0], 2 + table["interval"])
+    np.testing.assert_array_equal(task.ends(table), 52 - (20 - table["interval"]))
+    np.testing.assert_array_equal(fine.ends(table), 2 * task.ends(table))
+    np.testing.assert_array_equal(
+        fine.render(table).inputs[::2, :, 1], task.render(table).inputs[..., 1]
+    )

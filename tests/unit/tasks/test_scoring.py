@@ -30,11 +30,11 @@ def choices() -> Task[Any]:
 
 
 def passing(task: Task[Any], times: list[float | None]) -> np.ndarray:
-    """Outputs that pass the threshold at these times after the cue, which ends at 7 ms, and stay there."""
+    """Outputs that pass the threshold at these times after the second pulse, 12 ms, and stay there."""
     outputs = np.zeros((task.steps.T, len(times), 1), np.float32)
     for trial, time in enumerate(times):
         if time is not None:
-            outputs[round((7 + time) / task.dt) :, trial] = 1
+            outputs[round((12 + time) / task.dt) :, trial] = 1
     return outputs
 
 
@@ -53,8 +53,8 @@ def test_a_produced_time_is_right_within_its_share_of_the_interval() -> None:
 
 def test_a_time_before_the_window_or_after_it_is_none() -> None:
     task, rows = interval(1.0), pd.DataFrame({"interval": [10, 10]})
-    outputs = np.zeros((40, 2, 1), np.float32)
-    outputs[:7, 0], outputs[37:, 1] = 1, 1
+    outputs = np.zeros((52, 2, 1), np.float32)
+    outputs[:12, 0], outputs[42:, 1] = 1, 1
     assert np.isnan(task.score(outputs, rows).response).all()
 
 
@@ -89,12 +89,14 @@ def test_the_largest_output_is_the_choice() -> None:
     np.testing.assert_allclose(accuracies(task, outputs, rows), [2 / 3])
 
 
-def test_a_choice_among_three_is_a_regressor_for_each_but_the_first() -> None:
+def test_a_choice_among_three_is_a_regressor_for_each_that_others_do_not_make_up() -> None:
     rows = pd.DataFrame({"trial": range(4), "side": ["left", "middle", "right", "left"]})
     chosen = np.array(["left", "middle", "right", "right"], object)
     made = design(rows, chosen)
-    assert made.names == ("choice=middle", "choice=right", "side=right")
-    np.testing.assert_array_equal(made.matrix[:, :2], [[0, 0], [1, 0], [0, 1], [0, 1]])
+    assert made.names == ("choice=left", "choice=middle", "side=right")
+    np.testing.assert_array_equal(made.matrix[:, :2], [[1, 0], [0, 1], [0, 0], [0, 0]])
+    two = design(rows, np.array(["middle", "middle", "right", "right"], object))
+    assert two.names == ("choice=middle", "side=middle", "side=right")
 
 
 def test_a_value_is_right_within_the_tolerance() -> None:
@@ -123,7 +125,7 @@ def test_a_task_with_a_score_of_its_own_is_told_by_its_accuracy_alone() -> None:
             return Score(response, response, response > 0)
 
     task, rows = Own(interval().settings, 1.0), pd.DataFrame({"interval": [10, 20]})
-    outputs = np.zeros((40, 2, 1), np.float32)
+    outputs = np.zeros((52, 2, 1), np.float32)
     outputs[-1, 0] = 1
     assert measures(task) == ("correct",)
     assert accuracies(task, outputs, rows).tolist() == [0.5]
