@@ -168,14 +168,15 @@ def test_without_selectivity_a_bin_chosen_on_the_same_trials_makes_no_unit_selec
     random, cells = np.random.default_rng(5), two_variables()
     n, units, bins, settings = 64, 30, 12, wanted(499)
     regressors = Design(cells.names, cells.matrix[:n, :-1], np.ones(n, bool))
-    below, families = [], []
+    below: list[float] = []
+    families: list[bool] = []
     for _ in range(80):
         common = random.standard_normal((bins, n, 3)) @ random.standard_normal((3, units))
         rates = common + random.standard_normal((bins, n, units))
         space = principal_components(rates.transpose(1, 0, 2), 6)
         peak = targeted_axes(rates, regressors, space).peak
         roles = selectivity(rates, regressors, peak, space.axes, settings, random)
-        below.append((roles.p < 0.05).mean())
-        families += roles.selective.any(axis=1).tolist()
+        below.append(float((roles.p < 0.05).mean()))
+        families += [bool(family.any()) for family in roles.selective]
     assert np.mean(below) == pytest.approx(0.05, abs=0.02)
     assert np.mean(families) < 0.085  # of 160

@@ -104,7 +104,7 @@ def test_the_share_of_units_above_a_d_prime_falls_from_one() -> None:
         assert np.asarray(line.get_ydata())[0] == 1
         assert (np.diff(np.asarray(line.get_ydata())) < 0).all()
     assert [n_points(line) for line in steps] == [6, 2]
-    assert list(floor.get_xdata()) == [0.7, 0.7]
+    assert np.asarray(floor.get_xdata()).tolist() == [0.7, 0.7]
 
 
 def test_group_weights_are_written_into_the_matrix() -> None:
