@@ -47,6 +47,7 @@ SMALL: dict[str, Any] = {
     "train__max_iterations": 12,
     "train__check_every": 5,
     "train__batch_size": 32,
+    "train__coarse_dt": None,  # see test_coarse.py
 }
 
 
