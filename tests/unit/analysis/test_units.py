@@ -35,6 +35,8 @@ def test_shares_of_units_are_those_of_each_population() -> None:
     roles = {
         "sign": sign,
         "selective": np.stack([flags, ~flags], axis=1),
+        "significant": np.ones((2, 2, 6), bool),
+        "d_prime": np.where(np.stack([flags, ~flags], axis=1), -2.5, 0.5),
         "silent": flags,
         "saturated": ~flags,
         "excitation": np.full((2, 6), 2.0),
@@ -48,6 +50,10 @@ def test_shares_of_units_are_those_of_each_population() -> None:
     selective = report["selective_units"]
     assert selective["choice"]["excitatory"]["per_network"] == [0.25, 0.5]
     assert selective["motion"]["inhibitory"]["per_network"] == [0.5, None]
+    by_effect = report["selective_units_by_effect"]["choice"]["excitatory"]
+    assert {size: share["per_network"] for size, share in by_effect.items()} == {
+        "0": [1, 1], "1": [0.25, 0.5], "2": [0.25, 0.5], "5": [0, 0], "10": [0, 0],
+    }  # fmt: skip
     assert report["inhibition_over_excitation"]["per_network"] == [0.5, 1.5]
     assert report["current_tracking"]["per_network"] == pytest.approx([0.2, 0.5])
 
