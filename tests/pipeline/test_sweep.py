@@ -29,7 +29,7 @@ TASK = "go_nogo"
 LONG = {  # a point trains for seconds, with many checkpoints
     "network.n_units": 128,
     "train.batch_size": 64,
-    "train.max_iterations": 400,
+    "train.max_iterations": 1000,
     "train.check_every": 200,
     "train.stop_criterion": "loss",
     "train.loss_criterion": 1e-20,  # is never undercut

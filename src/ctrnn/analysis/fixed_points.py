@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from ctrnn.analysis.dynamics import Dynamics, Linearisation, System, dynamics_of, linearise
 from ctrnn.analysis.intervals import RATIO_BY_CHANCE, geometric_mean, overlap_by_chance
-from ctrnn.analysis.points import FixedPoints, SearchSettings, fixed_points, verdict
+from ctrnn.analysis.points import NEUTRAL, FixedPoints, SearchSettings, fixed_points, verdict
 from ctrnn.analysis.recording import Recording, Result
 from ctrnn.analysis.state_space import StateSpace, spaces
 from ctrnn.core.config import Count
@@ -212,7 +212,8 @@ def point_metrics(
             for portrait in row
         ]
         times = [None if o.at is None else _clipped(o.points.time_constants[o.at, 0]) for o in row]
-        grows = [rate is not None and rate > 0 for rate in leading]
+        grows = [rate is not None and rate > NEUTRAL for rate in leading]
+        decays = [rate is not None and rate < -NEUTRAL for rate in leading]
         report["fixed_points"][epoch.name] = {
             "stable": [len(portrait.points.stable) for portrait in row],
             "saddle": [len(portrait.points.saddles) for portrait in row],
@@ -234,14 +235,15 @@ def point_metrics(
             "time_constant": times,
             "growth": [rate if up else None for rate, up in zip(leading, grows, strict=True)],
             "decay": [
-                _minus(rate) if not up else None for rate, up in zip(leading, grows, strict=True)
+                _minus(rate) if down else None for rate, down in zip(leading, decays, strict=True)
             ],
             "doubling_time": [
                 LN2 * abs(t) if up and t is not None else None
                 for t, up in zip(times, grows, strict=True)
             ],
             "decay_time": [
-                None if up or t is None else abs(t) for t, up in zip(times, grows, strict=True)
+                abs(t) if down and t is not None else None
+                for t, down in zip(times, decays, strict=True)
             ],
             "linear_error": [
                 None if o.linear is None else float(o.linear.error.max()) for o in row

@@ -9,9 +9,10 @@ from ctrnn.analysis.dynamics import exp
 from ctrnn.core.artifacts import rounded
 from ctrnn.kernel import log
 
-# In 95 of 100 draws the ratio of the overlaps of a random direction with two that are orthogonal lies between these: it
-# is that of two normal numbers, |Cauchy|, whatever the dimension; tan(.025 pi / 2) and its inverse.
+# In 95 of 100 draws the ratio of the overlaps of a random real direction with two that are orthogonal lies between
+# these: it is that of two normal numbers, |Cauchy|, whatever the dimension; tan(.025 pi / 2) and its inverse.
 RATIO_BY_CHANCE = (0.0392901, 25.4517)
+OPPOSITE = 0.5  # what an answer by chance loses, of two
 
 
 def student_quantile(n: int, level: float = 0.95) -> float:
@@ -32,7 +33,9 @@ def difference_of_shares(
     Student's interval of the networks' own differences, in which what they have in common drops out; it ends at -1 and
     at 1, beyond which no difference is. Where networks agree by chance, as all do at a share of 1, their spread is at
     least that of shares of so many trials, with a success and a failure more in each (Agresti & Caffo 2000, Am Stat
-    54:280). One network says nothing of others: its interval is -1 to 1.
+    54:280). A lesion that a network either survives or not makes few networks agree by chance too: the interval reaches
+    at least as far as with two networks more, of which one gains `OPPOSITE` and one loses it. One network says nothing
+    of others: its interval is -1 to 1.
 
     Args:
         one: Shares of each network.
@@ -46,7 +49,11 @@ def difference_of_shares(
     sampling = (shares * (1 - shares) / (n_trials + 2)).sum(axis=0).mean(axis=0)
     spread = np.sqrt(np.maximum(differences.var(axis=0, ddof=1), sampling) / n)
     middle, reach = differences.mean(axis=0), student_quantile(n) * spread
-    return np.clip(np.stack([middle - reach, middle + reach], axis=-1), -1.0, 1.0)
+    centre = differences.sum(axis=0) / (n + 2)
+    variance = (np.square(differences).sum(axis=0) + 2 * OPPOSITE**2) / (n + 2) - np.square(centre)
+    wide = student_quantile(n + 2) * np.sqrt(variance / (n + 2))
+    low, high = np.minimum(middle - reach, centre - wide), np.maximum(middle + reach, centre + wide)
+    return np.clip(np.stack([low, high], axis=-1), -1.0, 1.0)
 
 
 def geometric_mean(ratios: Float[np.ndarray, " network"]) -> tuple[float, float, float] | None:

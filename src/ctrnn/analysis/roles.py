@@ -16,6 +16,7 @@ from ctrnn.core.config import Count, NotNegative, Positive, Section, Share
 from ctrnn.core.rng import generator
 
 ROUNDING = 1e-12  # of rates
+LEAST_SPREAD = 1e-6  # of rates: without noise nothing is left unexplained
 EFFECTS = (0, 1, 2, 5, 10)  # sizes of |d'| from which on significant units are counted
 MEASURES = {
     "inhibition_over_excitation": (
@@ -39,8 +40,8 @@ class RoleSettings(Section):
 class Selectivity:
     """Of every unit for every regressor.
 
-    d_prime: difference of the rate between the ends (+1 and -1) of the regressor, in standard deviations of what the
-    regression leaves unexplained. p: share of permutations with an effect as large.
+    d_prime: difference of the rate between the ends of the regressor, in standard deviations of what the regression
+    leaves unexplained, or of `LEAST_SPREAD` where that is more. p: share of permutations with an effect as large.
     significant: p survives the false discovery rate among the units. selective: that, and |d'| is at least
     `smallest_d_prime`.
     """
@@ -83,7 +84,10 @@ def selectivity(
         spread = np.sqrt(
             np.square(at - X @ (inverse @ at)).sum(axis=0) / max(1, len(X) - X.shape[1])
         )
-        d_prime.append(2 * coefficient / np.where(spread > ROUNDING, spread, np.inf))
+        # As many regressors as trials leave nothing to tell an effect from.
+        least = LEAST_SPREAD if len(X) > X.shape[1] else np.inf
+        effect = np.where(np.abs(coefficient) > ROUNDING, np.ptp(X[:, k]) * coefficient, 0.0)
+        d_prime.append(effect / np.maximum(spread, least))
         p.append(
             permutation_p(binned, np.delete(X, k, axis=1), inverse[k], orders, chosen, components)
         )

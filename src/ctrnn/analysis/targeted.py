@@ -46,7 +46,8 @@ def design(rows: pd.DataFrame, choice: Shaped[np.ndarray, " trial"]) -> Design:
     """The choice, then the condition's numbers, then its words; what earlier ones make redundant is left out.
 
     Numbers are taken as they are, two words as +1 and -1 in alphabetical order, more words as one regressor for each
-    but the first. A choice that is a word has one regressor for each, so that its name says the same of every network.
+    but the first. A choice that is a word has one regressor for each but the last that occurs, which the others are
+    measured against.
     Trials without a choice are left out, unless none has one; then the choice is.
     """
     missing = pd.isna(choice)

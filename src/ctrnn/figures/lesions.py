@@ -32,6 +32,7 @@ def plot(stored: Mapping[str, np.ndarray]) -> Figure:
     groups, n = stored["groups"].tolist(), len(stored["differences"])
     figure, every = style.panels(len(groups), 2.2, [name for name, *_ in LOOKS], sharey=True)
     places, means = np.arange(len(stored["doses"])), stored["differences"].mean(axis=0)
+    highest = 0.55 if n == 1 else max(0.55, 1.05 * float(stored["intervals"][..., 1].max()))
     for g, axes in enumerate(every):
         axes.axhline(0.0, color=style.GREY, lw=0.8)
         for k, (label, colour, dashes, marker) in enumerate(LOOKS):
@@ -45,7 +46,7 @@ def plot(stored: Mapping[str, np.ndarray]) -> Figure:
         weight = stored["weight"][:, g, :, 0].mean(axis=0)
         labels = [f"{u:g}\n{100 * w:.0f}%" for u, w in zip(units.round(1), weight, strict=True)]
         axes.set_xticks(places, labels)
-        axes.set(ylim=(-1.05, 0.55), xlabel="units; share of weight")
+        axes.set(ylim=(-1.05, highest), xlabel="units; share of weight")
         axes.set_title(groups[g], loc="left")
     for axes in every[::3]:
         axes.set_ylabel(f"change, {COUNTED[str(stored['counted'])]}")

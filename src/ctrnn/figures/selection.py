@@ -84,7 +84,7 @@ def caption(results: Results) -> str:
     low, high = (next(iter(means.values()))[end] for end in ("low_by_chance", "high_by_chance"))
     return (
         f"Overlap of the selection vector ({where}) with the relevant input, as a multiple of that with the "
-        f"irrelevant one: {by_input}. Of a random direction, 95% of such ratios are {low:.2f}–{high:.0f}.{chance}"
+        f"irrelevant one: {by_input}. Of a random real direction, 95% of such ratios are {low:.2f}–{high:.0f}.{chance}"
         f"{closeness}"
     )
 

@@ -87,9 +87,12 @@ def noise_of(
     if noise is None or isinstance(noise, int | np.integer):
         return None if noise is None else rng.key(int(noise), "notebook"), None
     pair = noise if isinstance(noise, tuple) else (noise, np.zeros(shape))
-    if len(pair) == 2 and all(np.shape(part) == shape for part in pair):
+    arrays = [_numbers(part) for part in pair]
+    if len(pair) == 2 and all(array.shape == shape for array in arrays):
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise NotebookError("noise has numbers that are not finite; give standard normals")
         return None, (np.asarray(pair[0]), np.asarray(pair[1]))
-    what = f"of shape {list(np.shape(pair[0]))}" if np.ndim(pair[0]) else f"= {shown(noise)}"
+    what = f"of shape {list(arrays[0].shape)}" if arrays[0].ndim else f"= {shown(noise)}"
     raise NotebookError(
         f"noise {what} is not allowed; give a seed, None, or standard normals [time, trial, unit], here "
         f"{list(shape)}, or a pair of them"

@@ -229,7 +229,7 @@ class Model:
         Args:
             inputs: The constant input: [channel], or the name of one of the task's; None for no input.
             trials: Those whose states the search begins at; None for new ones. With the test trials of the checkout, a
-                constant input of the task has the points of fixed_points.npz.
+                constant input of a task that draws no times has the points of fixed_points.npz.
             visited: Such states of one's own, [..., state], in place of trials.
             settings: Of `analyze.fixed_points` in params.yaml, where they differ from the shipped ones.
 

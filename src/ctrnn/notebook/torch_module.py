@@ -11,7 +11,8 @@ from ctrnn.network import Network, reference
 class TorchNetwork(nn.Module):
     """The rates of a network, differentiable by its inputs, its starts and its weights as trained.
 
-    Parameters of torch are the weights, and the parameters of units that were trained, such as tau. Buffers are the
+    Parameters of torch are the weights, and the parameters of units that were trained or
+    replaced, such as tau. Buffers are the
     pattern `mask`, `sign`, and the other parameters of units: dt, tau, sigma (noise of a step) and those of the model.
     It is in float32 as the kernel is; `.double()` makes it float64.
     """

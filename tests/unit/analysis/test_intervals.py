@@ -38,11 +38,24 @@ def test_intervals_hold_the_true_difference_in_95_of_100_and_stay_in_range(
     assert low.min() >= -1 and high.max() <= 1
 
 
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("hit", [0.1, 0.3, 0.5])
+def test_intervals_hold_a_loss_that_a_network_has_wholly_or_not_at_all(n: int, hit: float) -> None:
+    """As of a lesion after which some networks answer by chance; three that agree say little."""
+    intact = np.ones((n, MANY))
+    lost = 0.5 * (np.random.default_rng(n).random((n, MANY)) < hit)
+    low, high = difference_of_shares(intact - lost, intact, n_trials=48).T
+    assert ((low <= -0.5 * hit) & (-0.5 * hit <= high)).mean() >= 0.93
+
+
 def test_what_networks_have_in_common_drops_out_of_their_differences() -> None:
-    control = np.array([0.5, 0.7, 0.9])
-    low, high = difference_of_shares(control - [0.1, 0.11, 0.09], control, 10**6)
-    expected = 0.1 - t.ppf(0.975, 2) * 0.01 / np.sqrt(3)
-    assert (-high, -low) == pytest.approx((expected, 0.2 - expected), rel=1e-3)
+    unlike, alike = np.array([0.5, 0.7, 0.9]), np.full(3, 0.7)
+    lost = np.array([0.1, 0.2, 0.6])
+    interval = difference_of_shares(unlike - lost, unlike, 10**6)
+    np.testing.assert_allclose(interval, difference_of_shares(alike - lost, alike, 10**6))
+    reach = t.ppf(0.975, 2) * lost.std(ddof=1) / np.sqrt(3)
+    assert interval[0] == pytest.approx(-0.3 - reach)  # Student's, where it is the wider one
+    control = unlike
     single, _ = difference_of_shares(control[:1], control[:1], 64)
     assert single == -1
 

@@ -180,3 +180,29 @@ def test_without_selectivity_a_bin_chosen_on_the_same_trials_makes_no_unit_selec
         families += [bool(family.any()) for family in roles.selective]
     assert np.mean(below) == pytest.approx(0.05, abs=0.02)
     assert np.mean(families) < 0.085  # of 160
+
+
+def test_without_noise_units_are_told_by_the_size_of_their_effect() -> None:
+    rows = pd.DataFrame({"a": [1.0, -1.0] * 8})
+    rates = np.outer(rows["a"], [0.2, -0.1, 0.0]).astype(np.float64)[None]
+    made = selectivity(
+        rates,
+        design(rows, np.full(16, np.nan)),
+        np.array([0]),
+        np.eye(3),
+        wanted(99),
+        np.random.default_rng(0),
+    )
+    first, second, third = made.d_prime[0]
+    assert first > -second > 1 and third == 0
+
+
+def test_an_effect_is_that_between_the_ends_of_a_regressor() -> None:
+    """A choice of 0 or 1 moves a rate as far as one of -1 or 1."""
+    random = np.random.default_rng(0)
+    choice = np.tile([0.0, 1.0], 2000)
+    rates = (choice + random.standard_normal(4000))[None, :, None]
+    rows = pd.DataFrame({"condition": ["x"] * 4000})
+    for coded in (choice, 2 * choice - 1):
+        made = selectivity(rates, design(rows, coded), np.array([0]), np.eye(1), wanted(9), random)
+        assert made.d_prime[0, 0] == pytest.approx(1, abs=0.1)
