@@ -54,7 +54,7 @@ class ReferenceBackend:
                 self._tensors(arrays, trainable) for arrays in (network.weights, network.parameters)
             )
             rates, outputs = self._run(network, weights, parameters, batch)
-            if isinstance(batch.loss, MeanSquaredError):
+            if type(batch.loss) is MeanSquaredError:
                 targets, mask = self._tensor(batch.targets), self._tensor(batch.mask)
                 loss = reference.loss(outputs, rates, targets, mask, batch.rate_penalty)
             else:

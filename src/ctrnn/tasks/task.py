@@ -113,7 +113,7 @@ class Task(ABC, Generic[S]):
                 "tasks.trial_table"
             )
         return {
-            phase: np.rint(rows[setting].to_numpy(np.float64) / self.dt).astype(np.int64)
+            phase: _halves_up(rows[setting].to_numpy(np.float64) / self.dt)
             if setting in drawn
             else np.full(len(rows), getattr(self.steps, setting))
             for phase, setting in self.settings.phases.items()
@@ -269,8 +269,11 @@ class Task(ABC, Generic[S]):
         batch = Batch(self.inputs(rows), self.targets(rows), self.mask(rows), rows)
         if self.settings.drawn:
             over = self._between(self.ends(rows), np.full(len(rows), self.steps.T))
-            for array in (batch.inputs, batch.targets, batch.mask):
-                array[over] = 0
+            inputs, targets, mask = (
+                np.where(over[..., None], array.dtype.type(0), array)
+                for array in (batch.inputs, batch.targets, batch.mask)
+            )
+            return Batch(inputs, targets, mask, rows)
         return batch
 
     def mean_output(
@@ -315,3 +318,8 @@ def accuracy_of_integration(strengths: Sequence[float], deviation: float, durati
         return 1.0
     z = [strength * math.sqrt(duration) / deviation for strength in strengths]
     return sum(0.5 * math.erfc(-value / math.sqrt(2)) for value in z) / len(z)
+
+
+def _halves_up(numbers: Float[np.ndarray, "*any"]) -> Int[np.ndarray, "*any"]:
+    """Nearest whole numbers: of steps between two coarse ones, as many go up as go down."""
+    return np.floor(numbers + 0.5 + 1e-9).astype(np.int64)

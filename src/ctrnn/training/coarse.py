@@ -20,8 +20,9 @@ FEWER = 2  # times fewer steps than at the network's own time step, at least
 def coarse_step(task: Task[Any], network: NetworkSettings, train: TrainSettings) -> float | None:
     """The time step that a network is trained at first, by `train.coarse_dt`.
 
-    Where it is `auto`, the longest of which every time of the task and of its curriculum is a whole number of steps, at
-    least `SHORTEST`, and that is at most `COARSEST` of the fastest time constant.
+    Where it is `auto`, the longest decimal number of which every time of the task and of its curriculum is a whole
+    number of steps, at least `SHORTEST`, and that is at least `FEWER` times network.dt and at most `COARSEST` of the
+    fastest time constant.
 
     Args:
         task: At the network's own time step.

@@ -135,7 +135,7 @@ def train(
     with bar, stop_signals() as stop:
         while todo := unfinished():
             began = time.monotonic()
-            # Who is ahead waits, so that the trials of a step have state shape.
+            # Who is ahead waits, so that the trials of a step have one shape.
             at = min(state.stage for state in todo)
             active, stage = [state for state in todo if state.stage == at], curriculum[at]
             taught = [

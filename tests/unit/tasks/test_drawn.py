@@ -209,3 +209,13 @@ def test_a_time_that_is_a_variable_of_the_conditions_is_balanced_and_not_held() 
     np.testing.assert_array_equal(
         fine.render(table).inputs[::2, :, 1], task.render(table).inputs[..., 1]
     )
+
+
+def test_a_coarse_step_leaves_drawn_times_as_likely_as_they_were() -> None:
+    """Times half-way between two coarse steps go up, all of them: half to even would be three to one."""
+    task = get_task(
+        "dmts", settings(tasks__dmts__T=400, tasks__dmts__delay={"uniform": [20, 80]}).tasks, 2.0
+    )
+    rows = pd.DataFrame({"delay": np.arange(20.0, 81.0), "sample": 1, "test": 1})
+    counts = np.bincount(task.lengths(rows)["delay"])[11:40]
+    assert set(counts) == {2}
